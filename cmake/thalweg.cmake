@@ -1,0 +1,84 @@
+# One line a folder: tw_library(wg LINK tw_wire tw_crypto) makes the static library tw_wg of
+# src/wg/**.cc and the test program wg_test of src/wg/**_test.cc.
+
+find_program(TW_CCACHE ccache)
+if(TW_CCACHE)
+  set(CMAKE_C_COMPILER_LAUNCHER ${TW_CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${TW_CCACHE})
+endif()
+
+add_library(tw_flags INTERFACE)
+target_compile_options(tw_flags INTERFACE
+  $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wconversion -Wshadow -Werror -fno-omit-frame-pointer>)
+target_include_directories(tw_flags INTERFACE ${CMAKE_SOURCE_DIR}/src)
+if(TW_SANITIZE)
+  # g++ 12 sees uninitialised uses through the sanitizer's own instrumentation that are not there.
+  target_compile_options(tw_flags INTERFACE -fsanitize=${TW_SANITIZE} -fno-sanitize-recover=all
+    $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
+  target_link_options(tw_flags INTERFACE -fsanitize=${TW_SANITIZE})
+endif()
+if(TW_FUZZ)
+  target_compile_options(tw_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
+# tw_pkg(NAME pkg…): the interface target tw_pkg_NAME of some pkg-config packages.
+function(tw_pkg name)
+  pkg_check_modules(TW_PKG_${name} REQUIRED IMPORTED_TARGET ${ARGN})
+  add_library(tw_pkg_${name} INTERFACE)
+  target_link_libraries(tw_pkg_${name} INTERFACE PkgConfig::TW_PKG_${name})
+endfunction()
+
+function(tw_library folder)
+  cmake_parse_arguments(ARG "" "" "LINK;PRIVATE" ${ARGN})
+  set(dir ${CMAKE_SOURCE_DIR}/src/${folder})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${dir}/*.cc)
+  set(tests ${sources})
+  list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  if(sources)
+    add_library(tw_${folder} STATIC ${sources})
+    target_link_libraries(tw_${folder} PUBLIC tw_flags ${ARG_LINK} PRIVATE ${ARG_PRIVATE})
+  else()  # headers only
+    add_library(tw_${folder} INTERFACE)
+    target_link_libraries(tw_${folder} INTERFACE tw_flags ${ARG_LINK} ${ARG_PRIVATE})
+  endif()
+  if(tests AND TW_TESTS)
+    add_executable(${folder}_test ${tests})
+    target_link_libraries(${folder}_test PRIVATE tw_${folder} ${ARG_PRIVATE} GTest::gtest
+                                                 GTest::gmock GTest::gtest_main)
+    gtest_discover_tests(${folder}_test DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
+                         PROPERTIES LABELS unit)
+  endif()
+endfunction()
+
+function(tw_program name folder)
+  cmake_parse_arguments(ARG "" "" "LINK;PRIVATE" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${folder}/*.cc)
+  if(NOT sources)
+    message(STATUS "${name}: src/${folder} has no sources")
+    return()
+  endif()
+  add_executable(${name} ${sources})
+  target_link_libraries(${name} PRIVATE tw_flags ${ARG_LINK} ${ARG_PRIVATE})
+  target_compile_definitions(${name} PRIVATE TW_VERSION="${PROJECT_VERSION}")
+endfunction()
+
+# tw_fuzz(name LINK …): the libFuzzer target fuzz_NAME of tests/fuzz/NAME.cc. With TW_FUZZ off the
+# same file is built with a main that replays tests/fuzz/corpus/NAME, as a plain test. The target
+# `fuzzers` builds them all.
+add_custom_target(fuzzers)
+
+function(tw_fuzz name)
+  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  if(TW_FUZZ)
+    add_executable(fuzz_${name} ${name}.cc)
+    target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+  else()
+    add_executable(fuzz_${name} ${name}.cc replay_corpus.cc)
+    add_test(NAME fuzz_corpus.${name}
+             COMMAND fuzz_${name} ${CMAKE_CURRENT_SOURCE_DIR}/corpus/${name})
+    set_tests_properties(fuzz_corpus.${name} PROPERTIES LABELS unit)
+  endif()
+  target_link_libraries(fuzz_${name} PRIVATE tw_flags ${ARG_LINK})
+  add_dependencies(fuzzers fuzz_${name})
+endfunction()
