@@ -1,0 +1,160 @@
+#include "wire/address.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+
+#include "base/assert.h"
+
+namespace tw {
+namespace {
+
+constexpr std::array<std::uint8_t, 12> mapped_head{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+/// A decimal number without sign, space or leading zeros, at most `highest`.
+std::optional<std::uint32_t> parse_number(std::string_view text, std::uint32_t highest) {
+  if (text.empty() || (text.size() > 1 && text.front() == '0')) return {};
+  std::uint32_t value = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc{} || stop != end || value > highest) return {};
+  return value;
+}
+
+std::size_t mix(std::size_t seed, std::uint64_t word) noexcept {
+  std::uint64_t z = (seed ^ word) + 0x9e3779b97f4a7c15U;
+  z = (z ^ (z >> 30U)) * 0xbf58476d1ce4e5b9U;
+  z = (z ^ (z >> 27U)) * 0x94d049bb133111ebU;
+  return static_cast<std::size_t>(z ^ (z >> 31U));
+}
+
+}  // namespace
+
+IpAddress IpAddress::v4(std::array<std::uint8_t, 4> octets) noexcept { return from_bytes(octets); }
+
+IpAddress IpAddress::from_bytes(ByteView octets) noexcept {
+  TW_ASSERT(octets.size() == 4 || octets.size() == 16);
+  std::array<std::uint8_t, 16> whole{};
+  std::ranges::copy(octets, whole.begin());
+  return IpAddress{octets.size() == 4 ? Family::v4 : Family::v6, whole};
+}
+
+std::optional<IpAddress> IpAddress::parse(std::string_view text) {
+  // inet_pton wants a terminator; nothing valid is longer than INET6_ADDRSTRLEN with it.
+  std::array<char, INET6_ADDRSTRLEN> terminated{};
+  if (text.size() >= terminated.size() || text.contains('\0')) return {};
+  std::ranges::copy(text, terminated.begin());
+  std::array<std::uint8_t, 16> octets{};
+  if (::inet_pton(AF_INET, terminated.data(), octets.data()) == 1) {
+    return IpAddress{Family::v4, octets};
+  }
+  if (::inet_pton(AF_INET6, terminated.data(), octets.data()) == 1) {
+    return IpAddress{Family::v6, octets};
+  }
+  return {};
+}
+
+std::string IpAddress::text() const {
+  std::array<char, INET6_ADDRSTRLEN> out{};
+  TW_ASSERT(::inet_ntop(is_v4() ? AF_INET : AF_INET6, octets_.data(), out.data(), out.size()) !=
+            nullptr);
+  return out.data();
+}
+
+bool IpAddress::is_unspecified() const noexcept {
+  return std::ranges::all_of(bytes(), [](std::uint8_t octet) { return octet == 0; });
+}
+
+bool IpAddress::is_loopback() const noexcept {
+  const IpAddress plain = unmapped();
+  if (plain.is_v4()) return plain.octets_[0] == 127;
+  return octets_[15] == 1 &&
+         std::ranges::all_of(bytes().first(15), [](std::uint8_t octet) { return octet == 0; });
+}
+
+bool IpAddress::is_link_local() const noexcept {
+  const IpAddress plain = unmapped();
+  if (plain.is_v4()) return plain.octets_[0] == 169 && plain.octets_[1] == 254;
+  return octets_[0] == 0xfe && (octets_[1] & 0xc0U) == 0x80;
+}
+
+bool IpAddress::is_multicast() const noexcept {
+  const IpAddress plain = unmapped();
+  if (!plain.is_v4()) return octets_[0] == 0xff;
+  return (plain.octets_[0] & 0xf0U) == 0xe0 ||
+         std::ranges::all_of(plain.bytes(), [](std::uint8_t octet) { return octet == 0xff; });
+}
+
+IpAddress IpAddress::unmapped() const noexcept {
+  if (is_v4() || !std::ranges::equal(bytes().first(12), mapped_head)) return *this;
+  return from_bytes(bytes().last(4));
+}
+
+Prefix Prefix::of(IpAddress address, std::uint8_t length) noexcept {
+  TW_ASSERT(length <= address.bits());
+  std::array<std::uint8_t, 16> octets{};
+  const ByteView from = address.bytes();
+  std::ranges::copy(from, octets.begin());
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    const std::size_t kept =
+        std::min<std::size_t>(8, length - std::min<std::size_t>(length, i * 8));
+    octets[i] = static_cast<std::uint8_t>(octets[i] & (0xff00U >> kept));
+  }
+  return Prefix{IpAddress::from_bytes(ByteView{octets}.first(from.size())), length};
+}
+
+std::optional<Prefix> Prefix::parse(std::string_view text) {
+  const std::size_t slash = text.find('/');
+  const auto address = IpAddress::parse(text.substr(0, slash));
+  if (!address) return {};
+  const auto bits = static_cast<std::uint32_t>(address->bits());
+  if (slash == std::string_view::npos) return of(*address, static_cast<std::uint8_t>(bits));
+  const auto length = parse_number(text.substr(slash + 1), bits);
+  if (!length) return {};
+  return of(*address, static_cast<std::uint8_t>(*length));
+}
+
+bool Prefix::contains(const IpAddress& candidate) const noexcept {
+  return candidate.family() == address.family() && of(candidate, length).address == address;
+}
+
+std::string Prefix::text() const { return address.text() + '/' + std::to_string(length); }
+
+std::optional<Endpoint> Endpoint::parse(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) return {};
+  const auto port = parse_number(text.substr(colon + 1), 0xffff);
+  std::string_view host = text.substr(0, colon);
+  const bool bracketed = host.size() >= 2 && host.front() == '[' && host.back() == ']';
+  if (bracketed) host = host.substr(1, host.size() - 2);
+  std::optional<std::uint32_t> scope_id = 0;
+  if (const std::size_t percent = host.find('%'); bracketed && percent != std::string_view::npos) {
+    scope_id = parse_number(host.substr(percent + 1), UINT32_MAX);
+    host = host.substr(0, percent);
+  }
+  const auto address = IpAddress::parse(host);
+  if (!port || !scope_id || !address || address->is_v4() == bracketed) return {};
+  return Endpoint{*address, static_cast<std::uint16_t>(*port), *scope_id};
+}
+
+std::string Endpoint::text() const {
+  const std::string ending = ':' + std::to_string(port);
+  if (address.is_v4()) return address.text() + ending;
+  const std::string scope = scope_id == 0 ? std::string{} : '%' + std::to_string(scope_id);
+  return '[' + address.text() + scope + ']' + ending;
+}
+
+}  // namespace tw
+
+std::size_t std::hash<tw::IpAddress>::operator()(const tw::IpAddress& address) const noexcept {
+  std::array<std::uint64_t, 2> words{};
+  std::memcpy(words.data(), address.bytes().data(), address.bytes().size());
+  return tw::mix(tw::mix(address.bits(), words[0]), words[1]);
+}
+
+std::size_t std::hash<tw::Endpoint>::operator()(const tw::Endpoint& endpoint) const noexcept {
+  return tw::mix(std::hash<tw::IpAddress>{}(endpoint.address),
+                 (std::uint64_t{endpoint.scope_id} << 16U) | endpoint.port);
+}
