@@ -1,0 +1,117 @@
+#include "lane/handshake_lane.h"
+
+#include <utility>
+
+namespace tw::lane {
+
+HandshakeLane::HandshakeLane(HandshakeChannel& channel, ExecContext& worker,
+                             IndexAllocator& indices, RandomSource& random, const Clock& clock)
+    : channel_(channel),
+      worker_(worker),
+      indices_(indices),
+      clock_(clock),
+      handshaker_(indices, random) {}
+
+std::size_t HandshakeLane::poll(Instant now, std::size_t budget) noexcept {
+  std::size_t handled = 0;
+  woke_worker_ = false;
+  // Judged once a turn: what waits now is what a flood has brought since the last turn.
+  const bool under_load = channel_.requests.size() > under_load_threshold;
+  while (handled < budget && channel_.requests.pop(request_)) {
+    handle(request_, now, under_load);
+    ++handled;
+  }
+  if (now >= handshaker_.next_deadline()) handshaker_.tick(now, clock_.wall(), *this);
+  if (woke_worker_) worker_.wake();
+  return handled;
+}
+
+void HandshakeLane::handle(const HandshakeRequest& request, Instant now, bool under_load) noexcept {
+  switch (request.kind) {
+    case HandshakeRequest::Kind::receive: {
+      counters_.received.add();
+      const std::optional<Drop> drop = handshaker_.receive(
+          request.message.view(), request.from, now, clock_.wall(), under_load, *this);
+      if (drop) {
+        counters_.drops.add(*drop);
+      } else {
+        counters_.processed.add();
+      }
+      return;
+    }
+    case HandshakeRequest::Kind::initiate:
+      handshaker_.initiate(request.peer, now, clock_.wall(), *this);
+      return;
+    case HandshakeRequest::Kind::forget:
+      handshaker_.forget(request.peer);
+      return;
+    case HandshakeRequest::Kind::release:
+      indices_.release(request.index);
+      return;
+  }
+}
+
+void HandshakeLane::push(HandshakeEvent&& event) noexcept {
+  // A full ring means that the worker has not run for 2,048 events. What is lost is what the wire may
+  // lose too: the protocol repeats it. Only the index of a keypair that never arrived must go back.
+  if (!channel_.events.push(std::move(event))) {
+    counters_.drops.add(Drop::queue_full);
+    if (event.keypair) indices_.release(event.keypair->local_index);
+    return;
+  }
+  woke_worker_ = true;
+}
+
+void HandshakeLane::count_sent(ByteView datagram) noexcept {
+  switch (classify(datagram).value_or(WgType::data)) {
+    case WgType::initiation:
+      return counters_.initiations_sent.add();
+    case WgType::response:
+      return counters_.responses_sent.add();
+    case WgType::cookie_reply:
+      return counters_.cookies_sent.add();
+    case WgType::data:
+      return;
+  }
+}
+
+void HandshakeLane::send(wg::PeerId peer, const std::optional<Endpoint>& to,
+                         ByteView datagram) noexcept {
+  HandshakeEvent event;
+  event.kind = HandshakeEvent::Kind::send;
+  event.peer = peer;
+  event.to = to;
+  TW_ASSERT(event.message.assign(datagram));
+  count_sent(datagram);
+  push(std::move(event));
+}
+
+void HandshakeLane::reply(const Endpoint& to, ByteView datagram) noexcept {
+  HandshakeEvent event;
+  event.kind = HandshakeEvent::Kind::reply;
+  event.to = to;
+  TW_ASSERT(event.message.assign(datagram));
+  count_sent(datagram);
+  push(std::move(event));
+}
+
+void HandshakeLane::established(wg::PeerId peer, wg::Keypair keypair,
+                                const Endpoint& from) noexcept {
+  HandshakeEvent event;
+  event.kind = HandshakeEvent::Kind::established;
+  event.peer = peer;
+  event.to = from;
+  event.wall = clock_.wall();
+  event.keypair = std::make_unique<wg::Keypair>(keypair);
+  counters_.established.add();
+  push(std::move(event));
+}
+
+void HandshakeLane::gave_up(wg::PeerId peer) noexcept {
+  HandshakeEvent event;
+  event.kind = HandshakeEvent::Kind::gave_up;
+  event.peer = peer;
+  push(std::move(event));
+}
+
+}  // namespace tw::lane

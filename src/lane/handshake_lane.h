@@ -1,0 +1,50 @@
+// Runs the Handshaker on whatever context it is attached to: requests in from the worker's ring,
+// events out to it. Data never waits for a curve operation, because they do not share a thread.
+#pragma once
+
+#include "base/time.h"
+#include "exec/context.h"
+#include "lane/counters.h"
+#include "lane/handshake_channel.h"
+#include "lane/index_allocator.h"
+#include "wg/handshaker.h"
+
+namespace tw::lane {
+
+class HandshakeLane final : public Poller, private wg::HandshakeSink {
+ public:
+  /// Messages that may wait before those without a valid mac2 are answered with a cookie.
+  static constexpr std::size_t under_load_threshold = HandshakeChannel::capacity / 8;
+
+  /// All must outlive this. `worker` is woken when there is an event for it.
+  HandshakeLane(HandshakeChannel& channel, ExecContext& worker, IndexAllocator& indices,
+                RandomSource& random, const Clock& clock);
+
+  /// On this lane's context only, as all of it: keys and peers are set through it.
+  wg::Handshaker& handshaker() noexcept { return handshaker_; }
+  const HandshakeCounters& counters() const noexcept { return counters_; }
+
+  std::size_t poll(Instant now, std::size_t budget) noexcept override;
+  Instant next_deadline() const noexcept override { return handshaker_.next_deadline(); }
+  bool arm() noexcept override { return channel_.requests.empty(); }
+
+ private:
+  void handle(const HandshakeRequest& request, Instant now, bool under_load) noexcept;
+  void push(HandshakeEvent&& event) noexcept;
+  void count_sent(ByteView datagram) noexcept;
+  void send(wg::PeerId peer, const std::optional<Endpoint>& to, ByteView datagram) noexcept override;
+  void reply(const Endpoint& to, ByteView datagram) noexcept override;
+  void established(wg::PeerId peer, wg::Keypair keypair, const Endpoint& from) noexcept override;
+  void gave_up(wg::PeerId peer) noexcept override;
+
+  HandshakeChannel& channel_;
+  ExecContext& worker_;
+  IndexAllocator& indices_;
+  const Clock& clock_;
+  wg::Handshaker handshaker_;
+  HandshakeCounters counters_;
+  HandshakeRequest request_;  // kept, so that popping does not build one each time
+  bool woke_worker_ = false;
+};
+
+}  // namespace tw::lane

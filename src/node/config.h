@@ -1,0 +1,114 @@
+// A node as its TOML file describes it: validated values, no text left to parse. Every default of a
+// node is here or in relay/settings.h. From any source a configuration is diffed, validated, applied.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "base/result.h"
+#include "crypto/secret.h"
+#include "relay/settings.h"
+#include "wire/address.h"
+
+namespace tw::node {
+
+inline constexpr std::uint16_t default_mtu = 1420;  ///< 1,500 − 80: IPv6 underlay, as wg-quick has it
+
+/// An address of an interface: host bits kept, unlike a Prefix.
+struct InterfaceAddress {
+  IpAddress address;
+  std::uint8_t length = 0;  ///< prefix length in bits
+  friend bool operator==(const InterfaceAddress&, const InterfaceAddress&) noexcept = default;
+};
+
+/// [tunnel]
+struct TunnelConfig {
+  std::string interface;
+  crypto::PrivateKey private_key;  ///< read from private_key_file, whose mode must exclude others
+  std::uint16_t listen_port = 0;   ///< 0: any
+  std::vector<InterfaceAddress> addresses;
+  std::uint16_t mtu = default_mtu;
+  std::uint32_t fwmark = 0;     ///< 0: none
+  bool install_routes = true;   ///< a route to each peer's allowed IPs, as wg-quick does
+  std::uint32_t tx_queue_packets = 4096;  ///< TUN queue: a turbo-started flight must fit
+};
+
+/// Host and port as written; a host name is resolved when the configuration is applied.
+struct EndpointName {
+  std::string host;
+  std::uint16_t port = 0;
+  friend bool operator==(const EndpointName&, const EndpointName&) noexcept = default;
+};
+
+/// [[peer]]
+struct PeerConfig {
+  std::string name;  ///< for logs, status and pops; unique
+  crypto::PublicKey public_key;
+  crypto::PresharedKey preshared_key;  ///< from preshared_key_file; all zero: none
+  std::optional<EndpointName> endpoint;
+  std::vector<Prefix> allowed_ips;
+  std::uint16_t persistent_keepalive_s = 0;  ///< 0: off
+};
+
+/// [gateway]
+struct GatewayConfig {
+  bool forward = false;              ///< turn on IP forwarding (per interface where that exists)
+  std::vector<Prefix> masquerade;    ///< inner sources rewritten to ours when they leave elsewhere
+  bool clamp_mss = true;             ///< TCP MSS of what is routed through the tunnel to its MTU
+};
+
+/// [relay] and [[pop]]; the policy is [[policy]]
+struct RelayConfig {
+  bool enabled = false;
+  std::uint16_t listen_port = 9701;
+  std::uint16_t leg_port = 9702;
+  std::vector<Prefix> local_targets;
+  relay::TurboSettings turbo;
+  relay::RelayLimits limits;
+};
+struct PopConfig {
+  std::string peer;  ///< name of the [[peer]]
+  relay::PopSettings pop;
+};
+
+/// [node]
+struct ProcessConfig {
+  std::string control_socket;  ///< default /run/thalweg/INTERFACE.sock
+  log::Level log_level = log::Level::info;
+  std::string log_file;              ///< empty: stderr only
+  std::optional<Endpoint> metrics;   ///< Prometheus text; a loopback address; empty: off
+};
+
+struct NodeConfig {
+  ProcessConfig process;
+  TunnelConfig tunnel;
+  std::vector<PeerConfig> peers;
+  GatewayConfig gateway;
+  RelayConfig relay;
+  std::vector<PopConfig> pops;
+  std::vector<relay::PolicyRule> policy;
+};
+
+/// One mistake in a file, for a person.
+struct ConfigMistake {
+  std::string file;
+  std::uint32_t line = 0, column = 0;  ///< from 1; 0: the file as a whole
+  std::string key;                     ///< "peer[2].endpoint"
+  std::string what;                    ///< what is wrong
+  std::string mend;                    ///< what to do about it
+  /// "rc.toml:12:3: peer[2].endpoint: … — …"
+  std::string text() const;
+};
+
+/// Reads and validates a file and the key files it names. Either a configuration without a mistake,
+/// or every mistake that was found. Reads files; changes nothing.
+std::expected<NodeConfig, std::vector<ConfigMistake>> load_config(const std::string& path);
+/// The same for text that is already here; `path` names it in mistakes, and key files are relative
+/// to its folder. What load_config and the fuzz target share.
+std::expected<NodeConfig, std::vector<ConfigMistake>> parse_config(std::string_view text,
+                                                                   const std::string& path);
+
+}  // namespace tw::node

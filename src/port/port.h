@@ -1,0 +1,36 @@
+// Where packets enter and leave: a UDP socket, a TUN queue, an AF_XDP ring, a simulated link. One
+// Port is one queue, polled by one context at a time; that is why nothing here locks.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/time.h"
+#include "port/packet_batch.h"
+
+namespace tw {
+
+struct SendResult {
+  std::size_t taken = 0;  ///< trains taken from the front
+  int os_errno = 0;       ///< why trains[taken] was not: EAGAIN = later, else it never will be
+};
+
+class Port {
+ public:
+  virtual ~Port() = default;
+  /// Appends up to batch.room() received trains. Never blocks; 0 means idle.
+  virtual std::size_t poll(PacketBatch& batch) noexcept = 0;
+  /// Sends trains from the front of `trains` until one is refused. What is left the caller still
+  /// owns and may retry or drop: a Port never drops in silence.
+  virtual SendResult send(std::span<const Train> trains) noexcept = 0;
+  /// Readable when poll() would find something; -1 if there is nothing to wait on.
+  virtual int wait_fd() const noexcept = 0;
+  /// The step before sleeping on wait_fd(): false if something came meanwhile and poll() is due.
+  virtual bool arm() noexcept { return true; }
+  /// When poll() will have something without the descriptor saying so (a delayed packet).
+  virtual Instant next_release() const noexcept { return Instant::max(); }
+  /// Packets that the kernel dropped before poll() saw them (SO_RXQ_OVFL, the TUN's tx_dropped).
+  virtual std::uint64_t kernel_drops() const noexcept { return 0; }
+};
+
+}  // namespace tw

@@ -1,0 +1,37 @@
+// A train: what one receive or send call moves. From a UDP socket, a run of datagrams of one sender
+// (UDP_GRO); from a TUN, a packet with its virtio-net header. A single packet is a train of one.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+#include "base/bytes.h"
+#include "wire/address.h"
+#include "wire/vnet_header.h"
+
+namespace tw {
+
+/// Does not own its bytes: the PacketBatch that received it does, until it is cleared.
+struct Train {
+  std::uint8_t* bytes = nullptr;   ///< first byte of the first segment
+  std::uint32_t length = 0;        ///< bytes of all segments together
+  std::uint32_t segment_size = 0;  ///< bytes of each segment but the last, which may be shorter
+  VnetHeader vnet{};               ///< TUN only; zero from and to a UDP socket
+  std::uint8_t traffic_class = 0;  ///< outer TOS byte (DSCP and ECN); UDP only
+  Endpoint source{};               ///< UDP receive: who sent it
+  Endpoint destination{};          ///< UDP send: where it goes
+
+  /// Segments of a UDP train. A TUN packet counts by its vnet header; see wire/gso.h.
+  std::size_t segments() const noexcept {
+    return segment_size == 0 ? 0 : (length + segment_size - 1) / segment_size;
+  }
+  /// Segment `index`, which must be below segments().
+  ByteSpan segment(std::size_t index) const noexcept {
+    const std::size_t begin = index * segment_size;
+    return {bytes + begin, std::min<std::size_t>(segment_size, length - begin)};
+  }
+  ByteSpan all() const noexcept { return {bytes, length}; }
+};
+
+}  // namespace tw

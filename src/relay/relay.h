@@ -1,0 +1,75 @@
+// Split TCP: takes the connections that TPROXY hands over and the legs that other PoPs open, finds
+// the way onward, and moves bytes between the two halves without copying them to user space.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "exec/poller.h"
+#include "relay/settings.h"
+
+namespace tw::relay {
+
+/// Why a connection was not relayed, or how it ended. One list for counters, labels and log lines.
+enum class Outcome : std::uint8_t {
+  closed,            ///< both directions ended with FIN
+  reset,             ///< either side reset it; the reset was passed on
+  refused_policy,    ///< no rule allows it, here or at the last PoP
+  refused_special,   ///< target is loopback, link-local, or local to this machine
+  refused_source,    ///< a leg from an address that is no PoP's
+  bad_header,        ///< a leg whose PROXY v2 header is malformed, or did not come in time
+  connect_failed,    ///< the onward connection was refused or timed out
+  limit,             ///< max_connections, or out of descriptors
+  idle,              ///< idle_timeout or half_close_timeout
+  shutdown,          ///< the node stopped
+};
+inline constexpr std::size_t outcome_count = 10;
+std::string_view name_of(Outcome outcome) noexcept;
+
+struct PopCounters {
+  std::string name;
+  std::uint64_t legs_opened = 0, legs_failed = 0;
+};
+
+/// A copy, taken on the relay's context.
+struct RelaySnapshot {
+  std::uint64_t accepted_clients = 0;  ///< transparent listener
+  std::uint64_t accepted_legs = 0;     ///< leg listener
+  std::uint64_t active = 0;            ///< connections being relayed now
+  std::uint64_t bytes_upstream = 0;    ///< from the side that connected to us
+  std::uint64_t bytes_downstream = 0;
+  std::vector<std::uint64_t> outcomes;  ///< by Outcome
+  std::vector<PopCounters> pops;
+};
+
+/// One relay worker's share. A Poller on a context of its own: a splice can take hundreds of
+/// microseconds, and a data worker has not got them.
+class Relay final : public Poller {
+ public:
+  /// Opens the listeners (needs CAP_NET_ADMIN for IP_TRANSPARENT and SO_BINDTODEVICE; the TUN device
+  /// and its addresses must exist). Nothing is left open on failure.
+  static Result<std::unique_ptr<Relay>> create(RelaySettings settings);
+  /// Resets every connection that is still there.
+  ~Relay() override;
+
+  /// New routes, policy, limits, turbo. Connections that are being relayed stay. Device, addresses
+  /// and ports are not changed here: compare, and create a new Relay. On the relay's context.
+  void apply(RelaySettings settings);
+  /// Stops accepting; what runs goes on. On the relay's context.
+  void drain() noexcept;
+  RelaySnapshot snapshot() const;
+
+  std::size_t poll(Instant now, std::size_t budget) noexcept override;
+  Instant next_deadline() const noexcept override;
+  std::span<const int> wait_fds() const noexcept override;
+
+ private:
+  struct State;
+  explicit Relay(std::unique_ptr<State> state) noexcept;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace tw::relay

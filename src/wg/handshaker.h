@@ -1,0 +1,92 @@
+// The handshake state of every peer of one device: Noise_IKpsk2, mac1, cookies, TAI64N, retries.
+//
+// Sans-I/O: datagrams and instants come in; datagrams, keypairs and verdicts go out through a sink.
+// It shares nothing with the sessions that carry data, so that it can run on a thread of its own.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "base/bytes.h"
+#include "base/drop.h"
+#include "base/random.h"
+#include "base/time.h"
+#include "crypto/secret.h"
+#include "wg/keypair.h"
+#include "wg/protocol.h"
+#include "wire/address.h"
+
+namespace tw::wg {
+
+/// Where receiver indices come from: they carry the bucket of the peer's worker (steer/), so the
+/// Handshaker only asks for them and gives them back.
+class IndexSource {
+ public:
+  virtual ~IndexSource() = default;
+  /// An index that is in use nowhere. Empty if there is none left in the peer's bucket.
+  virtual std::optional<std::uint32_t> allocate(PeerId peer) noexcept = 0;
+  virtual void release(std::uint32_t index) noexcept = 0;
+};
+
+/// What the Handshaker decides. Called from inside receive(), initiate() and tick().
+class HandshakeSink {
+ public:
+  virtual ~HandshakeSink() = default;
+  /// Send to `to`, or to the peer's current endpoint if `to` is empty (initiations). `datagram` is
+  /// valid during the call only.
+  virtual void send(PeerId peer, const std::optional<Endpoint>& to, ByteView datagram) noexcept = 0;
+  /// Answer to someone who is no peer yet (a cookie reply).
+  virtual void reply(const Endpoint& to, ByteView datagram) noexcept = 0;
+  /// A handshake is complete; `from` is where the peer's authenticated message came from. The index
+  /// keypair.local_index now belongs to the session, which reports it with release().
+  virtual void established(PeerId peer, Keypair keypair, const Endpoint& from) noexcept = 0;
+  /// REKEY_ATTEMPT_TIME has passed without an answer; no further retries until initiate().
+  virtual void gave_up(PeerId peer) noexcept = 0;
+};
+
+struct HandshakePeer {
+  crypto::PublicKey public_key;
+  crypto::PresharedKey preshared_key;  ///< all zero: none
+};
+
+class Handshaker {
+ public:
+  /// Both sources must outlive this.
+  Handshaker(IndexSource& indices, RandomSource& random);
+  ~Handshaker();
+
+  /// All zero: no identity; every message is then dropped and initiate() does nothing. A new key
+  /// ends every handshake under way and forgets the precomputed secrets. A peer whose public key is
+  /// our own is skipped: it can neither initiate nor be answered.
+  void set_private_key(const crypto::PrivateKey& key) noexcept;
+
+  /// `peer` must not be in use. False if that public key is a peer already.
+  bool add_peer(PeerId peer, const HandshakePeer& settings);
+  void set_preshared_key(PeerId peer, const crypto::PresharedKey& key) noexcept;
+  /// Ends its handshake, gives its pending index back and wipes its secrets.
+  void remove_peer(PeerId peer) noexcept;
+
+  /// A datagram of type 1, 2 or 3 from the wire. Empty if it was processed, else why it died.
+  ///   under_load  answer messages without a valid mac2 with a cookie instead of any curve operation
+  ///   cost        four curve operations for an initiation, five for a response
+  std::optional<Drop> receive(ByteView datagram, const Endpoint& from, Instant now, WallTime wall,
+                              bool under_load, HandshakeSink& sink) noexcept;
+
+  /// The session wants a keypair: sends an initiation now, unless one was sent less than
+  /// REKEY_TIMEOUT ago, and repeats it until it is answered or REKEY_ATTEMPT_TIME has passed.
+  void initiate(PeerId peer, Instant now, WallTime wall, HandshakeSink& sink) noexcept;
+
+  /// Wipes the handshake in progress, as REJECT_AFTER_TIME * 3 without a new keypair demands.
+  void forget(PeerId peer) noexcept;
+
+  /// Runs the retries that are due, and rotates the cookie secret.
+  void tick(Instant now, WallTime wall, HandshakeSink& sink) noexcept;
+  Instant next_deadline() const noexcept;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace tw::wg
