@@ -18,7 +18,8 @@ std::optional<IpPacketView> v4_of(ByteView packet) noexcept {
                       .total_length = static_cast<std::uint32_t>(total),
                       .protocol = packet[9],
                       .source = packet.subspan(12, 4),
-                      .target = packet.subspan(16, 4)};
+                      .target = packet.subspan(16, 4),
+                      .fragment = (load_be16(packet, 6) & 0x3fffU) != 0};
 }
 
 std::optional<IpPacketView> v6_of(ByteView packet) noexcept {
@@ -34,7 +35,8 @@ std::optional<IpPacketView> v6_of(ByteView packet) noexcept {
       .total_length = static_cast<std::uint32_t>(v6_header + payload),
       .protocol = packet[6],
       .source = packet.subspan(8, 16),
-      .target = packet.subspan(24, 16)};
+      .target = packet.subspan(24, 16),
+      .fragment = false};
 }
 
 }  // namespace

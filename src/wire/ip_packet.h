@@ -16,6 +16,7 @@ struct IpPacketView {
   std::uint32_t total_length;   ///< as the header says it; at most the bytes given
   std::uint8_t protocol;        ///< IPv4 protocol, IPv6 next header
   ByteView source, target;      ///< 4 or 16 bytes each, inside the packet
+  bool fragment = false;        ///< IPv4: one of several; IPv6 says it in an extension header
 
   /// Empty unless the header is whole and its length fits: header <= total <= packet.size(). Bytes
   /// beyond total_length are padding. IPv6 jumbograms are refused.

@@ -8,6 +8,7 @@ namespace tw {
 
 struct VnetHeader {
   static constexpr std::uint8_t needs_csum = 1;  ///< flags: checksum to be filled in
+  static constexpr std::uint8_t data_valid = 2;  ///< flags: the kernel has verified the checksum
   static constexpr std::uint8_t gso_none = 0;
   static constexpr std::uint8_t gso_tcp4 = 1;
   static constexpr std::uint8_t gso_tcp6 = 4;
