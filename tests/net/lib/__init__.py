@@ -1,0 +1,16 @@
+"""Networks made of namespaces, and what runs in them, for the tests in tests/net.
+
+A test is a unittest file that ends with `lib.main()`; its cases derive from lib.NetTest, which gives
+them `self.net`. Whatever they make is gone when the test is, however it ends (see leftovers.py).
+"""
+
+from .case import NetTest, main
+from .network import Namespace, Network
+from .process import Process, wait_until
+from .traffic import curl, free_port, iperf3, ping, serve_files
+from .tunnel import (Peer, configure, genkey, genpsk, pubkey, run_wireguard, thalweg, thalweg_wg,
+                     unique_interface, wg, wireguard_go)
+
+__all__ = ["NetTest", "main", "Namespace", "Network", "Process", "wait_until", "curl", "free_port",
+           "iperf3", "ping", "serve_files", "Peer", "configure", "genkey", "genpsk", "pubkey",
+           "run_wireguard", "thalweg", "thalweg_wg", "unique_interface", "wg", "wireguard_go"]

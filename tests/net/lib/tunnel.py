@@ -1,0 +1,109 @@
+"""WireGuard devices in namespaces: Debian's wireguard-go, ours, and `wg` to configure both alike."""
+
+import dataclasses
+import itertools
+import os
+import pathlib
+import subprocess
+
+from . import leftovers
+from .process import wait_until
+
+SOCKETS = pathlib.Path("/var/run/wireguard")
+_numbers = itertools.count()
+
+
+def unique_interface():
+    """A new interface name. UAPI sockets do not know namespaces: names must be unique machine-wide."""
+    return f"tw{os.getpid()}n{next(_numbers)}"
+
+
+def genkey():
+    """A new private key, in base64."""
+    return _wg_output("genkey")
+
+
+def genpsk():
+    """A new preshared key, in base64."""
+    return _wg_output("genpsk")
+
+
+def pubkey(private_key):
+    """The public key that belongs to a private one."""
+    return _wg_output("pubkey", private_key)
+
+
+def _wg_output(command, stdin=""):
+    done = subprocess.run(["wg", command], input=stdin, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+@dataclasses.dataclass
+class Peer:
+    """A [Peer] section of `wg setconf`."""
+
+    public_key: str
+    allowed_ips: str
+    endpoint: str | None = None
+    preshared_key: str | None = None
+    keepalive: int | None = None
+
+    def section(self):
+        lines = ["[Peer]", f"PublicKey = {self.public_key}", f"AllowedIPs = {self.allowed_ips}"]
+        if self.endpoint:
+            lines.append(f"Endpoint = {self.endpoint}")
+        if self.preshared_key:
+            lines.append(f"PresharedKey = {self.preshared_key}")
+        if self.keepalive is not None:
+            lines.append(f"PersistentKeepalive = {self.keepalive}")
+        return "\n".join(lines) + "\n"
+
+
+def wg(namespace, *arguments, stdin=None, check=True):
+    """Debian's `wg` with these arguments; returns what it printed."""
+    return namespace.run(["wg", *arguments], stdin=stdin, check=check).stdout
+
+
+def configure(namespace, interface, private_key, peers=(), listen_port=None):
+    """Replaces the whole configuration of a device by `wg setconf`."""
+    lines = ["[Interface]", f"PrivateKey = {private_key}"]
+    if listen_port is not None:
+        lines.append(f"ListenPort = {listen_port}")
+    text = "\n".join(lines) + "\n" + "".join(peer.section() for peer in peers)
+    wg(namespace, "setconf", interface, "/dev/stdin", stdin=text)
+
+
+def wireguard_go(namespace, interface, env=None):
+    """Debian's wireguard-go in the foreground; returns its Process when `wg` can talk to it."""
+    return run_wireguard(namespace, ["wireguard-go", "-f", interface], interface,
+                         {"LOG_LEVEL": "verbose", **(env or {})})
+
+
+def thalweg(namespace, *arguments, env=None):
+    """Starts our program, `thalweg ARGUMENT…`; returns its Process."""
+    binary = os.environ.get("TW_BIN")
+    if not binary or not os.access(binary, os.X_OK):
+        raise AssertionError(f"TW_BIN={binary}: not a program; ctest sets it to the build's thalweg")
+    return namespace.start([binary, *arguments], env, "thalweg")
+
+
+def thalweg_wg(namespace, interface, env=None):
+    """Our device in the foreground, `thalweg wg -f IFACE`; returns its Process when it is ready."""
+    return _await_socket(thalweg(namespace, "wg", "-f", interface, env=env), interface)
+
+
+def run_wireguard(namespace, argv, interface, env=None):
+    """Any user-space WireGuard that serves the UAPI for interface."""
+    return _await_socket(namespace.start(argv, env), interface)
+
+
+def _await_socket(process, interface):
+    path = SOCKETS / f"{interface}.sock"
+    leftovers.note("file", str(path))
+
+    def ready():
+        if process.exit_code is not None:
+            raise AssertionError(f"{process} ended with {process.exit_code}:\n{process.log()}")
+        return path.is_socket()
+    wait_until(ready, f"{path} of {process}")
+    return process
