@@ -35,7 +35,7 @@ TEST(X25519, Rfc7748ThousandIterations) {
 
 TEST(X25519, Rfc7748Section6) {
   const PrivateKey alice =
-      scalar("77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ac177fba51db92c2a");
+      scalar("77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a");
   const PrivateKey bob = scalar("5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb");
   EXPECT_EQ(public_key_of(alice),
             point("8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a"));
