@@ -32,7 +32,7 @@ class GsoView {
   static std::optional<GsoView> of(ByteView packet, const VnetHeader& vnet) noexcept;
 
   ByteView packet() const noexcept { return packet_; }
-  /// At least 1; up to 65,495 if the sender chose segments of one byte.
+  /// At least 1; up to 65,527 if the sender chose segments of one byte.
   std::size_t segment_count() const noexcept { return segments_; }
   /// Bytes of IP + TCP/UDP header that every segment of a train carries; 0 if it is not a train.
   std::size_t header_size() const noexcept { return header_size_; }

@@ -6,7 +6,8 @@ namespace tw {
 namespace {
 
 constexpr std::uint8_t hop_by_hop = 0, destination_options = 60;
-constexpr int most_extension_headers = 8;
+// More than any real packet has. Bounded because every segment of a train repeats it.
+constexpr std::size_t most_extension_bytes = 256;
 
 }  // namespace
 
@@ -15,12 +16,13 @@ std::optional<TransportPlace> TransportPlace::of(ByteView packet, const IpPacket
   std::uint8_t protocol = ip.protocol;
   std::size_t offset = ip.header_length;
   if (ip.version == 4) return TransportPlace{protocol, ip.header_length};
-  for (int seen = 0; protocol == hop_by_hop || protocol == destination_options; ++seen) {
-    if (seen == most_extension_headers || ip.total_length - offset < 8) return {};
+  while (protocol == hop_by_hop || protocol == destination_options) {
+    if (ip.total_length - offset < 8) return {};
     const std::size_t size = (packet[offset + 1] + std::size_t{1}) * 8;
     if (size > ip.total_length - offset) return {};
     protocol = packet[offset];
     offset += size;
+    if (offset > ip.header_length + most_extension_bytes) return {};
   }
   constexpr std::uint8_t routing = 43, fragment = 44;
   if (protocol == routing || protocol == fragment) return {};

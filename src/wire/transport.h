@@ -21,7 +21,7 @@ struct TransportPlace {
   std::uint8_t protocol;
   std::uint16_t offset;  ///< from the start of the packet; at most its total_length
 
-  /// Steps over IPv6 hop-by-hop and destination options, at most 8 of them. Empty for fragments,
+  /// Steps over IPv6 hop-by-hop and destination options, 256 bytes of them. Empty for fragments,
   /// for options that do not fit, and for a routing header, whose pseudo-header is another.
   static std::optional<TransportPlace> of(ByteView packet, const IpPacketView& ip) noexcept;
 };
