@@ -1,0 +1,44 @@
+// The descriptors a worker sleeps on, each counted: two pollers may wait on the same one.
+#pragma once
+
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "base/unique_fd.h"
+
+namespace tw {
+
+class EpollSet {
+ public:
+  /// An empty set with an eventfd of its own. Fails if descriptors have run out.
+  static Result<EpollSet> open();
+
+  /// Level-triggered, for reading. A descriptor that epoll refuses is a programmer's error.
+  void add(std::span<const int> fds);
+  void remove(std::span<const int> fds) noexcept;
+
+  /// Sleeps until a descriptor is readable, ring() is called, or `timeout` is over (max: never), to
+  /// the nanosecond where the kernel can (5.11). Zero looks without sleeping.
+  void wait(Duration timeout) noexcept;
+  /// Any thread: ends wait(), or the next one.
+  void ring() noexcept;
+
+ private:
+  struct Watched {
+    int fd;
+    int users;
+    int fruitless;  // wake-ups in a row by an error or hang-up alone
+  };
+  EpollSet(UniqueFd epoll, UniqueFd bell) noexcept
+      : epoll_(std::move(epoll)), bell_(std::move(bell)) {}
+  void silence_if_dead(int fd, unsigned events) noexcept;
+
+  UniqueFd epoll_;
+  UniqueFd bell_;
+  std::vector<Watched> watched_;
+};
+
+}  // namespace tw

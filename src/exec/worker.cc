@@ -1,0 +1,207 @@
+#include "exec/worker.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <sys/prctl.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <condition_variable>
+#include <csignal>
+#include <mutex>
+#include <string>
+#include <utility>
+
+#include "base/assert.h"
+#include "exec/epoll_set.h"
+#include "exec/mailbox.h"
+#include "exec/poller_list.h"
+
+namespace tw {
+namespace {
+
+constexpr std::size_t messages_per_turn = 64;  // so that a flood of them cannot stop the packets
+constexpr std::size_t thread_name_bytes = 15;
+constexpr unsigned long timer_slack_ns = 1000;
+
+}  // namespace
+
+struct Worker::Loop {
+  Loop(WorkerSettings settings_given, const Clock& clock_given, EpollSet set)
+      : settings(std::move(settings_given)),
+        clock(clock_given),
+        governor(settings.governor),
+        mailbox(settings.mailbox_capacity),
+        epoll(std::move(set)) {
+    now_ns.store(clock.now().since_origin().count(), std::memory_order_relaxed);
+  }
+
+  void run() noexcept;
+  std::size_t run_messages(std::size_t limit) noexcept;
+  void sleep(Instant now) noexcept;
+  void wake() noexcept;
+
+  const WorkerSettings settings;
+  const Clock& clock;
+  Governor governor;
+  Mailbox mailbox;
+  EpollSet epoll;
+  PollerList pollers;
+  std::atomic<Duration::rep> now_ns{0};
+  // The handshake of sleeper and waker: each writes its own flag, then reads the other's. All four
+  // accesses are sequentially consistent, so they cannot both miss.
+  alignas(64) std::atomic<bool> woken{false};
+  std::atomic<bool> parked{false};
+  std::atomic<bool> stopping{false};
+  pthread_t thread{};
+  std::atomic<bool> running{false};
+  bool started = false;
+};
+
+std::size_t Worker::Loop::run_messages(std::size_t limit) noexcept {
+  std::size_t done = 0;
+  Message message;
+  for (; done < limit && mailbox.pop(message); ++done) {
+    message();
+    message = nullptr;  // what it holds goes now, not at the next message
+  }
+  return done;
+}
+
+void Worker::Loop::run() noexcept {
+  while (!stopping.load(std::memory_order_acquire)) {
+    // Before the look at the mailbox and the pollers: what is announced later shows up in sleep().
+    woken.exchange(false, std::memory_order_seq_cst);
+    const Instant now = clock.now();
+    now_ns.store(now.since_origin().count(), std::memory_order_relaxed);
+    const std::size_t messages = run_messages(messages_per_turn);
+    const PollerList::Turn turn = pollers.poll_all(now, settings.budget);
+    const bool park = governor.may_park(now, messages + turn.handled > 0);
+    if (park && !turn.more && mailbox.empty()) sleep(now);
+  }
+  mailbox.close();
+  run_messages(settings.mailbox_capacity);
+}
+
+void Worker::Loop::sleep(Instant now) noexcept {
+  const Instant until = governor.wake_at(pollers.next_deadline());
+  if (until <= now) return;
+  parked.store(true, std::memory_order_seq_cst);
+  if (pollers.arm_all() && !woken.load(std::memory_order_seq_cst)) {
+    epoll.wait(until == Instant::max() ? Duration::max() : until - clock.now());
+  }
+  parked.store(false, std::memory_order_relaxed);
+}
+
+void Worker::Loop::wake() noexcept {
+  // Whoever finds `woken` set leaves the rest to the one that set it.
+  if (woken.exchange(true, std::memory_order_seq_cst)) return;
+  if (parked.exchange(false, std::memory_order_seq_cst)) epoll.ring();
+}
+
+Worker::Worker(std::unique_ptr<Loop> loop) noexcept : loop_(std::move(loop)) {}
+Worker::~Worker() { stop(); }
+
+Result<std::unique_ptr<Worker>> Worker::create(WorkerSettings settings, const Clock& clock) {
+  if (settings.name.size() > thread_name_bytes) {
+    return make_error(Error::Kind::config,
+                      "name of a thread longer than 15 bytes: " + settings.name);
+  }
+  Result<EpollSet> epoll = EpollSet::open();
+  if (!epoll) return in_context("worker " + settings.name, epoll.error());
+  return std::unique_ptr<Worker>{
+      new Worker{std::make_unique<Loop>(std::move(settings), clock, std::move(*epoll))}};
+}
+
+Result<void> Worker::start() {
+  TW_ASSERT(!loop_->started);
+  const auto failed = [this](int reason) {
+    return system_error(reason, "start worker " + loop_->settings.name + " on CPU " +
+                                    std::to_string(loop_->settings.cpu));
+  };
+  if (loop_->settings.cpu >= CPU_SETSIZE) return failed(EINVAL);
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  if (loop_->settings.cpu >= 0) {
+    cpu_set_t cpus;
+    CPU_ZERO(&cpus);
+    CPU_SET(static_cast<unsigned>(loop_->settings.cpu), &cpus);
+    pthread_attr_setaffinity_np(&attributes, sizeof cpus, &cpus);
+  }
+  // The thread inherits the mask: signals belong to the main thread.
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  const auto body = [](void* loop) -> void* {
+    ::prctl(PR_SET_TIMERSLACK, timer_slack_ns, 0, 0, 0);
+    static_cast<Loop*>(loop)->run();
+    return nullptr;
+  };
+  loop_->running.store(true, std::memory_order_release);
+  const int failure = pthread_create(&loop_->thread, &attributes, body, loop_.get());
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  pthread_attr_destroy(&attributes);
+  if (failure != 0) {
+    loop_->running.store(false, std::memory_order_release);
+    return failed(failure);
+  }
+  loop_->started = true;
+  pthread_setname_np(loop_->thread, loop_->settings.name.c_str());
+  return {};
+}
+
+void Worker::stop() noexcept {
+  if (!loop_->running.exchange(false)) {
+    loop_->mailbox.close();
+    return;
+  }
+  loop_->stopping.store(true, std::memory_order_release);
+  loop_->wake();
+  pthread_join(loop_->thread, nullptr);
+}
+
+bool Worker::call(Message&& message) noexcept {
+  if (!loop_->running.load(std::memory_order_acquire)) return false;
+  struct Done {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool flag = false;
+  } done;
+  const bool posted = post([&message, &done]() noexcept {
+    message();
+    const std::lock_guard lock{done.mutex};  // held while notifying: `done` is gone right after
+    done.flag = true;
+    done.changed.notify_one();
+  });
+  if (!posted) return false;
+  std::unique_lock lock{done.mutex};
+  done.changed.wait(lock, [&done] { return done.flag; });
+  return true;
+}
+
+ContextId Worker::id() const noexcept { return loop_->settings.id; }
+const Clock& Worker::clock() const noexcept { return loop_->clock; }
+Instant Worker::now() const noexcept {
+  return Instant{Duration{loop_->now_ns.load(std::memory_order_relaxed)}};
+}
+
+void Worker::attach(Poller& poller) {
+  loop_->pollers.attach(poller);
+  loop_->epoll.add(poller.wait_fds());
+}
+
+void Worker::detach(Poller& poller) noexcept {
+  loop_->pollers.detach(poller);
+  loop_->epoll.remove(poller.wait_fds());
+}
+
+bool Worker::post(Message&& message) noexcept {
+  if (!loop_->mailbox.push(std::move(message))) return false;
+  loop_->wake();
+  return true;
+}
+
+void Worker::wake() noexcept { loop_->wake(); }
+
+}  // namespace tw
