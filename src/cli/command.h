@@ -1,5 +1,5 @@
-// One function a subcommand: it declares its options and, when it is chosen, runs and leaves its exit
-// code. 0 = done, 1 = failed, 2 = used wrongly, 130 = interrupted.
+// One function a subcommand: it declares its options and, when it is chosen, runs and leaves its
+// exit code. 0 = done, 1 = failed, 2 = used wrongly, 130 = interrupted.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -10,10 +10,10 @@ inline constexpr int exit_failed = 1;
 inline constexpr int exit_usage = 2;
 inline constexpr int exit_interrupted = 130;
 
-void add_run(CLI::App& app, int& exit_code);      ///< run.cc
-void add_check(CLI::App& app, int& exit_code);    ///< check.cc
-void add_wg(CLI::App& app, int& exit_code);       ///< wg.cc
-void add_status(CLI::App& app, int& exit_code);   ///< status.cc
-void add_demo(CLI::App& app, int& exit_code);     ///< demo.cc
+void add_run(CLI::App& app, int& exit_code);     ///< run.cc
+void add_check(CLI::App& app, int& exit_code);   ///< check.cc
+void add_wg(CLI::App& app, int& exit_code);      ///< wg.cc
+void add_status(CLI::App& app, int& exit_code);  ///< status.cc
+void add_demo(CLI::App& app, int& exit_code);    ///< demo.cc
 
 }  // namespace tw::cli

@@ -1,5 +1,6 @@
-// What the data worker and the handshake context say to each other: plain values through two bounded
-// rings, one a direction. Either may run on any context; nothing else is shared between them.
+// What the data worker and the handshake context say to each other: plain values through two
+// bounded rings, one a direction. Either may run on any context; nothing else is shared between
+// them.
 #pragma once
 
 #include <array>

@@ -30,8 +30,8 @@ void HandshakeLane::handle(const HandshakeRequest& request, Instant now, bool un
   switch (request.kind) {
     case HandshakeRequest::Kind::receive: {
       counters_.received.add();
-      const std::optional<Drop> drop = handshaker_.receive(
-          request.message.view(), request.from, now, clock_.wall(), under_load, *this);
+      const std::optional<Drop> drop = handshaker_.receive(request.message.view(), request.from,
+                                                           now, clock_.wall(), under_load, *this);
       if (drop) {
         counters_.drops.add(*drop);
       } else {
@@ -52,8 +52,9 @@ void HandshakeLane::handle(const HandshakeRequest& request, Instant now, bool un
 }
 
 void HandshakeLane::push(HandshakeEvent&& event) noexcept {
-  // A full ring means that the worker has not run for 2,048 events. What is lost is what the wire may
-  // lose too: the protocol repeats it. Only the index of a keypair that never arrived must go back.
+  // A full ring means that the worker has not run for 2,048 events. What is lost is what the wire
+  // may lose too: the protocol repeats it. Only the index of a keypair that never arrived must go
+  // back.
   if (!channel_.events.push(std::move(event))) {
     counters_.drops.add(Drop::queue_full);
     if (event.keypair) indices_.release(event.keypair->local_index);

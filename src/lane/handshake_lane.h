@@ -32,7 +32,8 @@ class HandshakeLane final : public Poller, private wg::HandshakeSink {
   void handle(const HandshakeRequest& request, Instant now, bool under_load) noexcept;
   void push(HandshakeEvent&& event) noexcept;
   void count_sent(ByteView datagram) noexcept;
-  void send(wg::PeerId peer, const std::optional<Endpoint>& to, ByteView datagram) noexcept override;
+  void send(wg::PeerId peer, const std::optional<Endpoint>& to,
+            ByteView datagram) noexcept override;
   void reply(const Endpoint& to, ByteView datagram) noexcept override;
   void established(wg::PeerId peer, wg::Keypair keypair, const Endpoint& from) noexcept override;
   void gave_up(wg::PeerId peer) noexcept override;

@@ -1,5 +1,6 @@
 // A node as its TOML file describes it: validated values, no text left to parse. Every default of a
-// node is here or in relay/settings.h. From any source a configuration is diffed, validated, applied.
+// node is here or in relay/settings.h. From any source a configuration is diffed, validated,
+// applied.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +16,8 @@
 
 namespace tw::node {
 
-inline constexpr std::uint16_t default_mtu = 1420;  ///< 1,500 − 80: IPv6 underlay, as wg-quick has it
+inline constexpr std::uint16_t default_mtu =
+    1420;  ///< 1,500 − 80: IPv6 underlay, as wg-quick has it
 
 /// An address of an interface: host bits kept, unlike a Prefix.
 struct InterfaceAddress {
@@ -31,8 +33,8 @@ struct TunnelConfig {
   std::uint16_t listen_port = 0;   ///< 0: any
   std::vector<InterfaceAddress> addresses;
   std::uint16_t mtu = default_mtu;
-  std::uint32_t fwmark = 0;     ///< 0: none
-  bool install_routes = true;   ///< a route to each peer's allowed IPs, as wg-quick does
+  std::uint32_t fwmark = 0;               ///< 0: none
+  bool install_routes = true;             ///< a route to each peer's allowed IPs, as wg-quick does
   std::uint32_t tx_queue_packets = 4096;  ///< TUN queue: a turbo-started flight must fit
 };
 
@@ -55,9 +57,9 @@ struct PeerConfig {
 
 /// [gateway]
 struct GatewayConfig {
-  bool forward = false;              ///< turn on IP forwarding (per interface where that exists)
-  std::vector<Prefix> masquerade;    ///< inner sources rewritten to ours when they leave elsewhere
-  bool clamp_mss = true;             ///< TCP MSS of what is routed through the tunnel to its MTU
+  bool forward = false;            ///< turn on IP forwarding (per interface where that exists)
+  std::vector<Prefix> masquerade;  ///< inner sources rewritten to ours when they leave elsewhere
+  bool clamp_mss = true;           ///< TCP MSS of what is routed through the tunnel to its MTU
 };
 
 /// [relay] and [[pop]]; the policy is [[policy]]
@@ -78,8 +80,8 @@ struct PopConfig {
 struct ProcessConfig {
   std::string control_socket;  ///< default /run/thalweg/INTERFACE.sock
   log::Level log_level = log::Level::info;
-  std::string log_file;              ///< empty: stderr only
-  std::optional<Endpoint> metrics;   ///< Prometheus text; a loopback address; empty: off
+  std::string log_file;             ///< empty: stderr only
+  std::optional<Endpoint> metrics;  ///< Prometheus text; a loopback address; empty: off
 };
 
 struct NodeConfig {

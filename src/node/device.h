@@ -1,6 +1,6 @@
 // A WireGuard device as its users see it: keys, peers, allowed IPs. The UAPI and the TOML file both
-// become a DeviceChange; the device validates it whole and then hands the parts to the contexts that
-// own them.
+// become a DeviceChange; the device validates it whole and then hands the parts to the contexts
+// that own them.
 #pragma once
 
 #include <cstdint>
@@ -47,8 +47,8 @@ struct PeerState {
   std::optional<Endpoint> endpoint;
   std::vector<Prefix> allowed_ips;
   std::uint16_t persistent_keepalive_s = 0;
-  WallTime last_handshake;       ///< zero: never
-  std::uint64_t rx_bytes = 0;    ///< of WireGuard messages, as the kernel device counts them
+  WallTime last_handshake;     ///< zero: never
+  std::uint64_t rx_bytes = 0;  ///< of WireGuard messages, as the kernel device counts them
   std::uint64_t tx_bytes = 0;
 };
 

@@ -1,6 +1,7 @@
-// A WireGuard receiver index is ours to choose, so it carries the bucket of the worker that owns the
-// session: index = E_k(bucket ‖ 20 random bits). The permutation is keyed anew at each start, so that
-// an observer cannot link the sessions of one client; affinity needs no table and no first packet.
+// A WireGuard receiver index is ours to choose, so it carries the bucket of the worker that owns
+// the session: index = E_k(bucket ‖ 20 random bits). The permutation is keyed anew at each start,
+// so that an observer cannot link the sessions of one client; affinity needs no table and no first
+// packet.
 #pragma once
 
 #include <array>
@@ -8,9 +9,9 @@
 
 namespace tw {
 
-/// Speck32/64 (Beaulieu et al., "The SIMON and SPECK Families", 2013): 22 rounds of add, rotate, xor on
-/// 16-bit words, cheap enough for an eBPF program to run on every packet. It hides structure from
-/// observers; nothing is authenticated by it.
+/// Speck32/64 (Beaulieu et al., "The SIMON and SPECK Families", 2013): 22 rounds of add, rotate,
+/// xor on 16-bit words, cheap enough for an eBPF program to run on every packet. It hides structure
+/// from observers; nothing is authenticated by it.
 class Speck32 {
  public:
   static constexpr std::size_t rounds = 22;

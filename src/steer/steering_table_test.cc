@@ -10,7 +10,8 @@ TEST(SteeringTable, AssignMovesExactlyOneBucket) {
   SteeringTable table;
   table.assign(Bucket{0x85}, ContextId{3});
   for (std::uint16_t value = 0; value < Bucket::count; ++value) {
-    EXPECT_EQ(table.context_of(Bucket{value}), ContextId{value == 0x85 ? std::uint16_t{3} : std::uint16_t{0}});
+    EXPECT_EQ(table.context_of(Bucket{value}),
+              ContextId{value == 0x85 ? std::uint16_t{3} : std::uint16_t{0}});
   }
 }
 

@@ -1,0 +1,53 @@
+// The peers that one lane owns, and the two ways to find one: by receiver index (from the wire) and
+// by inner address (from the TUN).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "exec/timer_wheel.h"
+#include "lane/staging_pool.h"
+#include "wg/allowed_ips.h"
+#include "wg/session.h"
+#include "wire/address.h"
+
+namespace tw::lane {
+
+struct LanePeer {
+  wg::PeerId id;
+  wg::Session session;
+  std::optional<Endpoint> endpoint;  ///< where the peer was last authenticated, or was configured
+  StagingPool::Queue staged;
+  std::uint64_t received_bytes = 0;  ///< WireGuard datagrams that authenticated
+  std::uint64_t sent_bytes = 0;
+  Instant timer_at = Instant::max();  ///< when `timer` fires; never later than session's deadline
+  TimerId timer;
+};
+
+class PeerTable {
+ public:
+  /// The slot must be free. The reference stays good until remove().
+  LanePeer& add(wg::PeerId id);
+  /// Also takes its allowed IPs. The peer's keypairs and staged packets must be gone.
+  void remove(wg::PeerId id) noexcept;
+  LanePeer* find(wg::PeerId id) noexcept;
+  /// The peer whose session uses this receiver index; null if none does.
+  LanePeer* find_index(std::uint32_t local_index) noexcept;
+
+  void bind_index(std::uint32_t local_index, wg::PeerId id) { by_index_[local_index] = id; }
+  void unbind_index(std::uint32_t local_index) noexcept { by_index_.erase(local_index); }
+
+  wg::AllowedIps& allowed_ips() noexcept { return allowed_ips_; }
+  /// Slots in use or not: ids run from 0 to slots() - 1.
+  std::size_t slots() const noexcept { return peers_.size(); }
+
+ private:
+  std::vector<std::unique_ptr<LanePeer>> peers_;  // by id
+  std::unordered_map<std::uint32_t, wg::PeerId> by_index_;
+  wg::AllowedIps allowed_ips_;
+};
+
+}  // namespace tw::lane

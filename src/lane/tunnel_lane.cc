@@ -1,0 +1,369 @@
+#include "lane/tunnel_lane.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.h"
+#include "wire/ip_packet.h"
+
+namespace tw::lane {
+namespace {
+
+/// Slots of the request ring that messages from the wire may not take: a flood of them must not
+/// keep our own wishes out.
+constexpr std::size_t reserved_requests = 256;
+constexpr Duration timer_tick = 10ms;
+constexpr std::size_t udp_buffer_bytes = 65536;  // a UDP_GRO train
+constexpr std::size_t tun_buffer_bytes = 65536;
+
+}  // namespace
+
+TunnelLane::TunnelLane(TunnelLaneParts parts, TunnelLaneLimits limits)
+    : handshakes_(parts.handshakes),
+      channel_(parts.channel),
+      tun_(parts.tun),
+      staging_(limits.staged_packets, limits.staged_packet_bytes),
+      timers_(limits.peers, timer_tick, parts.handshakes.clock().now()),
+      receive_(peers_, parts.engine, counters_, *this),
+      transmit_(parts.engine, counters_),
+      udp_batch_(limits.receive_trains, udp_buffer_bytes),
+      tun_batch_(std::min(limits.tun_packets, TransmitPipeline::batch_capacity), tun_buffer_bytes) {
+  receive_.set_steering(parts.codec, parts.steering, parts.self);
+  receive_.set_tun(tun_);
+}
+
+TunnelLane::~TunnelLane() = default;
+
+void TunnelLane::set_udp_ports(UdpPorts ports) noexcept {
+  udp_ = ports;
+  transmit_.set_ports(ports);
+  wait_fds_.clear();
+  for (const Port* port : {static_cast<const Port*>(&tun_), static_cast<const Port*>(ports.v4),
+                           static_cast<const Port*>(ports.v6)}) {
+    if (port != nullptr && port->wait_fd() >= 0) wait_fds_.push_back(port->wait_fd());
+  }
+}
+
+// ---- Configuration
+
+void TunnelLane::add_peer(wg::PeerId peer) noexcept { peers_.add(peer); }
+
+void TunnelLane::remove_peer(wg::PeerId id, Instant now) noexcept {
+  now_ = now;
+  // What the handshake context still had to say of this peer must not reach the slot's next owner.
+  take_handshake_events(HandshakeChannel::capacity);
+  LanePeer* peer = peers_.find(id);
+  TW_ASSERT(peer != nullptr);
+  drop_staged(*peer, Drop::shutdown);
+  clear_session(*peer);
+  timers_.cancel(peer->timer);
+  peers_.remove(id);
+}
+
+void TunnelLane::set_endpoint(wg::PeerId id, const Endpoint& endpoint) noexcept {
+  LanePeer* peer = peers_.find(id);
+  TW_ASSERT(peer != nullptr);
+  peer->endpoint = endpoint;
+}
+
+void TunnelLane::set_persistent_keepalive(wg::PeerId id, Duration interval, Instant now) noexcept {
+  LanePeer* peer = peers_.find(id);
+  TW_ASSERT(peer != nullptr);
+  now_ = now;
+  wg::SessionActions actions;
+  peer->session.set_persistent_keepalive(interval, now, actions);
+  act(*peer, actions);
+  flush();
+}
+
+void TunnelLane::clear_sessions(Instant now) noexcept {
+  now_ = now;
+  take_handshake_events(HandshakeChannel::capacity);
+  for (std::uint32_t slot = 0; slot < peers_.slots(); ++slot) {
+    if (LanePeer* peer = peers_.find(wg::PeerId{slot})) clear_session(*peer);
+  }
+}
+
+void TunnelLane::clear_session(LanePeer& peer) noexcept {
+  wg::ReleasedIndices released;
+  peer.session.clear(released);
+  release(released);
+}
+
+std::vector<LanePeerSnapshot> TunnelLane::snapshot(std::uint32_t first, std::uint32_t count) {
+  std::vector<LanePeerSnapshot> peers;
+  const std::size_t end = std::min<std::size_t>(peers_.slots(), std::size_t{first} + count);
+  for (std::size_t slot = first; slot < end; ++slot) {
+    const LanePeer* peer = peers_.find(wg::PeerId{static_cast<std::uint32_t>(slot)});
+    if (peer == nullptr) continue;
+    peers.push_back({peer->id, peer->endpoint, peer->session.last_handshake(), peer->received_bytes,
+                     peer->sent_bytes});
+  }
+  return peers;
+}
+
+// ---- The poll
+
+std::size_t TunnelLane::poll(Instant now, std::size_t budget) noexcept {
+  now_ = now;
+  retry_unsent();
+  std::size_t handled = take_handshake_events(budget);
+  handled += receive(udp_.v4, budget);
+  handled += receive(udp_.v6, budget);
+  handled += transmit(budget);
+  if (now >= timers_.next_deadline()) run_timers();
+  flush();
+  if (wake_handshakes_) {
+    wake_handshakes_ = false;
+    handshakes_.wake();
+  }
+  return std::min(handled, budget);
+}
+
+bool TunnelLane::arm() noexcept {
+  // `&`, not `&&`: every port must be armed, whatever the others say.
+  bool quiet = channel_.events.empty() & unsent_.empty() & tun_.arm();
+  if (udp_.v4 != nullptr) quiet &= udp_.v4->arm();
+  if (udp_.v6 != nullptr) quiet &= udp_.v6->arm();
+  return quiet;
+}
+
+// ---- From the wire
+
+std::size_t TunnelLane::receive(Port* port, std::size_t budget) noexcept {
+  if (port == nullptr) return 0;
+  std::size_t handled = 0;
+  while (handled < budget) {
+    udp_batch_.clear();
+    if (port->poll(udp_batch_) == 0) break;
+    for (const Train& train : udp_batch_.trains()) handled += train.segments();
+    const bool more = udp_batch_.room() == 0;
+    receive_.receive(udp_batch_, now_);
+    if (!more) break;
+  }
+  return handled;
+}
+
+bool TunnelLane::handshake_message(ByteView message, const Endpoint& from) noexcept {
+  if (channel_.requests.size() + reserved_requests >= HandshakeChannel::capacity) return false;
+  HandshakeRequest request;
+  request.kind = HandshakeRequest::Kind::receive;
+  request.from = from;
+  if (!request.message.assign(message)) return false;
+  if (!channel_.requests.push(std::move(request))) return false;
+  wake_handshakes_ = true;
+  return true;
+}
+
+void TunnelLane::session_event(LanePeer& peer, const wg::SessionActions& actions,
+                               const wg::ReleasedIndices& released) noexcept {
+  release(released);
+  act(peer, actions);
+}
+
+// ---- To the wire
+
+std::size_t TunnelLane::transmit(std::size_t budget) noexcept {
+  std::size_t handled = 0;
+  while (handled < budget) {
+    tun_batch_.clear();
+    if (tun_.poll(tun_batch_) == 0) break;
+    handled += tun_batch_.size();
+    const bool more = tun_batch_.room() == 0;
+    for (const Train& train : tun_batch_.trains()) transmit_packet(train);
+    flush();  // the batch's buffers are written again next
+    if (!more) break;
+  }
+  return handled;
+}
+
+void TunnelLane::transmit_packet(const Train& train) noexcept {
+  counters_.to_wire.received.add();
+  counters_.to_wire.received_bytes.add(train.length);
+  const std::optional<IpPacketView> packet = IpPacketView::of(train.all());
+  if (!packet) return counters_.to_wire.drops.add(Drop::malformed_inner);
+  const std::optional<wg::PeerId> id = peers_.allowed_ips().lookup(packet->target);
+  if (!id) return counters_.to_wire.drops.add(Drop::no_route);
+  LanePeer* peer = peers_.find(*id);
+  TW_ASSERT(peer != nullptr);
+  if (!peer->endpoint) return counters_.to_wire.drops.add(Drop::no_endpoint);
+
+  const std::optional<wg::Session::SealSlot> slot = peer->session.next_seal(now_);
+  if (!slot) return stage(*peer, train.all());
+  if (transmit_.full()) flush();
+  transmit_.queue(*peer, *slot, train.all());
+}
+
+void TunnelLane::stage(LanePeer& peer, ByteView packet) noexcept {
+  if (peer.staged.count >= wg::staged_packets_max) {
+    staging_.drop_oldest(peer.staged);
+    counters_.to_wire.drops.add(Drop::stage_full);
+  }
+  if (!staging_.push(peer.staged, packet)) counters_.to_wire.drops.add(Drop::stage_full);
+  wg::SessionActions actions;
+  peer.session.staged(now_, actions);
+  act(peer, actions);
+}
+
+void TunnelLane::flush_staged(LanePeer& peer) noexcept {
+  flush();
+  staging_.for_each(peer.staged, [&](ByteSpan packet) {
+    const std::optional<wg::Session::SealSlot> slot = peer.session.next_seal(now_);
+    if (!slot || !peer.endpoint) return counters_.to_wire.drops.add(Drop::keypair_expired);
+    if (transmit_.full()) flush();
+    transmit_.queue(peer, *slot, packet);
+  });
+  flush();  // before the slots are anyone else's
+  staging_.drop_all(peer.staged);
+}
+
+void TunnelLane::drop_staged(LanePeer& peer, Drop reason) noexcept {
+  counters_.to_wire.drops.add(reason, staging_.drop_all(peer.staged));
+}
+
+void TunnelLane::flush() noexcept {
+  transmit_.flush([this](LanePeer& peer, bool is_keepalive) {
+    wg::SessionActions actions;
+    peer.session.sent(is_keepalive, now_, actions);
+    if (actions.initiate) want_handshake(peer);
+    rearm(peer);
+  });
+}
+
+void TunnelLane::keepalive(LanePeer& peer) noexcept {
+  if (!peer.endpoint) return;
+  const std::optional<wg::Session::SealSlot> slot = peer.session.next_seal(now_);
+  if (!slot) return want_handshake(peer);
+  if (transmit_.full()) flush();
+  transmit_.queue_keepalive(peer, *slot);
+}
+
+// ---- Handshakes and timers
+
+void TunnelLane::request(HandshakeRequest::Kind kind, wg::PeerId peer,
+                         std::uint32_t index) noexcept {
+  HandshakeRequest request;
+  request.kind = kind;
+  request.peer = peer;
+  request.index = index;
+  wake_handshakes_ = true;
+  if (!unsent_.empty() || !channel_.requests.push(std::move(request))) {
+    unsent_.push_back(std::move(request));
+  }
+}
+
+void TunnelLane::retry_unsent() noexcept {
+  std::size_t sent = 0;
+  while (sent < unsent_.size() && channel_.requests.push(std::move(unsent_[sent]))) ++sent;
+  unsent_.erase(unsent_.begin(), unsent_.begin() + static_cast<std::ptrdiff_t>(sent));
+}
+
+void TunnelLane::want_handshake(LanePeer& peer) noexcept {
+  if (!peer.endpoint) return;
+  request(HandshakeRequest::Kind::initiate, peer.id);
+}
+
+void TunnelLane::release(const wg::ReleasedIndices& released) noexcept {
+  for (const std::uint32_t index : released.indices()) {
+    peers_.unbind_index(index);
+    request(HandshakeRequest::Kind::release, wg::PeerId{}, index);
+  }
+}
+
+void TunnelLane::act(LanePeer& peer, const wg::SessionActions& actions) noexcept {
+  if (actions.initiate) want_handshake(peer);
+  if (actions.staged_expired) drop_staged(peer, Drop::stage_expired);
+  if (peer.staged.count > 0 && (actions.confirmed || actions.send_keepalive)) {
+    flush_staged(peer);
+  } else if (actions.send_keepalive) {
+    keepalive(peer);
+  }
+  if (actions.wiped || actions.confirmed) request(HandshakeRequest::Kind::forget, peer.id);
+  rearm(peer);
+}
+
+std::size_t TunnelLane::take_handshake_events(std::size_t budget) noexcept {
+  std::size_t handled = 0;
+  while (handled < budget && channel_.events.pop(event_)) {
+    handle(event_);
+    ++handled;
+  }
+  return handled;
+}
+
+void TunnelLane::handle(HandshakeEvent& event) noexcept {
+  if (event.kind == HandshakeEvent::Kind::reply) {
+    return transmit_.send_handshake(*event.to, event.message.view(), nullptr);
+  }
+  LanePeer* peer = peers_.find(event.peer);
+  switch (event.kind) {
+    case HandshakeEvent::Kind::send: {
+      const std::optional<Endpoint> to = event.to || peer == nullptr ? event.to : peer->endpoint;
+      if (!to) return;  // an initiation to a peer that was removed, or has lost its endpoint
+      transmit_.send_handshake(*to, event.message.view(), peer);
+      if (peer != nullptr) {
+        peer->session.handshake_sent(now_);
+        rearm(*peer);
+      }
+      return;
+    }
+    case HandshakeEvent::Kind::established:
+      if (peer != nullptr) return establish(*peer, event);
+      request(HandshakeRequest::Kind::release, wg::PeerId{}, event.keypair->local_index);
+      event.keypair.reset();
+      return;
+    case HandshakeEvent::Kind::gave_up:
+      if (peer != nullptr) {
+        wg::SessionActions actions;
+        peer->session.gave_up(now_, actions);
+        act(*peer, actions);
+      }
+      return;
+    case HandshakeEvent::Kind::reply:
+      return;
+  }
+}
+
+void TunnelLane::establish(LanePeer& peer, HandshakeEvent& event) noexcept {
+  flush();  // what is queued points into the keypairs that are about to rotate
+  peer.endpoint = event.to;
+  peers_.bind_index(event.keypair->local_index, peer.id);
+  wg::ReleasedIndices released;
+  wg::SessionActions actions;
+  peer.session.install(std::move(*event.keypair), now_, released, actions);
+  event.keypair.reset();  // wipes it
+  peer.session.set_last_handshake(event.wall);
+  peer.session.handshake_received(now_);
+  release(released);
+  act(peer, actions);
+}
+
+void TunnelLane::rearm(LanePeer& peer) noexcept {
+  const Instant deadline = peer.session.next_deadline();
+  // A deadline that moved away is met early and armed again: cheaper than moving a timer per
+  // packet.
+  if (deadline >= peer.timer_at) return;
+  timers_.cancel(peer.timer);
+  const std::optional<TimerId> timer = timers_.schedule(deadline, peer.id.value);
+  TW_ASSERT(
+      timer.has_value());  // one a peer, and the node refuses more peers than there are timers
+  peer.timer = *timer;
+  peer.timer_at = deadline;
+}
+
+void TunnelLane::run_timers() noexcept {
+  timers_.advance(now_, [this](std::uint64_t slot) {
+    LanePeer* peer = peers_.find(wg::PeerId{static_cast<std::uint32_t>(slot)});
+    TW_ASSERT(peer != nullptr);
+    peer->timer_at = Instant::max();
+    peer->timer = TimerId{};
+    flush();  // a tick may wipe keypairs that queued packets point to
+    wg::ReleasedIndices released;
+    const wg::SessionActions actions = peer->session.tick(now_, released);
+    release(released);
+    act(*peer, actions);
+    rearm(*peer);
+  });
+}
+
+}  // namespace tw::lane

@@ -1,0 +1,124 @@
+// One worker's share of a tunnel: its peers, its sockets, its TUN queue, and the two pipelines
+// between them. Run to completion: what a poll receives has left, or is counted, when it returns.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "crypto/aead_engine.h"
+#include "exec/context.h"
+#include "exec/timer_wheel.h"
+#include "lane/counters.h"
+#include "lane/handshake_channel.h"
+#include "lane/peer_table.h"
+#include "lane/receive_pipeline.h"
+#include "lane/transmit_pipeline.h"
+#include "port/port.h"
+
+namespace tw::lane {
+
+struct TunnelLaneLimits {
+  std::size_t peers = 65536;          ///< timers; a slot costs 32 bytes
+  std::size_t staged_packets = 4096;  ///< of all peers together; touched ones cost memory
+  std::size_t staged_packet_bytes = 2048;
+  std::size_t receive_trains = 32;  ///< per call, each with room for a full UDP_GRO train
+  std::size_t tun_packets = 64;     ///< per call
+};
+
+/// What the lane runs on. All must outlive it.
+struct TunnelLaneParts {
+  ExecContext& handshakes;  ///< woken when there is a request
+  HandshakeChannel& channel;
+  crypto::AeadEngine& engine;
+  Port& tun;
+  const ReceiverIndex& codec;
+  const SteeringTable& steering;
+  ContextId self;
+};
+
+/// A copy for status, taken on the lane's context.
+struct LanePeerSnapshot {
+  wg::PeerId id;
+  std::optional<Endpoint> endpoint;
+  WallTime last_handshake;
+  std::uint64_t received_bytes = 0;
+  std::uint64_t sent_bytes = 0;
+};
+
+/// Everything but the counters: on the lane's own context only.
+class TunnelLane final : public Poller, private ReceiveEvents {
+ public:
+  explicit TunnelLane(TunnelLaneParts parts, TunnelLaneLimits limits = {});
+  ~TunnelLane() override;
+
+  /// Before attach(), or between detach() and attach(): the descriptors to wait on change.
+  void set_udp_ports(UdpPorts ports) noexcept;
+  void set_mtu(std::uint32_t mtu) noexcept { transmit_.set_mtu(mtu); }
+
+  /// The handshake context must know the peer first, and on removal must have forgotten it first.
+  void add_peer(wg::PeerId peer) noexcept;
+  void remove_peer(wg::PeerId peer, Instant now) noexcept;
+  void set_endpoint(wg::PeerId peer, const Endpoint& endpoint) noexcept;
+  void set_persistent_keepalive(wg::PeerId peer, Duration interval, Instant now) noexcept;
+  wg::AllowedIps& allowed_ips() noexcept { return peers_.allowed_ips(); }
+  /// Wipes every keypair (the private key has changed).
+  void clear_sessions(Instant now) noexcept;
+
+  /// Peers with slots from `first` on, at most `count` slots are looked at.
+  std::vector<LanePeerSnapshot> snapshot(std::uint32_t first, std::uint32_t count);
+  std::size_t slots() const noexcept { return peers_.slots(); }
+  /// Any context may read these.
+  const LaneCounters& counters() const noexcept { return counters_; }
+
+  std::size_t poll(Instant now, std::size_t budget) noexcept override;
+  Instant next_deadline() const noexcept override { return timers_.next_deadline(); }
+  std::span<const int> wait_fds() const noexcept override { return wait_fds_; }
+  bool arm() noexcept override;
+
+ private:
+  bool handshake_message(ByteView message, const Endpoint& from) noexcept override;
+  void session_event(LanePeer& peer, const wg::SessionActions& actions,
+                     const wg::ReleasedIndices& released) noexcept override;
+
+  void retry_unsent() noexcept;
+  std::size_t take_handshake_events(std::size_t budget) noexcept;
+  void handle(HandshakeEvent& event) noexcept;
+  void establish(LanePeer& peer, HandshakeEvent& event) noexcept;
+  std::size_t receive(Port* port, std::size_t budget) noexcept;
+  std::size_t transmit(std::size_t budget) noexcept;
+  void transmit_packet(const Train& train) noexcept;
+  void stage(LanePeer& peer, ByteView packet) noexcept;
+  void flush_staged(LanePeer& peer) noexcept;
+  void flush() noexcept;
+  void drop_staged(LanePeer& peer, Drop reason) noexcept;
+  void act(LanePeer& peer, const wg::SessionActions& actions) noexcept;
+  void clear_session(LanePeer& peer) noexcept;
+  void release(const wg::ReleasedIndices& released) noexcept;
+  void request(HandshakeRequest::Kind kind, wg::PeerId peer, std::uint32_t index = 0) noexcept;
+  void want_handshake(LanePeer& peer) noexcept;
+  void keepalive(LanePeer& peer) noexcept;
+  void rearm(LanePeer& peer) noexcept;
+  void run_timers() noexcept;
+
+  ExecContext& handshakes_;
+  HandshakeChannel& channel_;
+  Port& tun_;
+  LaneCounters counters_;
+  PeerTable peers_;
+  StagingPool staging_;
+  TimerWheel timers_;
+  ReceivePipeline receive_;
+  TransmitPipeline transmit_;
+  UdpPorts udp_;
+  PacketBatch udp_batch_, tun_batch_;
+  HandshakeEvent event_;                  // kept, so that popping does not build one each time
+  std::vector<HandshakeRequest> unsent_;  // found the ring full, and must not be lost
+  std::vector<int> wait_fds_;
+  Instant now_;  // of the poll under way
+  bool wake_handshakes_ = false;
+};
+
+}  // namespace tw::lane
