@@ -14,7 +14,7 @@ REPORTS = re.compile(r"(ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|: runtime e
 SANITIZER_OPTIONS = {
     "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=1",
     "UBSAN_OPTIONS": "print_stacktrace=1",
-    "TSAN_OPTIONS": "halt_on_error=1",
+    "TSAN_OPTIONS": "halt_on_error=1 " + os.environ.get("TSAN_OPTIONS", ""),
 }
 
 
