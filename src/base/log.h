@@ -16,11 +16,17 @@ namespace tw::log {
 enum class Level : std::uint8_t { debug, info, warning, error };
 
 /// Where lines go from now on: stderr, and `file` too unless it is empty. A full disk loses lines,
-/// never the process; how many were lost is said once there is room again.
+/// never the process; how many were lost is said once there is room again. Before the first call
+/// lines of `info` and above go to stderr. Calling it again opens the file anew (log rotation); on
+/// failure everything stays as it was. The process must ignore SIGPIPE.
 Result<void> open(Level lowest, const std::string& file = {});
 
 bool enabled(Level level) noexcept;
+/// One line, without its newline, from any thread. Control characters are written as \xNN: a string
+/// from outside cannot begin a line of its own.
 void write(Level level, std::string_view line) noexcept;
+/// Lines that could not be written, since the start and over all outputs.
+std::uint64_t lost_lines() noexcept;
 
 template <typename... Args>
 void debug(fmt::format_string<Args...> format, Args&&... args) {
