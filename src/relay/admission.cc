@@ -1,0 +1,74 @@
+#include "relay/admission.h"
+
+#include <algorithm>
+
+namespace tw::relay {
+namespace {
+
+// ::ffff:a.b.c.d would be an IPv4 connection past the rules for IPv4.
+Endpoint unmapped(Endpoint endpoint) noexcept {
+  endpoint.address = endpoint.address.unmapped();
+  return endpoint;
+}
+
+}  // namespace
+
+Admission::Admission(const RelaySettings& settings, int tun_index, RouteLookup& lookup)
+    : policy_(settings.policy),
+      routes_(settings.pops),
+      rules_{.local_targets = settings.local_targets,
+             .pops = {},
+             .tun_index = tun_index,
+             .listen_port = settings.listen_port,
+             .leg_port = settings.leg_port},
+      lookup_(&lookup) {
+  for (const PopSettings& pop : settings.pops) rules_.pops.push_back(pop.overlay_address);
+}
+
+Verdict Admission::admit_client(const Endpoint& client, const Endpoint& target) const noexcept {
+  const Endpoint from = unmapped(client);
+  const Endpoint to = unmapped(target);
+  // A PoP is nobody's client: what it sends us unasked has gone round in a circle.
+  if (pop_at(from.address)) return std::unexpected(Outcome::refused_source);
+  if (to.port == 0) return std::unexpected(Outcome::refused_special);
+  if (policy_.decide(from.address, to, Protocol::tcp) != Action::relay) {
+    return std::unexpected(Outcome::refused_policy);
+  }
+  const auto pop = routes_.find(to.address);
+  if (!pop) return directly(to);
+  // The far PoP checks what is local there; what is local or special here is refused here. That is
+  // also what a connection to the listener's own address comes to, made without TPROXY.
+  const TargetVerdict verdict = check_target(to, rules_, *lookup_);
+  if (verdict == TargetVerdict::special) return std::unexpected(Outcome::refused_special);
+  return Way{pop};
+}
+
+std::optional<std::size_t> Admission::pop_at(const IpAddress& peer) const noexcept {
+  const auto pop = std::ranges::find(rules_.pops, peer.unmapped());
+  if (pop == rules_.pops.end()) return std::nullopt;
+  return static_cast<std::size_t>(pop - rules_.pops.begin());
+}
+
+Verdict Admission::admit_leg(const Endpoint& client, const Endpoint& target) const noexcept {
+  const Endpoint from = unmapped(client);
+  const Endpoint to = unmapped(target);
+  if (to.port == 0) return std::unexpected(Outcome::refused_special);
+  if (policy_.decide(from.address, to, Protocol::tcp) == Action::refuse) {
+    return std::unexpected(Outcome::refused_policy);
+  }
+  return directly(to);
+}
+
+Verdict Admission::directly(const Endpoint& target) const noexcept {
+  switch (check_target(target, rules_, *lookup_)) {
+    case TargetVerdict::fit:
+      return Way{};
+    case TargetVerdict::special:
+      return std::unexpected(Outcome::refused_special);
+    case TargetVerdict::unreachable:
+      break;
+  }
+  return std::unexpected(Outcome::connect_failed);
+}
+
+}  // namespace tw::relay
