@@ -2,9 +2,12 @@
 // the way onward, and moves bytes between the two halves without copying them to user space.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -15,16 +18,16 @@ namespace tw::relay {
 
 /// Why a connection was not relayed, or how it ended. One list for counters, labels and log lines.
 enum class Outcome : std::uint8_t {
-  closed,            ///< both directions ended with FIN
-  reset,             ///< either side reset it; the reset was passed on
-  refused_policy,    ///< no rule allows it, here or at the last PoP
-  refused_special,   ///< target is loopback, link-local, or local to this machine
-  refused_source,    ///< a leg from an address that is no PoP's
-  bad_header,        ///< a leg whose PROXY v2 header is malformed, or did not come in time
-  connect_failed,    ///< the onward connection was refused or timed out
-  limit,             ///< max_connections, or out of descriptors
-  idle,              ///< idle_timeout or half_close_timeout
-  shutdown,          ///< the node stopped
+  closed,           ///< both directions ended with FIN
+  reset,            ///< either side reset it; the reset was passed on
+  refused_policy,   ///< no rule allows it, here or at the last PoP
+  refused_special,  ///< target is loopback, link-local, or local to this machine
+  refused_source,   ///< a leg from an address that is no PoP's
+  bad_header,       ///< a leg whose PROXY v2 header is malformed, or did not come in time
+  connect_failed,   ///< the onward connection was refused or timed out
+  limit,            ///< max_connections, or out of descriptors
+  idle,             ///< idle_timeout or half_close_timeout
+  shutdown,         ///< the node stopped
 };
 inline constexpr std::size_t outcome_count = 10;
 std::string_view name_of(Outcome outcome) noexcept;
@@ -49,8 +52,8 @@ struct RelaySnapshot {
 /// microseconds, and a data worker has not got them.
 class Relay final : public Poller {
  public:
-  /// Opens the listeners (needs CAP_NET_ADMIN for IP_TRANSPARENT and SO_BINDTODEVICE; the TUN device
-  /// and its addresses must exist). Nothing is left open on failure.
+  /// Opens the listeners (needs CAP_NET_ADMIN for IP_TRANSPARENT and SO_BINDTODEVICE; the TUN
+  /// device and its addresses must exist). Nothing is left open on failure.
   static Result<std::unique_ptr<Relay>> create(RelaySettings settings);
   /// Resets every connection that is still there.
   ~Relay() override;
@@ -65,6 +68,7 @@ class Relay final : public Poller {
   std::size_t poll(Instant now, std::size_t budget) noexcept override;
   Instant next_deadline() const noexcept override;
   std::span<const int> wait_fds() const noexcept override;
+  bool arm() noexcept override;
 
  private:
   struct State;

@@ -1,0 +1,169 @@
+#include "relay/connection.h"
+
+#include <sys/epoll.h>
+
+#include <utility>
+
+#include "relay/leg_header.h"
+#include "relay/sockets.h"
+
+namespace tw::relay {
+
+Connection::Connection(UniqueFd front, Endpoint peer, Phase phase, Instant now) noexcept
+    : front_(std::move(front)), peer_(peer), begun_(now), last_activity_(now), phase_(phase) {}
+
+Connection Connection::leg(UniqueFd front, Endpoint peer, Instant now) noexcept {
+  Connection connection{std::move(front), peer, Phase::header, now};
+  connection.is_leg_ = true;
+  return connection;
+}
+
+Connection Connection::client(UniqueFd front, Endpoint peer, Endpoint target,
+                              Instant now) noexcept {
+  Connection connection{std::move(front), peer, Phase::connecting, now};
+  connection.client_ = peer;
+  connection.target_ = target;
+  return connection;
+}
+
+void Connection::go_onward(Leg leg, std::string pop, Instant now) {
+  back_ = std::move(leg.socket);
+  up_.prepend(leg.header);
+  pop_ = std::move(pop);
+  last_activity_ = now;
+  phase_ = Phase::connecting;
+}
+
+void Connection::on_events(Side side, std::uint32_t epoll_events) noexcept {
+  const bool failed = (epoll_events & EPOLLERR) != 0;
+  const bool readable = (epoll_events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP)) != 0;
+  const bool writable = (epoll_events & (EPOLLOUT | EPOLLHUP)) != 0;
+  if (side == Side::front) {
+    front_failed_ |= failed;
+    front_ended_ |= (epoll_events & (EPOLLRDHUP | EPOLLHUP)) != 0;
+    if (readable) up_.source_ready();
+    if (writable) down_.sink_ready();
+  } else {
+    back_failed_ |= failed;
+    back_writable_ |= writable;
+    if (readable) down_.source_ready();
+    if (writable) up_.sink_ready();
+  }
+}
+
+Step Connection::advance(Instant now, PipePool& pipes, std::size_t quantum) noexcept {
+  if (std::exchange(front_failed_, false)) {
+    if (const int error = take_error(front_.get())) return end(Outcome::reset, error);
+  }
+  switch (phase_) {
+    case Phase::header:
+      return read_header();
+    case Phase::connecting:
+      if (const Step step = finish_connect(now); phase_ != Phase::relaying) return step;
+      return relay(now, pipes, quantum);
+    case Phase::relaying:
+      return relay(now, pipes, quantum);
+    case Phase::finished:
+      break;
+  }
+  return Step::finished;
+}
+
+Step Connection::read_header() noexcept {
+  const LegHeader header = read_leg_header(front_.get(), front_ended_);
+  switch (header.state) {
+    case LegHeader::State::incomplete:
+      return Step::waiting;
+    case LegHeader::State::malformed:
+      return end(Outcome::bad_header);
+    case LegHeader::State::failed:
+      return end(Outcome::reset, header.os_errno);
+    case LegHeader::State::complete:
+      break;
+  }
+  is_local_ = header.header.local;
+  client_ = header.header.source;
+  target_ = header.header.target;
+  return Step::header;
+}
+
+Step Connection::finish_connect(Instant now) noexcept {
+  if (std::exchange(back_failed_, false)) {
+    if (const int error = take_error(back_.get())) return end(Outcome::connect_failed, error);
+  }
+  if (!back_writable_) return Step::waiting;
+  phase_ = Phase::relaying;
+  connected_ = true;
+  last_activity_ = now;
+  return Step::more;
+}
+
+Step Connection::relay(Instant now, PipePool& pipes, std::size_t quantum) noexcept {
+  if (std::exchange(back_failed_, false)) {
+    if (const int error = take_error(back_.get())) return end(Outcome::reset, error);
+  }
+  const auto progress = [this] {
+    return up_.bytes() + down_.bytes() + (up_.ended() ? 1U : 0U) + (down_.ended() ? 1U : 0U);
+  };
+  const std::uint64_t before = progress();
+  const Flow up = up_.pump(front_.get(), back_.get(), pipes, quantum);
+  if (up == Flow::broken) return end(Outcome::reset, up_.os_errno());
+  const Flow down = down_.pump(back_.get(), front_.get(), pipes, quantum);
+  if (down == Flow::broken) return end(Outcome::reset, down_.os_errno());
+  if (progress() != before) last_activity_ = now;
+
+  if (up == Flow::ended && down == Flow::ended) return end(Outcome::closed);
+  if (up == Flow::more || down == Flow::more) return Step::more;
+  if (up == Flow::no_pipe || down == Flow::no_pipe) return Step::no_pipe;
+  return Step::waiting;
+}
+
+Instant Connection::deadline(const RelayLimits& limits) const noexcept {
+  switch (phase_) {
+    case Phase::header:
+    case Phase::connecting:
+      return last_activity_ + limits.connect_timeout;
+    case Phase::relaying:
+      return last_activity_ +
+             (up_.ended() || down_.ended() ? limits.half_close_timeout : limits.idle_timeout);
+    case Phase::finished:
+      break;
+  }
+  return Instant::max();
+}
+
+void Connection::expire() noexcept {
+  switch (phase_) {
+    case Phase::header:
+      return finish(Outcome::bad_header);
+    case Phase::connecting:
+      return finish(Outcome::connect_failed);
+    case Phase::relaying:
+      return finish(Outcome::idle);
+    case Phase::finished:
+      break;
+  }
+}
+
+void Connection::finish(Outcome outcome, int os_errno) noexcept {
+  outcome_ = outcome;
+  os_errno_ = os_errno;
+  phase_ = Phase::finished;
+}
+
+Step Connection::end(Outcome outcome, int os_errno) noexcept {
+  finish(outcome, os_errno);
+  return Step::finished;
+}
+
+void Connection::close() noexcept {
+  if (outcome_ == Outcome::closed) {
+    for (const int socket : {front_.get(), back_.get()}) {
+      if (socket >= 0) end_in_order(socket);
+    }
+  }
+  back_.reset();
+  front_.reset();
+}
+
+}  // namespace tw::relay

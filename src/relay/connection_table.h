@@ -1,0 +1,88 @@
+// All connections of one relay: who is where, whose turn it is, whose deadline comes first. Turns
+// go round, so that one busy connection delays another by a quantum at most. A name that epoll or a
+// timer still holds after its connection has gone means nobody.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/time.h"
+#include "exec/timer_wheel.h"
+#include "relay/connection.h"
+
+namespace tw::relay {
+
+struct ConnectionId {
+  std::uint32_t index = 0;
+  std::uint32_t generation = 0;  ///< 1 … 2^31 − 1; 0 names nobody
+  friend bool operator==(ConnectionId, ConnectionId) noexcept = default;
+};
+
+class ConnectionTable {
+ public:
+  /// At most `capacity` connections at a time (at least 1).
+  explicit ConnectionTable(std::size_t capacity);
+
+  bool full() const noexcept { return size_ >= capacity_; }
+  std::size_t size() const noexcept { return size_; }
+  /// Connections above a smaller capacity stay until they end.
+  void set_capacity(std::size_t capacity);
+
+  /// Not if full().
+  ConnectionId add(Connection connection);
+  /// Null if it has gone. Valid until it is removed.
+  Connection* find(ConnectionId id) noexcept;
+  void remove(ConnectionId id) noexcept;
+
+  /// Puts it at the end of the queue, unless it is in it.
+  void make_runnable(ConnectionId id);
+  /// Takes the first of the queue; empty if nobody's turn has come.
+  std::optional<ConnectionId> next_runnable() noexcept;
+  bool has_runnable() const noexcept { return !queue_.empty(); }
+
+  /// Sees to it that take_due() names `id` not later than `deadline`. One that has moved further
+  /// away costs nothing: it is named early, and looked at again.
+  void watch(ConnectionId id, Instant deadline) noexcept;
+  /// Calls visit(id) for each whose watch is due. It may remove() and watch().
+  template <typename Visitor>
+  void take_due(Instant now, Visitor&& visit) {
+    timers_->advance(now, [&](TimerWheel::Cookie cookie) {
+      const auto index = static_cast<std::uint32_t>(cookie);
+      slots_[index].timer.reset();
+      visit(ConnectionId{index, slots_[index].generation});
+    });
+  }
+  Instant next_deadline() const noexcept { return timers_->next_deadline(); }
+
+  /// Calls visit(id, connection) for all.
+  template <typename Visitor>
+  void for_each(Visitor&& visit) {
+    for (std::uint32_t index = 0; index < slots_.size(); ++index) {
+      Slot& slot = slots_[index];
+      if (slot.connection) visit(ConnectionId{index, slot.generation}, *slot.connection);
+    }
+  }
+
+ private:
+  static constexpr Duration tick = 10ms;
+  struct Slot {
+    std::unique_ptr<Connection> connection;
+    std::uint32_t generation = 1;
+    bool queued = false;
+    std::optional<TimerId> timer;
+    Instant watched;
+  };
+
+  std::size_t capacity_;
+  std::size_t size_ = 0;
+  std::vector<Slot> slots_;
+  std::vector<std::uint32_t> free_;
+  std::deque<ConnectionId> queue_;
+  std::unique_ptr<TimerWheel> timers_;
+};
+
+}  // namespace tw::relay

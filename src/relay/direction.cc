@@ -1,0 +1,117 @@
+#include "relay/direction.h"
+
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <utility>
+
+namespace tw::relay {
+namespace {
+
+bool would_block(int code) noexcept { return code == EAGAIN || code == EWOULDBLOCK; }
+
+bool has_bytes(int socket) noexcept {
+  int bytes = 0;
+  return ::ioctl(socket, FIONREAD, &bytes) == 0 && bytes > 0;
+}
+
+}  // namespace
+
+Flow Direction::pump(int source, int sink, PipePool& pipes, std::size_t quantum) noexcept {
+  if (ended_) return Flow::ended;
+  const auto flow_of = [](Turn turn) {
+    return turn == Turn::blocked ? Flow::waiting
+                                 : (turn == Turn::no_pipe ? Flow::no_pipe : Flow::broken);
+  };
+  for (std::size_t taken = 0;;) {
+    Turn turn = send_prefix(source, sink);
+    if (turn == Turn::done) turn = empty_pipe(sink, pipes);
+    if (turn != Turn::done) return flow_of(turn);
+    if (source_ended_) {
+      if (::shutdown(sink, SHUT_WR) != 0) return flow_of(fail(errno));
+      ended_ = true;
+      return Flow::ended;
+    }
+    if (taken >= quantum) return Flow::more;
+    turn = fill_pipe(source, pipes, taken);
+    if (turn != Turn::done) return flow_of(turn);
+  }
+}
+
+Direction::Turn Direction::fail(int os_errno) noexcept {
+  os_errno_ = os_errno;
+  return Turn::broken;
+}
+
+Direction::Turn Direction::send_prefix(int source, int sink) noexcept {
+  std::size_t sent = 0;
+  while (sent < prefix_.size()) {
+    if (!sink_ready_) break;
+    // Corked only if bytes are there to follow at once: header and data then share a segment.
+    const int flags = MSG_NOSIGNAL | (source_ready_ && has_bytes(source) ? MSG_MORE : 0);
+    const auto count = ::send(sink, prefix_.data() + sent, prefix_.size() - sent, flags);
+    if (count >= 0) {
+      sent += static_cast<std::size_t>(count);
+    } else if (would_block(errno)) {
+      sink_ready_ = false;
+    } else if (errno != EINTR) {
+      return fail(errno);
+    }
+  }
+  if (sent < prefix_.size()) {
+    prefix_.erase(prefix_.begin(), prefix_.begin() + static_cast<std::ptrdiff_t>(sent));
+    return Turn::blocked;
+  }
+  if (sent > 0) prefix_ = {};
+  return Turn::done;
+}
+
+Direction::Turn Direction::empty_pipe(int sink, PipePool& pipes) noexcept {
+  while (in_pipe_ > 0) {
+    if (!sink_ready_) return Turn::blocked;
+    const auto count = ::splice(pipe_->exit.get(), nullptr, sink, nullptr, in_pipe_,
+                                SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    if (count > 0) {
+      in_pipe_ -= static_cast<std::size_t>(count);
+      bytes_ += static_cast<std::uint64_t>(count);
+    } else if (count < 0 && would_block(errno)) {
+      sink_ready_ = false;
+    } else if (count == 0 || errno != EINTR) {
+      return fail(count == 0 ? EPIPE : errno);
+    }
+  }
+  if (pipe_) {
+    pipes.give_back(*std::move(pipe_));
+    pipe_.reset();
+  }
+  return Turn::done;
+}
+
+Direction::Turn Direction::fill_pipe(int source, PipePool& pipes, std::size_t& taken) noexcept {
+  if (!source_ready_) return Turn::blocked;
+  if (!pipe_) pipe_ = pipes.take();
+  if (!pipe_) return Turn::no_pipe;
+  // The pipe is empty here, so that "would block" can only mean that the socket is.
+  for (;;) {
+    const auto count = ::splice(source, nullptr, pipe_->entry.get(), nullptr, pipe_->capacity,
+                                SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0 && !would_block(errno)) return fail(errno);
+    if (count > 0) {
+      in_pipe_ = static_cast<std::size_t>(count);
+      taken += in_pipe_;
+      return Turn::done;
+    }
+    pipes.give_back(*std::exchange(pipe_, std::nullopt));
+    if (count < 0) {
+      source_ready_ = false;
+      return Turn::blocked;
+    }
+    source_ended_ = true;
+    return Turn::done;
+  }
+}
+
+}  // namespace tw::relay

@@ -1,0 +1,52 @@
+// Accepts connections, and keeps its head when descriptors run out: a connection that cannot be
+// served is reset at once, and the listener is not polled in vain.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "base/unique_fd.h"
+#include "wire/address.h"
+
+namespace tw::relay {
+
+struct Accepted {
+  UniqueFd socket;   ///< non-blocking
+  Endpoint peer;     ///< from accept4: getpeername would fail after a reset
+  Endpoint address;  ///< of our side; behind TPROXY, the original destination
+};
+
+enum class AcceptStatus : std::uint8_t {
+  accepted,
+  empty,     ///< nobody is waiting
+  refused,   ///< out of descriptors: the connection has been reset
+  exhausted  ///< out of descriptors or memory, and nothing could be done: try again later
+};
+
+/// A descriptor in reserve: given up for the moment in which a connection is accepted to be reset.
+class SpareFd {
+ public:
+  /// Opens it, unless it is open. Without it `exhausted` takes the place of `refused`.
+  void keep() noexcept;
+  bool give_up() noexcept;
+
+ private:
+  UniqueFd fd_;
+};
+
+class Listener {
+ public:
+  enum class Kind : std::uint8_t { clients, legs };
+  Listener(UniqueFd socket, Kind kind) noexcept : socket_(std::move(socket)), kind_(kind) {}
+
+  AcceptStatus accept(SpareFd& spare, Accepted& accepted) noexcept;
+
+  Kind kind() const noexcept { return kind_; }
+  int fd() const noexcept { return socket_.get(); }
+
+ private:
+  UniqueFd socket_;
+  Kind kind_;
+};
+
+}  // namespace tw::relay

@@ -1,0 +1,83 @@
+#include "relay/relay.h"
+
+#include <net/if.h>
+#include <sys/epoll.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <utility>
+
+#include "relay/relay_state.h"
+
+namespace tw::relay {
+namespace {
+
+constexpr std::array<std::string_view, outcome_count> outcome_names{
+    "closed",         "reset", "refused_policy", "refused_special", "refused_source", "bad_header",
+    "connect_failed", "limit", "idle",           "shutdown"};
+static_assert(std::to_underlying(Outcome::shutdown) + std::size_t{1} == outcome_count);
+
+// splice() has no MSG_NOSIGNAL: a sink that was reset would kill the process.
+void ignore_broken_pipes() noexcept {
+  struct sigaction action{};
+  if (::sigaction(SIGPIPE, nullptr, &action) != 0 || action.sa_handler != SIG_DFL) return;
+  action.sa_handler = SIG_IGN;
+  static_cast<void>(::sigaction(SIGPIPE, &action, nullptr));
+}
+
+}  // namespace
+
+std::string_view name_of(Outcome outcome) noexcept {
+  return outcome_names[std::to_underlying(outcome)];
+}
+
+Result<std::unique_ptr<Relay>> Relay::create(RelaySettings settings) {
+  const auto tun_index = static_cast<int>(::if_nametoindex(settings.tun_device.c_str()));
+  if (tun_index == 0) return system_error("relay: interface " + settings.tun_device);
+  UniqueFd epoll{::epoll_create1(EPOLL_CLOEXEC)};
+  if (!epoll) return system_error("relay: epoll");
+  auto lookup = KernelRoutes::open();
+  if (!lookup) return in_context("relay", std::move(lookup.error()));
+  ignore_broken_pipes();
+
+  auto state =
+      std::make_unique<State>(std::move(settings), tun_index, std::move(epoll), *std::move(lookup));
+  if (auto opened = state->open_listeners(); !opened) {
+    return in_context("relay", std::move(opened.error()));
+  }
+  return std::unique_ptr<Relay>{new Relay{std::move(state)}};
+}
+
+Relay::Relay(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
+Relay::~Relay() { state_->reset_all(); }
+
+void Relay::apply(RelaySettings settings) {
+  // What the listeners are bound to stays as it is.
+  settings.tun_device = state_->settings.tun_device;
+  settings.leg_addresses = state_->settings.leg_addresses;
+  settings.listen_port = state_->settings.listen_port;
+  settings.leg_port = state_->settings.leg_port;
+  state_->settings = std::move(settings);
+  state_->use_settings();
+  state_->table.set_capacity(state_->settings.limits.max_connections);
+}
+
+void Relay::drain() noexcept { state_->drain(); }
+
+RelaySnapshot Relay::snapshot() const {
+  RelaySnapshot snapshot = state_->counters;
+  snapshot.active = state_->table.size();
+  snapshot.pops = state_->pops;
+  return snapshot;
+}
+
+std::size_t Relay::poll(Instant now, std::size_t budget) noexcept {
+  return state_->poll(now, budget);
+}
+
+Instant Relay::next_deadline() const noexcept { return state_->next_deadline(); }
+std::span<const int> Relay::wait_fds() const noexcept { return state_->wait_fds; }
+bool Relay::arm() noexcept { return !state_->has_work(); }
+
+}  // namespace tw::relay

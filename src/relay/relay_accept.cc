@@ -1,0 +1,122 @@
+// The part of Relay::State that takes connections in and sends them on their way.
+#include <cerrno>
+#include <utility>
+
+#include "base/log.h"
+#include "relay/relay_state.h"
+
+namespace tw::relay {
+namespace {
+
+constexpr Duration accept_pause = 100ms;  // out of descriptors: until one may have come back
+
+}  // namespace
+
+std::size_t Relay::State::accept_some(Instant now, std::size_t most) {
+  if (now < accept_again_ && accept_again_ != Instant::max()) return 0;
+  std::size_t handled = 0;
+  for (Door& door : doors_) {
+    while (door.knocked && handled < most) {
+      Accepted accepted;
+      const AcceptStatus status = door.listener.accept(spare_, accepted);
+      if (status == AcceptStatus::empty) {
+        door.knocked = false;
+        break;
+      }
+      if (status == AcceptStatus::exhausted) {
+        log::warning("relay: no descriptors left to accept connections with");
+        accept_again_ = now + accept_pause;
+        return handled;
+      }
+      ++handled;
+      if (status == AcceptStatus::refused) {
+        count(Outcome::limit);
+      } else {
+        serve(door.listener.kind(), std::move(accepted), now);
+      }
+    }
+  }
+  return handled;
+}
+
+void Relay::State::serve(Listener::Kind kind, Accepted accepted, Instant now) {
+  if (table.full()) return refuse(kind, accepted, Outcome::limit);
+  if (kind == Listener::Kind::clients) return serve_client(std::move(accepted), now);
+  serve_leg(std::move(accepted), now);
+}
+
+void Relay::State::serve_client(Accepted accepted, Instant now) {
+  ++counters.accepted_clients;
+  const Verdict verdict = admission_.admit_client(accepted.peer, accepted.address);
+  if (!verdict) return refuse(Listener::Kind::clients, accepted, verdict.error());
+
+  const int front = accepted.socket.get();
+  const ConnectionId id = table.add(
+      Connection::client(std::move(accepted.socket), accepted.peer, accepted.address, now));
+  Connection& connection = *table.find(id);
+  if (!watch_socket(front, id, Side::front)) {
+    connection.finish(Outcome::limit, errno);
+    return end(id, connection, now);
+  }
+  if (!go_onward(id, connection, *verdict, now)) end(id, connection, now);
+}
+
+void Relay::State::serve_leg(Accepted accepted, Instant now) {
+  ++counters.accepted_legs;
+  if (!admission_.pop_at(accepted.peer.address)) {
+    return refuse(Listener::Kind::legs, accepted, Outcome::refused_source);
+  }
+  const int front = accepted.socket.get();
+  const ConnectionId id =
+      table.add(Connection::leg(std::move(accepted.socket), accepted.peer, now));
+  Connection& connection = *table.find(id);
+  if (!watch_socket(front, id, Side::front)) {
+    connection.finish(Outcome::limit, errno);
+    return end(id, connection, now);
+  }
+  table.watch(id, connection.deadline(settings.limits));
+}
+
+// The socket is closed by its owner's return: with SO_LINGER {1, 0}, a reset.
+void Relay::State::refuse(Listener::Kind kind, const Accepted& accepted, Outcome outcome) {
+  count(outcome);
+  log::debug("relay: {} from {} to {}: {}", kind == Listener::Kind::legs ? "leg" : "client",
+             accepted.peer.text(), accepted.address.text(), name_of(outcome));
+}
+
+void Relay::State::decide_leg(ConnectionId id, Connection& connection, Instant now) {
+  if (connection.is_local()) {
+    connection.finish(Outcome::closed);
+    return end(id, connection, now);
+  }
+  const Verdict verdict = admission_.admit_leg(connection.client(), connection.target());
+  if (!verdict) {
+    connection.finish(verdict.error());
+    return end(id, connection, now);
+  }
+  if (!go_onward(id, connection, *verdict, now)) end(id, connection, now);
+}
+
+// False, and the connection finished, if its onward half could not be begun.
+bool Relay::State::go_onward(ConnectionId id, Connection& connection, Way way, Instant now) {
+  LegSource& source = way.pop ? *by_pop_[*way.pop] : *direct_;
+  PopCounters* const pop = way.pop ? &pops[*way.pop] : nullptr;
+  auto leg = source.acquire({.client = connection.client(), .target = connection.target()});
+  if (!leg) {
+    log::debug("relay: {}", leg.error().text());
+    if (pop != nullptr) ++pop->legs_failed;
+    const bool exhausted = leg.error().os_errno == EMFILE || leg.error().os_errno == ENFILE;
+    connection.finish(exhausted ? Outcome::limit : Outcome::connect_failed, leg.error().os_errno);
+    return false;
+  }
+  const int back = leg->socket.get();
+  connection.go_onward(*std::move(leg), pop != nullptr ? pop->name : std::string{}, now);
+  if (!watch_socket(back, id, Side::back)) {
+    connection.finish(Outcome::limit, errno);
+    return false;
+  }
+  table.watch(id, connection.deadline(settings.limits));
+  return true;
+}
+
+}  // namespace tw::relay

@@ -1,0 +1,251 @@
+#include "relay/relay_state.h"
+
+#include <sys/epoll.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "base/log.h"
+#include "relay/legs.h"
+#include "relay/sockets.h"
+
+namespace tw::relay {
+namespace {
+
+constexpr std::size_t events_per_poll = 256;
+// Bytes one connection moves in each direction before the next has its turn: at 10 Gbps, 0.4 ms.
+constexpr std::size_t quantum_bytes = 512U << 10U;
+// Connections accepted in one poll: a crowd at the door must not stop those who are inside.
+constexpr std::size_t accepts_per_poll = 64;
+constexpr Duration pipe_pause = 20ms;
+
+// What epoll hands back: generation (31 bits; 0 for a listener), side, index.
+std::uint64_t token_of(ConnectionId id, Side side) noexcept {
+  return std::uint64_t{id.generation} << 33U | (side == Side::back ? std::uint64_t{1} << 32U : 0U) |
+         id.index;
+}
+
+std::string_view way_of(const Connection& connection) noexcept {
+  return connection.pop().empty() ? std::string_view{"directly"} : connection.pop();
+}
+
+// Until a leg's header has come, its PoP is all that is known.
+const Endpoint& who_of(const Connection& connection) noexcept {
+  return connection.client().port == 0 ? connection.peer() : connection.client();
+}
+
+}  // namespace
+
+Relay::State::State(RelaySettings wanted, int tun, UniqueFd epoll,
+                    std::unique_ptr<RouteLookup> lookup)
+    : settings(std::move(wanted)),
+      table(settings.limits.max_connections),
+      wait_fds{epoll.get()},
+      tun_index_(tun),
+      epoll_(std::move(epoll)),
+      lookup_(std::move(lookup)),
+      admission_(settings, tun_index_, *lookup_),
+      direct_(std::make_unique<DirectLegs>()),
+      pipes_(settings.limits.pipe_bytes) {
+  counters.outcomes.resize(outcome_count);
+  spare_.keep();
+  use_settings();
+}
+
+void Relay::State::use_settings() {
+  admission_ = Admission{settings, tun_index_, *lookup_};
+  std::vector<PopCounters> kept;
+  by_pop_.clear();
+  for (const PopSettings& pop : settings.pops) {
+    by_pop_.push_back(std::make_unique<PopLegs>(settings, pop));
+    const PopCounters* const before = counters_of(pop.name);
+    kept.push_back(before != nullptr ? *before : PopCounters{.name = pop.name});
+  }
+  pops = std::move(kept);
+  pipes_.set_pipe_bytes(settings.limits.pipe_bytes);
+  for (const Door& door : doors_) {
+    if (door.listener.kind() != Listener::Kind::legs) continue;
+    if (auto done = start_fast(door.listener.fd(), settings.turbo); !done) {
+      log::warning("relay: accepted legs keep their turbo settings: {}", done.error().text());
+    }
+  }
+}
+
+Result<void> Relay::State::open_listeners() {
+  for (const IpAddress& any : {IpAddress::v4({}), IpAddress::v6({})}) {
+    auto opened = open_door({any, settings.listen_port, 0}, Listener::Kind::clients);
+    const bool absent = !opened && opened.error().os_errno == EAFNOSUPPORT && !any.is_v4();
+    if (!opened && !absent) return opened;
+  }
+  for (const IpAddress& address : settings.leg_addresses) {
+    if (auto opened = open_door({address, settings.leg_port, 0}, Listener::Kind::legs); !opened) {
+      return opened;
+    }
+  }
+  return {};
+}
+
+Result<void> Relay::State::open_door(const Endpoint& address, Listener::Kind kind) {
+  const bool legs = kind == Listener::Kind::legs;
+  auto socket = open_listener({.address = address,
+                               .device = settings.tun_device,
+                               .transparent = !legs,
+                               .turbo = legs ? &settings.turbo : nullptr});
+  if (!socket) return std::unexpected(std::move(socket.error()));
+  epoll_event event{.events = EPOLLIN | EPOLLET, .data = {.u64 = doors_.size()}};
+  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, socket->get(), &event) != 0) {
+    return system_error("watch " + address.text());
+  }
+  doors_.push_back({Listener{*std::move(socket), kind}});
+  return {};
+}
+
+bool Relay::State::watch_socket(int socket, ConnectionId id, Side side) noexcept {
+  epoll_event event{.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+                    .data = {.u64 = token_of(id, side)}};
+  return ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, socket, &event) == 0;
+}
+
+std::size_t Relay::State::poll(Instant now, std::size_t budget) {
+  take_events();
+  retry(now);
+  std::size_t handled = accept_some(now, std::min(budget, accepts_per_poll));
+  if (draining_ && std::ranges::none_of(doors_, &Door::knocked)) doors_.clear();
+  while (handled < budget) {
+    const auto id = table.next_runnable();
+    if (!id) break;
+    take_turn(*id, now);
+    ++handled;
+  }
+  expire(now);
+  return handled;
+}
+
+void Relay::State::take_events() {
+  std::array<epoll_event, events_per_poll> events;
+  const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), 0);
+  for (int i = 0; i < count; ++i) {
+    const epoll_event& event = events[static_cast<std::size_t>(i)];
+    const std::uint64_t token = event.data.u64;
+    const ConnectionId id{static_cast<std::uint32_t>(token),
+                          static_cast<std::uint32_t>(token >> 33U)};
+    if (id.generation == 0) {
+      if (id.index < doors_.size()) doors_[id.index].knocked = true;
+      continue;
+    }
+    const Side side = (token >> 32U & 1U) != 0 ? Side::back : Side::front;
+    if (Connection* const connection = table.find(id)) {
+      connection->on_events(side, event.events);
+      table.make_runnable(id);
+    }
+  }
+}
+
+void Relay::State::retry(Instant now) {
+  if (now >= accept_again_) accept_again_ = Instant::max();
+  if (now < pipes_again_) return;
+  pipes_again_ = Instant::max();
+  for (const ConnectionId id : std::exchange(without_pipe_, {})) table.make_runnable(id);
+}
+
+void Relay::State::expire(Instant now) {
+  table.take_due(now, [&](ConnectionId id) {
+    Connection* const connection = table.find(id);
+    if (connection == nullptr) return;
+    const Instant deadline = connection->deadline(settings.limits);
+    if (deadline > now) return table.watch(id, deadline);
+    connection->expire();
+    end(id, *connection, now);
+  });
+}
+
+void Relay::State::take_turn(ConnectionId id, Instant now) {
+  Connection* const connection = table.find(id);
+  if (connection == nullptr) return;
+  const bool was_connected = connection->is_connected();
+  const std::uint64_t up = connection->bytes_upstream(), down = connection->bytes_downstream();
+  const Step step = connection->advance(now, pipes_, quantum_bytes);
+  counters.bytes_upstream += connection->bytes_upstream() - up;
+  counters.bytes_downstream += connection->bytes_downstream() - down;
+  if (!was_connected && connection->is_connected()) {
+    if (PopCounters* const pop = counters_of(connection->pop())) ++pop->legs_opened;
+  }
+  settle(id, *connection, step, now);
+}
+
+void Relay::State::settle(ConnectionId id, Connection& connection, Step step, Instant now) {
+  switch (step) {
+    case Step::header:
+      return decide_leg(id, connection, now);
+    case Step::finished:
+      return end(id, connection, now);
+    case Step::more:
+      table.make_runnable(id);
+      break;
+    case Step::no_pipe:
+      without_pipe_.push_back(id);
+      pipes_again_ = std::min(pipes_again_, now + pipe_pause);
+      break;
+    case Step::waiting:
+      break;
+  }
+  table.watch(id, connection.deadline(settings.limits));
+}
+
+void Relay::State::end(ConnectionId id, Connection& connection, Instant now) {
+  count(connection.outcome());
+  if (connection.outcome() == Outcome::connect_failed) {
+    if (PopCounters* const pop = counters_of(connection.pop())) ++pop->legs_failed;
+  }
+  if (log::enabled(log::Level::debug)) {
+    const auto lasted =
+        std::chrono::duration_cast<std::chrono::milliseconds>(now - connection.begun());
+    log::debug("relay: {} to {} {}: {}{}{}, {} bytes up, {} down, {} ms", who_of(connection).text(),
+               connection.target().text(), way_of(connection), name_of(connection.outcome()),
+               connection.os_errno() == 0 ? "" : ", ",
+               connection.os_errno() == 0
+                   ? std::string{}
+                   : Error{.os_errno = connection.os_errno(), .detail = "socket"}.text(),
+               connection.bytes_upstream(), connection.bytes_downstream(), lasted.count());
+  }
+  connection.close();
+  table.remove(id);
+}
+
+void Relay::State::count(Outcome outcome) noexcept {
+  ++counters.outcomes[std::to_underlying(outcome)];
+}
+
+PopCounters* Relay::State::counters_of(std::string_view pop) noexcept {
+  const auto found = std::ranges::find(pops, pop, &PopCounters::name);
+  return found == pops.end() ? nullptr : &*found;
+}
+
+Instant Relay::State::next_deadline() const noexcept {
+  return std::min({table.next_deadline(), accept_again_, pipes_again_});
+}
+
+bool Relay::State::has_work() const noexcept {
+  const bool knocked = std::ranges::any_of(doors_, &Door::knocked);
+  if (draining_ && !doors_.empty()) return true;
+  return table.has_runnable() || (knocked && accept_again_ == Instant::max());
+}
+
+// What has completed its handshake already is served: only new connections find the doors shut.
+void Relay::State::drain() noexcept {
+  draining_ = true;
+  for (Door& door : doors_) door.knocked = true;
+}
+
+void Relay::State::reset_all() noexcept {
+  doors_.clear();
+  table.for_each([&](ConnectionId id, Connection& connection) {
+    connection.finish(Outcome::shutdown);
+    count(Outcome::shutdown);
+    connection.close();
+    table.remove(id);
+  });
+}
+
+}  // namespace tw::relay

@@ -1,0 +1,82 @@
+// What a Relay is made of, and the turns it takes: events from epoll, connections accepted, served
+// and ended, deadlines. The decisions are Admission's, the bytes are Connection's; here they meet
+// their sockets.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "base/unique_fd.h"
+#include "relay/admission.h"
+#include "relay/connection_table.h"
+#include "relay/kernel_route.h"
+#include "relay/leg_source.h"
+#include "relay/listener.h"
+#include "relay/relay.h"
+#include "relay/splice_pipe.h"
+
+namespace tw::relay {
+
+struct Relay::State {
+  State(RelaySettings wanted, int tun, UniqueFd epoll, std::unique_ptr<RouteLookup> lookup);
+
+  /// Listens on everything the settings name.
+  Result<void> open_listeners();
+  /// Decisions and sources of legs from `settings`; counters of PoPs that stay are kept.
+  void use_settings();
+
+  std::size_t poll(Instant now, std::size_t budget);
+  Instant next_deadline() const noexcept;
+  bool has_work() const noexcept;
+  void drain() noexcept;
+  void reset_all() noexcept;
+
+  RelaySettings settings;
+  std::vector<PopCounters> pops;  // beside settings.pops
+  RelaySnapshot counters;         // without what is counted elsewhere: active, pops
+  ConnectionTable table;
+  const std::array<int, 1> wait_fds;
+
+ private:
+  // A source that may have connections waiting; edge-triggered, so it is asked until it is empty.
+  struct Door {
+    Listener listener;
+    bool knocked = true;
+  };
+
+  Result<void> open_door(const Endpoint& address, Listener::Kind kind);
+  bool watch_socket(int socket, ConnectionId id, Side side) noexcept;
+  void take_events();
+  std::size_t accept_some(Instant now, std::size_t most);
+  void serve(Listener::Kind kind, Accepted accepted, Instant now);
+  void serve_client(Accepted accepted, Instant now);
+  void serve_leg(Accepted accepted, Instant now);
+  void refuse(Listener::Kind kind, const Accepted& accepted, Outcome outcome);
+  void take_turn(ConnectionId id, Instant now);
+  void decide_leg(ConnectionId id, Connection& connection, Instant now);
+  bool go_onward(ConnectionId id, Connection& connection, Way way, Instant now);
+  void settle(ConnectionId id, Connection& connection, Step step, Instant now);
+  void end(ConnectionId id, Connection& connection, Instant now);
+  void expire(Instant now);
+  void retry(Instant now);
+  void count(Outcome outcome) noexcept;
+  PopCounters* counters_of(std::string_view pop) noexcept;
+
+  const int tun_index_;
+  UniqueFd epoll_;
+  std::unique_ptr<RouteLookup> lookup_;
+  Admission admission_;
+  std::unique_ptr<LegSource> direct_;
+  std::vector<std::unique_ptr<LegSource>> by_pop_;  // beside settings.pops
+  std::vector<Door> doors_;
+  SpareFd spare_;
+  PipePool pipes_;
+  std::vector<ConnectionId> without_pipe_;
+  bool draining_ = false;
+  Instant accept_again_ = Instant::max(), pipes_again_ = Instant::max();
+};
+
+}  // namespace tw::relay

@@ -1,0 +1,133 @@
+#include "relay/sockets.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <utility>
+
+#include "wire/sockaddr.h"
+
+namespace tw::relay {
+namespace {
+
+// A flood of connections waits here, and not in user space; the kernel caps it at somaxconn.
+constexpr int listen_backlog = 4096;
+
+// The options of one socket, in order; after the first that fails the others are not tried.
+class Options {
+ public:
+  Options(int socket, std::string what) : socket_(socket), what_(std::move(what)) {}
+
+  template <typename T>
+  Options& set(int level, int name, const T& value, const char* text) {
+    return set_bytes(level, name, &value, sizeof value, text);
+  }
+  Options& set(int level, int name, const std::string& value, const char* text) {
+    return set_bytes(level, name, value.data(), static_cast<socklen_t>(value.size()), text);
+  }
+  Result<void> result() && { return std::move(result_); }
+
+ private:
+  Options& set_bytes(int level, int name, const void* value, socklen_t size, const char* text) {
+    if (result_ && ::setsockopt(socket_, level, name, value, size) != 0) {
+      result_ = system_error(what_ + ": " + text);
+    }
+    return *this;
+  }
+  const int socket_;
+  const std::string what_;
+  Result<void> result_;
+};
+
+Result<UniqueFd> open_tcp(Family family, const std::string& what) {
+  const int domain = family == Family::v4 ? AF_INET : AF_INET6;
+  UniqueFd socket{::socket(domain, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP)};
+  if (!socket) return system_error(what + ": socket");
+  auto set =
+      std::move(Options{socket.get(), what}
+                    .set(SOL_SOCKET, SO_LINGER, linger{.l_onoff = 1, .l_linger = 0}, "linger")
+                    .set(IPPROTO_TCP, TCP_NODELAY, 1, "no delay"))
+          .result();
+  if (!set) return std::unexpected(std::move(set.error()));
+  return socket;
+}
+
+}  // namespace
+
+// The window scale is fixed by the SYN: later would be too late. Forced, because the system's
+// limits are made for hosts, and a leg must hold a long path's whole bandwidth-delay product.
+Result<void> start_fast(int socket, const TurboSettings& turbo) {
+  const auto bytes = static_cast<int>(std::min<std::uint32_t>(turbo.socket_buffer_bytes, INT_MAX));
+  Options options{socket, "set up a leg"};
+  if (bytes > 0) {
+    options.set(SOL_SOCKET, SO_SNDBUFFORCE, bytes, "send buffer")
+        .set(SOL_SOCKET, SO_RCVBUFFORCE, bytes, "receive buffer");
+  }
+  if (!turbo.congestion_control.empty()) {
+    options.set(IPPROTO_TCP, TCP_CONGESTION, turbo.congestion_control, "congestion control");
+  }
+  return std::move(options).result();
+}
+
+Result<UniqueFd> open_listener(const ListenerOptions& wanted) {
+  const std::string what = "listen on " + wanted.address.text() + " of " + wanted.device;
+  const bool v4 = wanted.address.address.is_v4();
+  auto socket = open_tcp(wanted.address.address.family(), what);
+  if (!socket) return socket;
+
+  Options options{socket->get(), what};
+  options.set(SOL_SOCKET, SO_REUSEADDR, 1, "reuse address")
+      .set(SOL_SOCKET, SO_BINDTODEVICE, wanted.device, "bind to device");
+  if (!v4) options.set(IPPROTO_IPV6, IPV6_V6ONLY, 1, "IPv6 only");
+  if (wanted.transparent && v4) options.set(IPPROTO_IP, IP_TRANSPARENT, 1, "transparent");
+  if (wanted.transparent && !v4) options.set(IPPROTO_IPV6, IPV6_TRANSPARENT, 1, "transparent");
+  auto done = std::move(options).result();
+  if (done && wanted.turbo) done = start_fast(socket->get(), *wanted.turbo);
+  if (!done) return std::unexpected(std::move(done.error()));
+
+  const SocketAddress address = to_sockaddr(wanted.address);
+  if (::bind(socket->get(), address.get(), address.length) != 0) return system_error(what);
+  if (::listen(socket->get(), listen_backlog) != 0) return system_error(what);
+  return socket;
+}
+
+Result<UniqueFd> open_onward(const OnwardOptions& wanted) {
+  const std::string what = "connect to " + wanted.target.text();
+  auto socket = open_tcp(wanted.target.address.family(), what);
+  if (!socket) return socket;
+  if (!wanted.device.empty()) {
+    // Bound to the TUN: with the tunnel down a leg fails, and does not leave by the default route.
+    auto done = std::move(Options{socket->get(), what}
+                              .set(SOL_SOCKET, SO_BINDTODEVICE, wanted.device, "bind to device")
+                              .set(IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1, "late port"))
+                    .result();
+    if (done && wanted.turbo) done = start_fast(socket->get(), *wanted.turbo);
+    if (!done) return std::unexpected(std::move(done.error()));
+    const SocketAddress source = to_sockaddr(wanted.source);
+    if (::bind(socket->get(), source.get(), source.length) != 0) {
+      return system_error(what + ": bind " + wanted.source.text());
+    }
+  }
+  const SocketAddress target = to_sockaddr(wanted.target);
+  if (::connect(socket->get(), target.get(), target.length) != 0 && errno != EINPROGRESS) {
+    return system_error(what);
+  }
+  return socket;
+}
+
+void end_in_order(int socket) noexcept {
+  const linger off{.l_onoff = 0, .l_linger = 0};
+  static_cast<void>(::setsockopt(socket, SOL_SOCKET, SO_LINGER, &off, sizeof off));
+}
+
+int take_error(int socket) noexcept {
+  int error = 0;
+  socklen_t size = sizeof error;
+  return ::getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
+}
+
+}  // namespace tw::relay

@@ -1,0 +1,43 @@
+// The sockets of the relay, as they must be before the first byte. They live with SO_LINGER {1, 0}
+// until an orderly close: whatever else ends them, the death of this process included, the other
+// side sees a reset and never a short but clean end of file.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "relay/settings.h"
+#include "wire/address.h"
+
+namespace tw::relay {
+
+struct ListenerOptions {
+  Endpoint address;                      ///< unspecified: all addresses of that family
+  std::string device;                    ///< accepts what comes in by this device only
+  bool transparent = false;              ///< TPROXY: answers for addresses that are not ours
+  const TurboSettings* turbo = nullptr;  ///< of a listener for legs
+};
+/// Listening, non-blocking, close-on-exec. What is accepted from it inherits the options.
+Result<UniqueFd> open_listener(const ListenerOptions& options);
+
+struct OnwardOptions {
+  Endpoint target;
+  std::string device;                    ///< of a leg; else empty: whichever the route says
+  Endpoint source;                       ///< of a leg; port 0: any
+  const TurboSettings* turbo = nullptr;  ///< of a leg
+};
+/// A connection being made: writable, or failed, when that is decided.
+Result<UniqueFd> open_onward(const OnwardOptions& options);
+
+/// Buffers and congestion control of a leg. Before connect; on a listener, for what it accepts from
+/// now on. Forced past the system's limits, which needs CAP_NET_ADMIN.
+Result<void> start_fast(int socket, const TurboSettings& turbo);
+
+/// From now on close() ends the connection in order: what the kernel holds is still delivered.
+void end_in_order(int socket) noexcept;
+/// The pending error of a socket, which this clears; 0 if there is none.
+int take_error(int socket) noexcept;
+
+}  // namespace tw::relay
