@@ -1,6 +1,11 @@
 // Cryptokey routing: inner address → peer, longest prefix first, IPv4 and IPv6.
+//
+// One path-compressed binary trie per family. Nodes lie in a vector and name each other by index,
+// which keeps them small and together; the nodes of one peer are a list of their own, so that
+// removing a peer costs as much as it has prefixes.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -25,7 +30,8 @@ class AllowedIps {
   void remove(const Prefix& prefix, PeerId peer) noexcept;
   void remove_peer(PeerId peer) noexcept;
 
-  /// `address`: 4 or 16 bytes in network order. Cost: one node per distinct prefix on the way.
+  /// `address`: 4 or 16 bytes in network order; anything else is in no prefix. Cost: one node per
+  /// distinct prefix on the way.
   std::optional<PeerId> lookup(ByteView address) const noexcept;
   std::size_t size() const noexcept;
 

@@ -2,6 +2,10 @@
 //
 // Sans-I/O: datagrams and instants come in; datagrams, keypairs and verdicts go out through a sink.
 // It shares nothing with the sessions that carry data, so that it can run on a thread of its own.
+//
+// As a responder it keeps no state: the response leaves within receive(). Where two initiations
+// cross, both are answered, and that of the smaller public key goes on: without this rule both
+// sides would wait for their retries, or end with a keypair of their own each.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +33,8 @@ class IndexSource {
   virtual void release(std::uint32_t index) noexcept = 0;
 };
 
-/// What the Handshaker decides. Called from inside receive(), initiate() and tick().
+/// What the Handshaker decides. Called from inside receive(), initiate() and tick(), which must not
+/// be called back from here.
 class HandshakeSink {
  public:
   virtual ~HandshakeSink() = default;
@@ -39,7 +44,8 @@ class HandshakeSink {
   /// Answer to someone who is no peer yet (a cookie reply).
   virtual void reply(const Endpoint& to, ByteView datagram) noexcept = 0;
   /// A handshake is complete; `from` is where the peer's authenticated message came from. The index
-  /// keypair.local_index now belongs to the session, which reports it with release().
+  /// keypair.local_index now belongs to the session, which reports it with release(). A responder's
+  /// response follows by send(): the keypair is there before the peer can use it.
   virtual void established(PeerId peer, Keypair keypair, const Endpoint& from) noexcept = 0;
   /// REKEY_ATTEMPT_TIME has passed without an answer; no further retries until initiate().
   virtual void gave_up(PeerId peer) noexcept = 0;
@@ -57,8 +63,9 @@ class Handshaker {
   ~Handshaker();
 
   /// All zero: no identity; every message is then dropped and initiate() does nothing. A new key
-  /// ends every handshake under way and forgets the precomputed secrets. A peer whose public key is
-  /// our own is skipped: it can neither initiate nor be answered.
+  /// ends every handshake under way and forgets the precomputed secrets; the same key again changes
+  /// nothing. A peer whose public key is our own is skipped: it can neither initiate nor be
+  /// answered.
   void set_private_key(const crypto::PrivateKey& key) noexcept;
 
   /// `peer` must not be in use. False if that public key is a peer already.
@@ -68,19 +75,24 @@ class Handshaker {
   void remove_peer(PeerId peer) noexcept;
 
   /// A datagram of type 1, 2 or 3 from the wire. Empty if it was processed, else why it died.
-  ///   under_load  answer messages without a valid mac2 with a cookie instead of any curve operation
-  ///   cost        four curve operations for an initiation, five for a response
-  std::optional<Drop> receive(ByteView datagram, const Endpoint& from, Instant now, WallTime wall,
-                              bool under_load, HandshakeSink& sink) noexcept;
+  ///   under_load  answer messages without a valid mac2 with a cookie instead of any curve
+  ///   operation cost        four curve operations for an initiation (one more the first time, and
+  ///   only one
+  ///               from a stranger), two for a response; a hash without a valid mac1
+  std::optional<Drop> receive(ByteView datagram, const Endpoint& from, Instant now, bool under_load,
+                              HandshakeSink& sink) noexcept;
 
-  /// The session wants a keypair: sends an initiation now, unless one was sent less than
-  /// REKEY_TIMEOUT ago, and repeats it until it is answered or REKEY_ATTEMPT_TIME has passed.
+  /// The session wants a keypair: sends an initiation now, or as soon as the last one is
+  /// REKEY_TIMEOUT old, and repeats it until it is answered or REKEY_ATTEMPT_TIME has passed since
+  /// the last call.
   void initiate(PeerId peer, Instant now, WallTime wall, HandshakeSink& sink) noexcept;
 
-  /// Wipes the handshake in progress, as REJECT_AFTER_TIME * 3 without a new keypair demands.
+  /// Wipes the handshake in progress, as REJECT_AFTER_TIME * 3 without a new keypair demands, or
+  /// when the peer's own handshake has come first.
   void forget(PeerId peer) noexcept;
 
-  /// Runs the retries that are due, and rotates the cookie secret.
+  /// Runs retries that are due, a bounded number (next_deadline() stays in the past while there are
+  /// more), and lets the cookie secret expire.
   void tick(Instant now, WallTime wall, HandshakeSink& sink) noexcept;
   Instant next_deadline() const noexcept;
 

@@ -1,5 +1,5 @@
-// What a handshake yields: two transport keys and two receiver indices. Made by the Handshaker, moved
-// to the worker that owns the peer, wiped there.
+// What a handshake yields: two transport keys and two receiver indices. Made by the Handshaker,
+// moved to the worker that owns the peer, wiped there.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,8 @@ struct Keypair {
   std::uint32_t local_index = 0;   ///< ours: what the peer writes into its packets' receiver field
   std::uint32_t remote_index = 0;  ///< the peer's
   Instant created;
-  bool is_initiator = false;  ///< the initiator may send at once, the responder after a first packet
+  bool is_initiator =
+      false;  ///< the initiator may send at once, the responder after a first packet
 };
 
 }  // namespace tw::wg

@@ -14,15 +14,28 @@ inline constexpr Duration rekey_after_time = 120s;
 inline constexpr Duration reject_after_time = 180s;
 inline constexpr Duration rekey_attempt_time = 90s;
 inline constexpr Duration rekey_timeout = 5s;
-inline constexpr Duration rekey_timeout_jitter = 334ms;  ///< at most; keeps two peers from colliding
+inline constexpr Duration rekey_timeout_jitter =
+    334ms;  ///< at most; keeps two peers from colliding
 inline constexpr Duration keepalive_timeout = 10s;
 inline constexpr Duration cookie_lifetime = 120s;
+/// A cookie is used for this much less than its secret may live: it was made before it came.
+inline constexpr Duration cookie_latency = 5s;
 inline constexpr std::uint64_t rekey_after_messages = std::uint64_t{1} << 60U;
-inline constexpr std::uint64_t reject_after_messages = ~std::uint64_t{0} - (std::uint64_t{1} << 13U);
+inline constexpr std::uint64_t reject_after_messages =
+    ~std::uint64_t{0} - (std::uint64_t{1} << 13U);
 
 /// An initiation from one peer is not answered sooner than this after the last: 50 a second, as the
 /// kernel module has it.
 inline constexpr Duration handshake_min_interval = 20ms;
+/// Under load, handshake messages with a valid cookie of one IPv4 address or IPv6 /64 are processed
+/// at this rate after a burst, as the kernel module has it.
+inline constexpr Duration source_interval = 50ms;
+inline constexpr int source_burst = 5;
+/// Addresses whose rate is remembered at a time; more share what is there.
+inline constexpr std::size_t source_slots = 8192;
+/// Initiations sent in one tick, of some 0.1 ms each: 10,000 peers may be due at once, and received
+/// messages must not wait for them all.
+inline constexpr std::size_t initiations_per_tick = 16;
 /// Packets of one peer that wait for a handshake. The kernel module keeps 128.
 inline constexpr std::size_t staged_packets_max = 128;
 

@@ -1,12 +1,18 @@
 // The data side of one peer: up to three keypairs, the counters, and the timers that follow from
-// packets sent and received. Owned by one worker. Sans-I/O: it is told what happened and says what is
-// to be done; ciphers and queues belong to the lane.
+// packets sent and received. Owned by one worker. Sans-I/O: it is told what happened and says what
+// is to be done; ciphers and queues belong to the lane.
+//
+// An idle peer costs a few dozen words: a keypair (1 KB of replay window) is allocated when a
+// handshake completes and freed when it goes out of use.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <span>
 
+#include "base/assert.h"
 #include "base/drop.h"
 #include "base/time.h"
 #include "wg/keypair.h"
@@ -22,25 +28,51 @@ struct LiveKeypair {
   ReplayWindow window;
 };
 
-/// What a session asks of its lane; several may be set at once.
+/// What a session asks of its lane, to be done in this order; several may be set at once. The
+/// session only ever sets them.
 struct SessionActions {
-  bool initiate = false;        ///< ask the Handshaker for a new keypair
-  bool send_keepalive = false;  ///< seal and send an empty packet
   bool wiped = false;           ///< all keypairs are gone: tell the Handshaker to forget() too
   bool staged_expired = false;  ///< drop what waits for a handshake
+  /// The keypair of a handshake that the peer began is in use now: what is staged may go, and the
+  /// Handshaker may forget() a handshake of our own that is still under way.
+  bool confirmed = false;
+  bool initiate = false;  ///< ask the Handshaker for a new keypair
+  /// Seal and send what is staged or, if nothing is, an empty packet.
+  bool send_keepalive = false;
 };
 
+/// Receiver indices that went out of use in one call: give each back to where indices come from.
+class ReleasedIndices {
+ public:
+  std::span<const std::uint32_t> indices() const noexcept { return {indices_.data(), count_}; }
+  bool empty() const noexcept { return count_ == 0; }
+  void clear() noexcept { count_ = 0; }
+  void push(std::uint32_t index) noexcept {
+    TW_ASSERT(count_ < indices_.size());
+    indices_[count_++] = index;
+  }
+
+ private:
+  std::array<std::uint32_t, 3> indices_{};  // a session has no more keypairs than that
+  std::size_t count_ = 0;
+};
+
+/// Movable; the LiveKeypairs it hands out stay where they are. Times are those of the caller's one
+/// clock. Every `released` must have room for three: empty it between calls.
 class Session {
  public:
+  /// With a persistent keepalive the first tick() asks for a packet, as a peer behind a NAT needs.
   explicit Session(Duration persistent_keepalive = Duration::zero()) noexcept;
 
-  /// A new keypair. An initiator's becomes current at once; a responder's is `next` until the first
-  /// packet is received under it. Receiver indices that went out of use are appended to `released`
-  /// (at most three).
-  void install(Keypair&& keypair, Instant now, struct ReleasedIndices& released) noexcept;
+  /// A new keypair. An initiator's becomes current at once, and the actions ask for the packet that
+  /// tells the responder so; a responder's is `next` until the first packet is received under it.
+  /// Receiver indices that went out of use are appended to `released` (at most two). Counts as a
+  /// handshake message received and, for a responder, sent.
+  void install(Keypair&& keypair, Instant now, ReleasedIndices& released,
+               SessionActions& actions) noexcept;
 
-  /// A counter and key to seal one packet with; null if there is no usable keypair (then initiate).
-  /// The returned keypair lives until the next call that takes `released`.
+  /// A counter and key to seal one packet with; empty if there is no usable keypair (then stage the
+  /// packet and call staged()). The keypair lives until the next call that takes `released`.
   struct SealSlot {
     const LiveKeypair* keypair;
     std::uint64_t counter;
@@ -54,31 +86,61 @@ class Session {
                                       Instant now) noexcept;
 
   /// After the tag has verified: replay check, confirmation of a responder's keypair, timers.
-  /// Returns `replayed`, or empty if the packet may be delivered.
+  /// Returns `replayed`, or empty if the packet may be delivered. `keypair` outlives the call.
   std::optional<Drop> authenticated(LiveKeypair& keypair, std::uint64_t counter, bool is_keepalive,
-                                    Instant now, struct ReleasedIndices& released,
+                                    Instant now, ReleasedIndices& released,
                                     SessionActions& actions) noexcept;
   /// After a packet went to the wire: `is_keepalive` if it was empty.
   void sent(bool is_keepalive, Instant now, SessionActions& actions) noexcept;
   /// A handshake message of this peer was sent or received under authentication (timers only).
   void handshake_sent(Instant now) noexcept;
   void handshake_received(Instant now) noexcept;
-  /// The lane has something to send and no keypair: when did the waiting begin?
-  void staged(Instant now) noexcept;
+  /// The lane has put something aside for want of a keypair. Asks for a handshake, at most once in
+  /// REKEY_TIMEOUT however often it is called; after REKEY_ATTEMPT_TIME without one, tick() says
+  /// staged_expired.
+  void staged(Instant now, SessionActions& actions) noexcept;
+  /// The Handshaker's gave_up(): what is staged is to be dropped.
   void gave_up(Instant now, SessionActions& actions) noexcept;
 
+  /// Zero turns it off. Switching it on asks for a packet at once; an interface that comes up again
+  /// after clear() calls this with the old interval.
   void set_persistent_keepalive(Duration interval, Instant now, SessionActions& actions) noexcept;
+  Duration persistent_keepalive() const noexcept { return persistent_keepalive_; }
   /// Timers that are due. Never more often than next_deadline() says.
-  SessionActions tick(Instant now, struct ReleasedIndices& released) noexcept;
+  SessionActions tick(Instant now, ReleasedIndices& released) noexcept;
   Instant next_deadline() const noexcept;
 
   /// Wipes every keypair and stops the timers (interface down, private key changed, peer removed).
-  void clear(struct ReleasedIndices& released) noexcept;
+  void clear(ReleasedIndices& released) noexcept;
 
   /// Zero if there never was one. Wall-clock, for `wg show`.
-  WallTime last_handshake() const noexcept;
-  void set_last_handshake(WallTime wall) noexcept;
+  WallTime last_handshake() const noexcept { return last_handshake_; }
+  void set_last_handshake(WallTime wall) noexcept { last_handshake_ = wall; }
   bool has_usable_keypair(Instant now) const noexcept;
+
+ private:
+  void ask(Instant now, SessionActions& actions) noexcept;
+  void ask_for_packet(Instant now, SessionActions& actions) noexcept;
+  void confirm(ReleasedIndices& released, SessionActions& actions) noexcept;
+  void drop_keypairs(ReleasedIndices& released) noexcept;
+  void packet_sent(Instant now) noexcept;
+  void packet_received(Instant now) noexcept;
+  void packet_passed(Instant now) noexcept;
+
+  std::unique_ptr<LiveKeypair> previous_;  // only for packets still on their way
+  std::unique_ptr<LiveKeypair> current_;   // seals, and opens
+  std::unique_ptr<LiveKeypair> next_;      // a responder's, until the initiator has used it
+
+  // Each Instant is max() while its timer is not armed.
+  Instant keepalive_at_ = Instant::max();   // data came and nothing has gone back
+  Instant silence_at_ = Instant::max();     // data went and nothing has come back
+  Instant wipe_at_ = Instant::max();        // REJECT_AFTER_TIME * 3 after the last new keypair
+  Instant staged_until_ = Instant::max();   // what is staged has waited long enough
+  Instant persistent_at_ = Instant::max();  // nothing has passed either way for the interval
+  Instant may_ask_at_;                      // no second request for a handshake before this
+  Duration persistent_keepalive_;
+  WallTime last_handshake_{};
+  bool asked_late_ = false;  // the current keypair's last-minute rekey was asked for
 };
 
 }  // namespace tw::wg

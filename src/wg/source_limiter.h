@@ -1,0 +1,29 @@
+// How often one source may have handshakes processed while we are under load. A cookie proves that
+// the source receives at its address; this keeps the owner of an address from using up the curve
+// operations that are left (whitepaper, section 5.3, last paragraph).
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/random.h"
+#include "base/time.h"
+#include "wg/protocol.h"
+#include "wire/address.h"
+
+namespace tw::wg {
+
+/// A token bucket for each IPv4 address or IPv6 /64, in a table of fixed size: an address finds its
+/// slot by a keyed hash, and shares it with another only while that one is busy too.
+class SourceLimiter {
+ public:
+  explicit SourceLimiter(RandomSource& random);
+  /// Takes a token of that source. False if there is none. Cost: one hash.
+  bool allow(const IpAddress& source, Instant now) noexcept;
+
+ private:
+  std::array<std::uint8_t, 32> key_{};
+  std::vector<Instant> full_at_;  // when a slot's bucket has all its tokens again
+};
+
+}  // namespace tw::wg
