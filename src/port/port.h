@@ -13,6 +13,9 @@ namespace tw {
 struct SendResult {
   std::size_t taken = 0;  ///< trains taken from the front
   int os_errno = 0;       ///< why trains[taken] was not: EAGAIN = later, else it never will be
+  /// Segments at the front of trains[taken] that went out all the same: who retries must leave them
+  /// out, who drops must not count them. Only a UDP port that has to cut a train sets it.
+  std::size_t partial = 0;
 };
 
 class Port {

@@ -1,0 +1,66 @@
+// The one place that opens UDP sockets and TUN devices. Ports get a descriptor handed in, so that a
+// successor process can be handed the same ones, and the rest of the program needs no privileges.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "wire/address.h"
+
+namespace tw {
+
+struct UdpOptions {
+  Family family = Family::v4;
+  std::uint16_t port = 0;              ///< host order; 0: the kernel chooses
+  std::optional<IpAddress> address{};  ///< to bind to, of `family`; none: all addresses
+  std::uint32_t fwmark = 0;            ///< SO_MARK of what is sent; 0: none
+  bool reuse_port = false;             ///< one of a group of sockets on one port
+  bool receive_trains = true;          ///< UDP_GRO, where the kernel has it
+  /// Of each direction. A burst must find room while the worker is away (a 25 Gbps link fills this
+  /// in 2.5 ms); forced beyond the system's limit if privileges allow, else as much as it allows.
+  std::size_t buffer_bytes = std::size_t{8} << 20U;
+};
+
+struct UdpSocket {
+  UniqueFd fd;             ///< non-blocking, close-on-exec; IPv6 sockets take IPv6 only
+  std::uint16_t port = 0;  ///< the one it got, host order
+};
+
+/// Fails if the port is in use, or the family, the mark or the address is refused.
+Result<UdpSocket> open_udp(const UdpOptions& options);
+/// Changes the mark of a socket in use. 0 clears it.
+Result<void> set_fwmark(int fd, std::uint32_t fwmark);
+
+struct TunOptions {
+  bool vnet_header = true;             ///< packets carry offloads: trains of up to 64 KB
+  std::size_t queues = 1;              ///< made here once: detaching one renumbers the others
+  std::optional<std::uint32_t> mtu{};  ///< bytes; none: the kernel's default of 1500
+};
+
+/// What the kernel may hand to us unfinished: TUN_F_… bits that it accepted.
+struct TunOffloads {
+  bool checksum = false;          ///< checksums left to us
+  bool tcp_segmentation = false;  ///< TCP packets longer than the MTU
+  bool udp_segmentation = false;  ///< the same for UDP (Linux 6.2)
+};
+
+/// The device is not persistent: it goes when the last queue is closed.
+struct TunDevice {
+  std::vector<UniqueFd> queues;  ///< non-blocking, close-on-exec
+  std::string name;              ///< the real one: "tun%d" becomes "tun0"
+  int ifindex = 0;
+  bool vnet_header = false;
+  TunOffloads offloads;
+};
+
+/// Fails without CAP_NET_ADMIN or /dev/net/tun, if the name is taken or not a name. The device is
+/// down and without addresses: configuring it is the caller's.
+Result<TunDevice> open_tun(std::string_view name, const TunOptions& options);
+
+}  // namespace tw

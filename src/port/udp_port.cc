@@ -1,0 +1,316 @@
+#include "port/udp_port.h"
+
+#include <netinet/in.h>
+#include <netinet/udp.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <optional>
+#include <utility>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "wire/sockaddr.h"
+
+namespace tw {
+namespace {
+
+constexpr std::size_t messages_per_call = 64;
+constexpr std::size_t receive_control_bytes = 3 * CMSG_SPACE(sizeof(int));
+constexpr std::size_t send_control_bytes = 2 * CMSG_SPACE(sizeof(int));
+constexpr std::size_t kernel_max_segments = 128;
+constexpr std::size_t old_kernel_max_segments = 64;  // UDP_MAX_SEGMENTS before Linux 6.9
+constexpr unsigned queued_errors_per_poll = 8;       // each failed call takes one off the socket
+constexpr unsigned refusals_until_for_good = 16;
+
+template <typename T>
+T read_control(const cmsghdr& header) noexcept {
+  T value{};
+  if (header.cmsg_len >= CMSG_LEN(sizeof value)) {
+    std::memcpy(&value, CMSG_DATA(&header), sizeof value);
+  }
+  return value;
+}
+
+// Appends control messages to a msghdr whose control buffer is large enough for all of them.
+template <typename T>
+void add_control(msghdr& message, int level, int type, T value) noexcept {
+  auto* const header = reinterpret_cast<cmsghdr*>(static_cast<std::uint8_t*>(message.msg_control) +
+                                                  message.msg_controllen);
+  *header = {.cmsg_len = CMSG_LEN(sizeof value), .cmsg_level = level, .cmsg_type = type};
+  std::memcpy(CMSG_DATA(header), &value, sizeof value);
+  message.msg_controllen += CMSG_SPACE(sizeof value);
+}
+
+bool kernel_takes_trains(int fd) noexcept {
+  int value = 0;
+  socklen_t length = sizeof value;
+  return ::getsockopt(fd, SOL_UDP, UDP_SEGMENT, &value, &length) == 0;
+}
+
+// The first segment may be the only one, and may be empty.
+std::size_t segments_of(const Train& train) noexcept {
+  return std::max<std::size_t>(1, train.segments());
+}
+
+}  // namespace
+
+struct UdpPort::Receive {
+  std::array<mmsghdr, messages_per_call> messages{};
+  std::array<iovec, messages_per_call> buffers{};
+  std::array<sockaddr_in6, messages_per_call> sources{};
+  struct alignas(cmsghdr) Control {
+    std::array<std::uint8_t, receive_control_bytes> bytes;
+  };
+  std::array<Control, messages_per_call> controls{};
+
+  void prepare(std::size_t index, ByteSpan buffer) noexcept {
+    buffers[index] = {.iov_base = buffer.data(), .iov_len = buffer.size()};
+    messages[index] = {};
+    messages[index].msg_hdr = {.msg_name = &sources[index],
+                               .msg_namelen = sizeof sources[index],
+                               .msg_iov = &buffers[index],
+                               .msg_iovlen = 1,
+                               .msg_control = controls[index].bytes.data(),
+                               .msg_controllen = controls[index].bytes.size(),
+                               .msg_flags = 0};
+  }
+};
+
+struct UdpPort::Transmit {
+  /// Segments [begin, end) of trains[train]: what one message carries.
+  struct Part {
+    std::size_t train, begin, end;
+    std::size_t count() const noexcept { return end - begin; }
+  };
+  std::array<mmsghdr, messages_per_call> messages{};
+  std::array<iovec, messages_per_call> buffers{};
+  std::array<SocketAddress, messages_per_call> targets;
+  struct alignas(cmsghdr) Control {
+    std::array<std::uint8_t, send_control_bytes> bytes;
+  };
+  std::array<Control, messages_per_call> controls{};
+  std::array<Part, messages_per_call> parts{};
+
+  /// Messages for what begins with segment `begin` of trains[train], at most `limit` segments each.
+  unsigned fill(std::span<const Train> trains, std::size_t train, std::size_t begin,
+                std::size_t limit) noexcept;
+  void prepare(std::size_t index, const Train& train) noexcept;
+};
+
+unsigned UdpPort::Transmit::fill(std::span<const Train> trains, std::size_t train,
+                                 std::size_t begin, std::size_t limit) noexcept {
+  unsigned count = 0;
+  for (; train < trains.size(); ++train, begin = 0) {
+    const std::size_t segment = std::max<std::size_t>(1, trains[train].segment_size);
+    const std::size_t step = std::clamp<std::size_t>(max_message_bytes / segment, 1, limit);
+    const std::size_t all = segments_of(trains[train]);
+    for (; begin < all; begin += step) {
+      if (count == messages_per_call) return count;
+      parts[count] = {train, begin, std::min(begin + step, all)};
+      prepare(count++, trains[train]);
+    }
+  }
+  return count;
+}
+
+void UdpPort::Transmit::prepare(std::size_t index, const Train& train) noexcept {
+  const Part& part = parts[index];
+  const std::size_t first = part.begin * train.segment_size;
+  const std::size_t last = std::min<std::size_t>(part.end * train.segment_size, train.length);
+  buffers[index] = {.iov_base = train.bytes + first, .iov_len = last - first};
+  targets[index] = to_sockaddr(train.destination);
+  messages[index] = {};
+  msghdr& message = messages[index].msg_hdr;
+  message = {.msg_name = &targets[index].storage,
+             .msg_namelen = targets[index].length,
+             .msg_iov = &buffers[index],
+             .msg_iovlen = 1,
+             .msg_control = controls[index].bytes.data(),
+             .msg_controllen = 0,
+             .msg_flags = 0};
+  if (part.count() > 1) {
+    add_control(message, SOL_UDP, UDP_SEGMENT, static_cast<std::uint16_t>(train.segment_size));
+  }
+  if (train.traffic_class != 0) {
+    const int value = train.traffic_class;
+    if (train.destination.address.is_v4()) {
+      add_control(message, IPPROTO_IP, IP_TOS, value);
+    } else {
+      add_control(message, IPPROTO_IPV6, IPV6_TCLASS, value);
+    }
+  }
+  if (message.msg_controllen == 0) message.msg_control = nullptr;
+}
+
+UdpPort::UdpPort(UniqueFd fd, SendMessages send_messages)
+    : fd_(std::move(fd)),
+      send_messages_(send_messages),
+      receive_(std::make_unique<Receive>()),
+      transmit_(std::make_unique<Transmit>()),
+      max_segments_(kernel_takes_trains(fd_.get()) ? kernel_max_segments : 1) {}
+
+UdpPort::~UdpPort() = default;
+
+std::size_t UdpPort::poll(PacketBatch& batch) noexcept {
+  const std::size_t wanted = std::min(batch.room(), messages_per_call);
+  if (wanted == 0) return 0;
+  for (std::size_t i = 0; i < wanted; ++i) receive_->prepare(i, batch.buffer(i));
+  const std::size_t came = receive(static_cast<unsigned>(wanted));
+  std::size_t appended = 0;
+  for (std::size_t i = 0; i < came; ++i) appended += append_received(i, batch) ? 1 : 0;
+  return appended;
+}
+
+// An ICMP error queued on the socket fails one call and says nothing about what else has come.
+std::size_t UdpPort::receive(unsigned wanted) noexcept {
+  for (unsigned attempt = 0; attempt < queued_errors_per_poll; ++attempt) {
+    const int count =
+        ::recvmmsg(fd_.get(), receive_->messages.data(), wanted, MSG_DONTWAIT, nullptr);
+    if (count >= 0) return static_cast<std::size_t>(count);
+    if (errno == EAGAIN || errno == EWOULDBLOCK) return 0;
+    if (errno != EINTR) counters_.receive_errors.add();
+  }
+  return 0;
+}
+
+bool UdpPort::append_received(std::size_t index, PacketBatch& batch) noexcept {
+  mmsghdr& received = receive_->messages[index];
+  msghdr& message = received.msg_hdr;
+  Train train;
+  train.length = train.segment_size = received.msg_len;
+  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
+       header = CMSG_NXTHDR(&message, header)) {
+    if (header->cmsg_level == SOL_UDP && header->cmsg_type == UDP_GRO) {
+      const int size = read_control<int>(*header);
+      if (size > 0) train.segment_size = static_cast<std::uint32_t>(size);
+    } else if (header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_TOS) {
+      train.traffic_class = read_control<std::uint8_t>(*header);
+    } else if (header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_TCLASS) {
+      train.traffic_class = static_cast<std::uint8_t>(read_control<int>(*header));
+    } else if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SO_RXQ_OVFL) {
+      note_overflow(read_control<std::uint32_t>(*header));
+    }
+  }
+  train.segment_size = std::min(train.segment_size, train.length);
+  if ((message.msg_flags & MSG_TRUNC) != 0) {
+    counters_.truncated.add();
+    return false;
+  }
+  const std::optional<Endpoint> source =
+      from_sockaddr(static_cast<const sockaddr*>(message.msg_name), message.msg_namelen);
+  if (train.length == 0 || !source) {
+    counters_.empty.add();
+    return false;
+  }
+  train.source = *source;
+  // After one that was dropped the bytes lie a buffer too far: where the next poll() would write.
+  train.bytes = batch.buffer().data();
+  const void* const came = receive_->buffers[index].iov_base;
+  if (came != train.bytes) std::memcpy(train.bytes, came, train.length);
+  batch.append(train);
+  return true;
+}
+
+// The kernel counts in 32 bits, from the socket's beginning.
+void UdpPort::note_overflow(std::uint32_t total) noexcept {
+  kernel_drops_.add(total - last_overflow_);
+  last_overflow_ = total;
+}
+
+SendResult UdpPort::send(std::span<const Train> trains) noexcept {
+  SendResult result;
+  std::size_t limit = max_segments_;
+  while (result.taken < trains.size()) {
+    const unsigned count = transmit_->fill(trains, result.taken, result.partial, limit);
+    const int sent = send_messages_(fd_.get(), transmit_->messages.data(), count, MSG_DONTWAIT);
+    if (sent > 0) {
+      note_sent(trains, static_cast<std::size_t>(sent), limit, result);
+      continue;
+    }
+    const int os_errno = errno;
+    const Transmit::Part part = transmit_->parts[0];
+    switch (diagnose(os_errno, part.count())) {
+      case Remedy::again:
+        limit = max_segments_;
+        break;
+      case Remedy::shorter:
+        limit = old_kernel_max_segments;
+        break;
+      case Remedy::singles:
+        limit = max_segments_;
+        if (!send_singles(trains, part.end, result)) return result;
+        break;
+      case Remedy::none:
+        result.os_errno = os_errno;
+        return result;
+    }
+  }
+  return result;
+}
+
+// Moves `result` behind the last message sent, and learns what the kernel takes.
+void UdpPort::note_sent(std::span<const Train> trains, std::size_t messages, std::size_t& limit,
+                        SendResult& result) noexcept {
+  for (std::size_t i = 0; i < messages; ++i) {
+    const Transmit::Part& part = transmit_->parts[i];
+    if (part.count() > 1) {
+      refusals_in_a_row_ = 0;
+      if (limit < max_segments_) max_segments_ = limit;  // it took the shorter one
+    }
+    if (part.begin > 0) counters_.extra_messages.add();
+    result.taken = part.train;
+    result.partial = part.end;
+    if (part.end == segments_of(trains[part.train])) {
+      ++result.taken;
+      result.partial = 0;
+    }
+  }
+  limit = max_segments_;
+}
+
+UdpPort::Remedy UdpPort::diagnose(int os_errno, std::size_t segments) noexcept {
+  // ECONNREFUSED: an ICMP error queued before; reporting it has cleared it.
+  if (os_errno == EINTR || os_errno == ECONNREFUSED) return Remedy::again;
+  if (segments <= 1) return Remedy::none;
+  if (os_errno == EIO) {
+    stop_trains("the device cannot finish checksums");
+    return Remedy::again;
+  }
+  if (os_errno != EINVAL && os_errno != EMSGSIZE) return Remedy::none;
+  if (segments > old_kernel_max_segments) return Remedy::shorter;
+  // Segments longer than the path's MTU, which is this destination's business alone. A kernel or a
+  // device that never takes a train shows by refusing every one.
+  counters_.trains_refused.add();
+  if (++refusals_in_a_row_ < refusals_until_for_good) return Remedy::singles;
+  stop_trains("every train was refused");
+  return Remedy::again;
+}
+
+void UdpPort::stop_trains(std::string_view why) noexcept {
+  max_segments_ = 1;
+  log::warning("UDP_SEGMENT does not work here ({}): sending single datagrams", why);
+}
+
+// Sends up to segment `end` of trains[result.taken] one by one. False if one was refused.
+bool UdpPort::send_singles(std::span<const Train> trains, std::size_t end,
+                           SendResult& result) noexcept {
+  const std::size_t train = result.taken;
+  while (result.taken == train && result.partial < end) {
+    const unsigned filled = transmit_->fill(trains.first(train + 1), train, result.partial, 1);
+    const auto count = static_cast<unsigned>(std::min<std::size_t>(filled, end - result.partial));
+    const int sent = send_messages_(fd_.get(), transmit_->messages.data(), count, MSG_DONTWAIT);
+    if (sent > 0) {
+      std::size_t limit = max_segments_;
+      note_sent(trains, static_cast<std::size_t>(sent), limit, result);
+    } else if (const int os_errno = errno; diagnose(os_errno, 1) == Remedy::none) {
+      result.os_errno = os_errno;
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace tw

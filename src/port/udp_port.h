@@ -1,0 +1,82 @@
+// A UDP socket as a port. Trains come in whole (UDP_GRO) and leave whole (UDP_SEGMENT): the cost of
+// a system call and of the way through the kernel is shared by up to 128 datagrams.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "base/counter.h"
+#include "base/unique_fd.h"
+#include "port/port.h"
+
+namespace tw {
+
+/// What happened that the caller of poll() and send() did not see. Readable by any thread.
+struct UdpPortCounters {
+  Counter receive_errors;  ///< errors queued by ICMP, and other receive calls that failed
+  Counter truncated;       ///< trains larger than the batch's buffers: dropped
+  Counter empty;           ///< datagrams of no bytes: dropped
+  Counter extra_messages;  ///< messages sent because a train did not fit one
+  Counter trains_refused;  ///< trains refused for their segments' size, then sent as singles
+};
+
+class UdpPort final : public Port {
+ public:
+  /// The largest train that one send takes, in bytes: what an IPv4 datagram can carry.
+  static constexpr std::size_t max_message_bytes = 65'507;
+
+  /// sendmmsg(2), or what a test puts in its place.
+  using SendMessages = int (*)(int fd, mmsghdr* messages, unsigned count, int flags);
+
+  /// Takes a socket as open_udp() makes it.
+  explicit UdpPort(UniqueFd fd, SendMessages send_messages = &::sendmmsg);
+  ~UdpPort() override;
+
+  /// A batch that is to receive trains needs buffers of 65,535 bytes; larger trains than fit are
+  /// dropped and counted.
+  std::size_t poll(PacketBatch& batch) noexcept override;
+  /// Trains of any length; one that a single message cannot carry is cut. `destination` must be of
+  /// the socket's family; `traffic_class` 0 means the socket's own.
+  ///
+  /// A device that cannot finish checksums refuses trains: this port then sends single datagrams
+  /// for good. A train whose segments exceed the path's MTU is sent as single datagrams, which the
+  /// kernel may fragment.
+  SendResult send(std::span<const Train> trains) noexcept override;
+  int wait_fd() const noexcept override { return fd_.get(); }
+  /// Datagrams that did not fit the socket's receive buffer, as the last one received tells.
+  std::uint64_t kernel_drops() const noexcept override { return kernel_drops_.value(); }
+
+  const UdpPortCounters& counters() const noexcept { return counters_; }
+  bool sends_trains() const noexcept { return max_segments_ > 1; }
+
+ private:
+  struct Receive;
+  struct Transmit;
+  /// What to do about a message that the kernel refused.
+  enum class Remedy : std::uint8_t { none, again, shorter, singles };
+
+  std::size_t receive(unsigned wanted) noexcept;
+  bool append_received(std::size_t index, PacketBatch& batch) noexcept;
+  void note_overflow(std::uint32_t total) noexcept;
+  void note_sent(std::span<const Train> trains, std::size_t messages, std::size_t& limit,
+                 SendResult& result) noexcept;
+  Remedy diagnose(int os_errno, std::size_t segments) noexcept;
+  void stop_trains(std::string_view why) noexcept;
+  bool send_singles(std::span<const Train> trains, std::size_t end, SendResult& result) noexcept;
+
+  UniqueFd fd_;
+  SendMessages send_messages_;
+  std::unique_ptr<Receive> receive_;
+  std::unique_ptr<Transmit> transmit_;
+  std::size_t max_segments_;  ///< that one message may carry; 1 once trains have failed for good
+  unsigned refusals_in_a_row_ = 0;
+  std::uint32_t last_overflow_ = 0;
+  Counter kernel_drops_;
+  UdpPortCounters counters_;
+};
+
+}  // namespace tw
