@@ -1,0 +1,125 @@
+// thalweg status: what a running node says of itself, as a table or as JSON.
+#include <fmt/core.h>
+
+#include <chrono>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "cli/command.h"
+#include "cli/control_path.h"
+#include "node/control_server.h"
+
+namespace tw::cli {
+namespace {
+
+using Json = nlohmann::json;
+
+std::string bytes_text(std::uint64_t bytes) {
+  constexpr const char* units[] = {"B", "KB", "MB", "GB", "TB"};
+  double value = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  while (value >= 1000 && unit + 1 < std::size(units)) {
+    value /= 1000;
+    ++unit;
+  }
+  return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.1f} {}", value, units[unit]);
+}
+
+std::string ago_text(std::int64_t unix_seconds) {
+  if (unix_seconds == 0) return "never";
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const std::int64_t seconds =
+      std::chrono::duration_cast<std::chrono::seconds>(now).count() - unix_seconds;
+  return fmt::format("{} s ago", seconds < 0 ? 0 : seconds);
+}
+
+void print_drops(std::string_view where, const Json& drops) {
+  for (const auto& [reason, count] : drops.items()) {
+    fmt::print("    {:<10} {:<16} {:>12}\n", where, reason, count.get<std::uint64_t>());
+  }
+}
+
+void print_worker(const Json& worker) {
+  fmt::print("  {:<10} {:>12} {:>12} {:>10} {:>10} {:>10} {:>8}\n",
+             worker["name"].get<std::string>(), "in", "out", "in bytes", "out bytes", "generated",
+             "queued");
+  for (const char* name : {"from_wire", "to_wire"}) {
+    const Json& direction = worker[name];
+    fmt::print("    {:<10} {:>10} {:>12} {:>10} {:>10} {:>10} {:>8}\n", name,
+               direction["received"].get<std::uint64_t>(), direction["sent"].get<std::uint64_t>(),
+               bytes_text(direction["received_bytes"]), bytes_text(direction["sent_bytes"]),
+               direction["generated"].get<std::uint64_t>(),
+               direction["queued"].get<std::int64_t>());
+  }
+  fmt::print("  drops (segments)\n");
+  for (const char* name : {"from_wire", "to_wire"}) print_drops(name, worker[name]["drops"]);
+}
+
+void print_relay(const Json& relay) {
+  fmt::print("relay: {} active, {} from clients, {} from legs, {} up, {} down\n",
+             relay["active"].get<std::uint64_t>(), relay["accepted_clients"].get<std::uint64_t>(),
+             relay["accepted_legs"].get<std::uint64_t>(), bytes_text(relay["bytes_upstream"]),
+             bytes_text(relay["bytes_downstream"]));
+  for (const auto& [outcome, count] : relay["outcomes"].items()) {
+    if (count != 0) fmt::print("    {:<26} {:>12}\n", outcome, count.get<std::uint64_t>());
+  }
+  for (const Json& pop : relay["pops"]) {
+    fmt::print("  PoP {}: {} legs opened, {} failed\n", pop["name"].get<std::string>(),
+               pop["legs_opened"].get<std::uint64_t>(), pop["legs_failed"].get<std::uint64_t>());
+  }
+}
+
+void print_table(const Json& status) {
+  fmt::print("{} (thalweg {}), port {}, cipher {}, up {} s\n",
+             status["interface"].get<std::string>(), status["version"].get<std::string>(),
+             status["listen_port"].get<int>(), status["cipher_engine"].get<std::string>(),
+             status["uptime_s"].get<std::int64_t>());
+  for (const Json& worker : status["workers"]) print_worker(worker);
+  print_drops("handshake", status["handshakes"]["drops"]);
+  print_drops("kernel", status["kernel_drops"]);
+  for (const Json& peer : status["peers"]) {
+    fmt::print("peer {}: {}, handshake {}, {} in, {} out\n", peer["name"].get<std::string>(),
+               peer["endpoint"].is_null() ? "no endpoint" : peer["endpoint"].get<std::string>(),
+               ago_text(peer["last_handshake_s"]), bytes_text(peer["received_bytes"]),
+               bytes_text(peer["sent_bytes"]));
+  }
+  if (!status["relay"].is_null()) print_relay(status["relay"]);
+}
+
+int show(const ControlTarget& target, bool json) {
+  const Result<std::string> path = control_path(target);
+  const Result<std::string> answer =
+      path ? node::ask_control(*path, R"({"command":"status"})") : std::unexpected(path.error());
+  if (!answer) {
+    fmt::print(stderr, "thalweg status: {}\n", answer.error().text());
+    return exit_failed;
+  }
+  if (json) {
+    fmt::print("{}\n", *answer);
+    return 0;
+  }
+  const Json status = Json::parse(*answer, nullptr, false);
+  if (!status.is_object() || !status.contains("interface")) {
+    fmt::print(stderr, "thalweg status: {} answered something else: {}\n", *path, *answer);
+    return exit_failed;
+  }
+  print_table(status);
+  return 0;
+}
+
+}  // namespace
+
+void add_status(CLI::App& app, int& exit_code) {
+  struct Options {
+    ControlTarget target;
+    bool json = false;
+  };
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("status", "Show what a running node counts");
+  add_control_target(*command, options->target);
+  command->add_flag("--json", options->json, "Everything, as one JSON object");
+  command->callback([options, &exit_code] { exit_code = show(options->target, options->json); });
+}
+
+}  // namespace tw::cli

@@ -1,0 +1,45 @@
+// The control socket: one request line in, one JSON line out, for root only. What `thalweg status`
+// and its siblings talk to.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace tw::node {
+
+/// /run/thalweg/INTERFACE.sock
+std::string default_control_socket(const std::string& interface);
+
+/// Serves on the control thread; never blocks, and no client can make it.
+class ControlServer {
+ public:
+  /// Answers a request line (without its newline) with one line of JSON.
+  using Handler = std::function<std::string(std::string_view request)>;
+
+  static constexpr std::size_t max_clients = 16;  ///< further ones are closed at once
+  static constexpr std::size_t max_request_bytes = 4096;
+
+  /// Makes the socket with mode 0600. A socket file that nobody listens on is replaced; one that
+  /// answers is an error.
+  static Result<std::unique_ptr<ControlServer>> listen(const std::string& path, Handler handler);
+  ~ControlServer();  ///< removes the socket file
+
+  /// Readable when handle() has something to do.
+  int wait_fd() const noexcept;
+  void handle() noexcept;
+
+ private:
+  struct State;
+  explicit ControlServer(std::unique_ptr<State> state) noexcept;
+  std::unique_ptr<State> state_;
+};
+
+/// The other end: sends one request line and returns the answer line. Blocks for at most 5 s.
+Result<std::string> ask_control(const std::string& path, std::string_view request);
+
+}  // namespace tw::node

@@ -1,0 +1,188 @@
+#include "node/metrics.h"
+
+#include <prometheus/collectable.h>
+#include <prometheus/exposer.h>
+#include <prometheus/metric_family.h>
+
+#include <initializer_list>
+#include <string_view>
+#include <utility>
+
+namespace tw::node {
+namespace {
+
+using Families = std::vector<prometheus::MetricFamily>;
+using Labels = std::vector<prometheus::ClientMetric::Label>;
+
+prometheus::MetricFamily family(std::string_view name, std::string_view help,
+                                prometheus::MetricType type) {
+  prometheus::MetricFamily made;
+  made.name = std::string{"thalweg_"} + std::string{name};
+  made.help = std::string{help};
+  made.type = type;
+  return made;
+}
+
+prometheus::MetricFamily counters(std::string_view name, std::string_view help) {
+  return family(name, help, prometheus::MetricType::Counter);
+}
+
+void add(prometheus::MetricFamily& into, Labels labels, double value) {
+  prometheus::ClientMetric metric;
+  metric.label = std::move(labels);
+  if (into.type == prometheus::MetricType::Counter) {
+    metric.counter.value = value;
+  } else {
+    metric.gauge.value = value;
+  }
+  into.metric.push_back(std::move(metric));
+}
+
+void add(prometheus::MetricFamily& into, Labels labels, std::uint64_t value) {
+  add(into, std::move(labels), static_cast<double>(value));
+}
+
+void add_drops(prometheus::MetricFamily& into, const Labels& labels,
+               const std::array<std::uint64_t, drop_count>& drops) {
+  for (std::size_t reason = 0; reason < drop_count; ++reason) {
+    Labels with_reason = labels;
+    with_reason.push_back({"reason", std::string{drop_names[reason]}});
+    add(into, std::move(with_reason), drops[reason]);
+  }
+}
+
+void add_workers(Families& families, const NodeStatus& status) {
+  auto segments =
+      counters("segments_total", "Segments by worker, direction and what became of them");
+  auto bytes = counters("bytes_total", "Bytes by worker, direction and side");
+  auto drops = counters("drops_total", "Segments dropped, by reason");
+  auto queued =
+      family("queued_segments", "Segments waiting for a handshake", prometheus::MetricType::Gauge);
+  for (const WorkerStatus& worker : status.workers) {
+    for (const auto& [name, direction] :
+         {std::pair{"from_wire", &worker.from_wire}, std::pair{"to_wire", &worker.to_wire}}) {
+      const Labels labels{{"worker", worker.name}, {"direction", name}};
+      const auto labelled = [&](const char* key, const char* value) {
+        Labels more = labels;
+        more.push_back({key, value});
+        return more;
+      };
+      add(segments, labelled("what", "received"), direction->received);
+      add(segments, labelled("what", "generated"), direction->generated);
+      add(segments, labelled("what", "sent"), direction->sent);
+      add(segments, labelled("what", "consumed"), direction->consumed);
+      add(bytes, labelled("side", "in"), direction->received_bytes);
+      add(bytes, labelled("side", "out"), direction->sent_bytes);
+      add(queued, labels, static_cast<double>(direction->queued));
+      add_drops(drops, labels, direction->drops);
+    }
+  }
+  add_drops(drops, {{"worker", "handshakes"}, {"direction", "from_wire"}}, status.handshakes.drops);
+  for (auto* made : {&segments, &bytes, &drops, &queued}) families.push_back(std::move(*made));
+}
+
+void add_handshakes(Families& families, const HandshakeStatus& handshakes) {
+  auto messages = counters("handshake_messages_total", "Handshake messages by what became of them");
+  add(messages, {{"what", "received"}}, handshakes.received);
+  add(messages, {{"what", "processed"}}, handshakes.processed);
+  add(messages, {{"what", "initiation_sent"}}, handshakes.initiations_sent);
+  add(messages, {{"what", "response_sent"}}, handshakes.responses_sent);
+  add(messages, {{"what", "cookie_sent"}}, handshakes.cookies_sent);
+  auto established = counters("handshakes_total", "Handshakes completed");
+  add(established, {}, handshakes.established);
+  families.push_back(std::move(messages));
+  families.push_back(std::move(established));
+}
+
+void add_peers(Families& families, const NodeStatus& status) {
+  auto bytes = counters("peer_bytes_total", "WireGuard bytes by peer");
+  auto handshake =
+      family("peer_last_handshake_seconds", "Unix time of the last handshake, 0: never",
+             prometheus::MetricType::Gauge);
+  for (const PeerStatus& peer : status.peers) {
+    const Labels labels{{"peer", peer.name}, {"public_key", peer.public_key}};
+    Labels received = labels, sent = labels;
+    received.push_back({"side", "in"});
+    sent.push_back({"side", "out"});
+    add(bytes, std::move(received), peer.received_bytes);
+    add(bytes, std::move(sent), peer.sent_bytes);
+    add(handshake, labels, static_cast<double>(peer.last_handshake_s));
+  }
+  families.push_back(std::move(bytes));
+  families.push_back(std::move(handshake));
+}
+
+void add_relay(Families& families, const relay::RelaySnapshot& relay) {
+  auto accepted = counters("relay_accepted_total", "Connections accepted, by side");
+  add(accepted, {{"side", "client"}}, relay.accepted_clients);
+  add(accepted, {{"side", "leg"}}, relay.accepted_legs);
+  auto active = family("relay_active", "Connections being relayed", prometheus::MetricType::Gauge);
+  add(active, {}, static_cast<double>(relay.active));
+  auto bytes = counters("relay_bytes_total", "Bytes relayed, by direction");
+  add(bytes, {{"direction", "upstream"}}, relay.bytes_upstream);
+  add(bytes, {{"direction", "downstream"}}, relay.bytes_downstream);
+  auto outcomes = counters("relay_outcomes_total", "How connections ended");
+  for (std::size_t i = 0; i < relay.outcomes.size(); ++i) {
+    add(outcomes, {{"outcome", std::string{name_of(static_cast<relay::Outcome>(i))}}},
+        relay.outcomes[i]);
+  }
+  auto legs = counters("relay_legs_total", "Legs to other PoPs, by what became of them");
+  for (const relay::PopCounters& pop : relay.pops) {
+    add(legs, {{"pop", pop.name}, {"what", "opened"}}, pop.legs_opened);
+    add(legs, {{"pop", pop.name}, {"what", "failed"}}, pop.legs_failed);
+  }
+  for (auto* made : {&accepted, &active, &bytes, &outcomes, &legs}) {
+    families.push_back(std::move(*made));
+  }
+}
+
+class StatusCollector final : public prometheus::Collectable {
+ public:
+  explicit StatusCollector(MetricsServer::Source source) : source_(std::move(source)) {}
+
+  Families Collect() const override {
+    const NodeStatus status = source_();
+    Families families;
+    auto build = family("build_info", "The running version", prometheus::MetricType::Gauge);
+    add(build, {{"version", status.version}, {"cipher_engine", status.cipher_engine}}, 1.0);
+    families.push_back(std::move(build));
+    add_workers(families, status);
+    add_handshakes(families, status.handshakes);
+    auto kernel = counters("kernel_drops_total", "Packets the kernel dropped before the lane");
+    add(kernel, {{"queue", "udp"}}, status.kernel_drops_udp);
+    add(kernel, {{"queue", "tun"}}, status.kernel_drops_tun);
+    families.push_back(std::move(kernel));
+    add_peers(families, status);
+    if (status.relay) add_relay(families, *status.relay);
+    return families;
+  }
+
+ private:
+  MetricsServer::Source source_;
+};
+
+}  // namespace
+
+struct MetricsServer::State {
+  std::shared_ptr<StatusCollector> collector;
+  std::unique_ptr<prometheus::Exposer> exposer;  // after what it calls, so that it goes first
+};
+
+MetricsServer::MetricsServer(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
+MetricsServer::~MetricsServer() = default;
+
+Result<std::unique_ptr<MetricsServer>> MetricsServer::start(const Endpoint& listen, Source source) {
+  auto state = std::make_unique<State>();
+  state->collector = std::make_shared<StatusCollector>(std::move(source));
+  try {  // the library throws when it cannot bind
+    state->exposer = std::make_unique<prometheus::Exposer>(listen.text(), std::size_t{1});
+    state->exposer->RegisterCollectable(state->collector);
+  } catch (const std::exception&) {
+    return make_error(Error::Kind::unavailable,
+                      "node.metrics: cannot listen on " + listen.text() +
+                          " — is the port in use? Choose another in [node] metrics");
+  }
+  return std::unique_ptr<MetricsServer>(new MetricsServer(std::move(state)));
+}
+
+}  // namespace tw::node

@@ -1,0 +1,141 @@
+#include "node/status.h"
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+namespace tw::node {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json drops_json(const std::array<std::uint64_t, drop_count>& drops) {
+  Json json = Json::object();
+  for (std::size_t reason = 0; reason < drop_count; ++reason) {
+    if (drops[reason] != 0) json[std::string{drop_names[reason]}] = drops[reason];
+  }
+  return json;
+}
+
+Json direction_json(const DirectionStatus& direction) {
+  return {{"received", direction.received},     {"received_bytes", direction.received_bytes},
+          {"generated", direction.generated},   {"sent", direction.sent},
+          {"sent_bytes", direction.sent_bytes}, {"consumed", direction.consumed},
+          {"queued", direction.queued},         {"drops", drops_json(direction.drops)}};
+}
+
+Json worker_json(const WorkerStatus& worker) {
+  return {{"name", worker.name},
+          {"from_wire", direction_json(worker.from_wire)},
+          {"to_wire", direction_json(worker.to_wire)},
+          {"open_batches", worker.open_batches},
+          {"open_jobs", worker.open_jobs},
+          {"seal_batches", worker.seal_batches},
+          {"seal_jobs", worker.seal_jobs}};
+}
+
+Json handshakes_json(const HandshakeStatus& handshakes) {
+  return {{"received", handshakes.received},
+          {"processed", handshakes.processed},
+          {"established", handshakes.established},
+          {"initiations_sent", handshakes.initiations_sent},
+          {"responses_sent", handshakes.responses_sent},
+          {"cookies_sent", handshakes.cookies_sent},
+          {"drops", drops_json(handshakes.drops)}};
+}
+
+Json peer_json(const PeerStatus& peer) {
+  return {{"name", peer.name},
+          {"public_key", peer.public_key},
+          {"endpoint", peer.endpoint.empty() ? Json{} : Json{peer.endpoint}},
+          {"allowed_ips", peer.allowed_ips},
+          {"last_handshake_s", peer.last_handshake_s},
+          {"received_bytes", peer.received_bytes},
+          {"sent_bytes", peer.sent_bytes}};
+}
+
+Json relay_json(const relay::RelaySnapshot& relay) {
+  Json outcomes = Json::object();
+  for (std::size_t i = 0; i < relay.outcomes.size(); ++i) {
+    outcomes[std::string{name_of(static_cast<relay::Outcome>(i))}] = relay.outcomes[i];
+  }
+  Json pops = Json::array();
+  for (const relay::PopCounters& pop : relay.pops) {
+    pops.push_back(
+        {{"name", pop.name}, {"legs_opened", pop.legs_opened}, {"legs_failed", pop.legs_failed}});
+  }
+  return {{"accepted_clients", relay.accepted_clients},
+          {"accepted_legs", relay.accepted_legs},
+          {"active", relay.active},
+          {"bytes_upstream", relay.bytes_upstream},
+          {"bytes_downstream", relay.bytes_downstream},
+          {"outcomes", outcomes},
+          {"pops", pops}};
+}
+
+std::array<std::uint64_t, drop_count> read_drops(const DropCounters& counters) noexcept {
+  std::array<std::uint64_t, drop_count> drops{};
+  for (std::size_t reason = 0; reason < drop_count; ++reason) {
+    drops[reason] = counters.of(static_cast<Drop>(reason));
+  }
+  return drops;
+}
+
+}  // namespace
+
+DirectionStatus read_counters(const lane::DirectionCounters& counters) noexcept {
+  DirectionStatus status;
+  status.received = counters.received.value();
+  status.received_bytes = counters.received_bytes.value();
+  status.generated = counters.generated.value();
+  status.sent = counters.sent.value();
+  status.sent_bytes = counters.sent_bytes.value();
+  status.consumed = counters.consumed.value();
+  status.queued = counters.queued();
+  status.drops = read_drops(counters.drops);
+  return status;
+}
+
+WorkerStatus read_counters(std::string name, const lane::LaneCounters& counters) {
+  WorkerStatus status;
+  status.name = std::move(name);
+  status.from_wire = read_counters(counters.from_wire);
+  status.to_wire = read_counters(counters.to_wire);
+  status.open_batches = counters.open_batches.value();
+  status.open_jobs = counters.open_jobs.value();
+  status.seal_batches = counters.seal_batches.value();
+  status.seal_jobs = counters.seal_jobs.value();
+  return status;
+}
+
+HandshakeStatus read_counters(const lane::HandshakeCounters& counters) noexcept {
+  HandshakeStatus status;
+  status.received = counters.received.value();
+  status.processed = counters.processed.value();
+  status.established = counters.established.value();
+  status.initiations_sent = counters.initiations_sent.value();
+  status.responses_sent = counters.responses_sent.value();
+  status.cookies_sent = counters.cookies_sent.value();
+  status.drops = read_drops(counters.drops);
+  return status;
+}
+
+std::string to_json(const NodeStatus& status) {
+  Json json{{"version", status.version},
+            {"interface", status.interface},
+            {"public_key", status.public_key},
+            {"listen_port", status.listen_port},
+            {"cipher_engine", status.cipher_engine},
+            {"uptime_s", status.uptime_s},
+            {"workers", Json::array()},
+            {"handshakes", handshakes_json(status.handshakes)},
+            {"kernel_drops", {{"udp", status.kernel_drops_udp}, {"tun", status.kernel_drops_tun}}},
+            {"peers", Json::array()},
+            {"relay", Json{}}};
+  for (const WorkerStatus& worker : status.workers) json["workers"].push_back(worker_json(worker));
+  for (const PeerStatus& peer : status.peers) json["peers"].push_back(peer_json(peer));
+  if (status.relay) json["relay"] = relay_json(*status.relay);
+  // Names come from files and the wire: what is not UTF-8 must not throw.
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace tw::node
