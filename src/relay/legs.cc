@@ -11,7 +11,7 @@
 namespace tw::relay {
 
 Result<Leg> DirectLegs::acquire(const LegRequest& request) {
-  auto socket = open_onward({.target = request.target, .device = {}, .source = {}});
+  auto socket = open_onward({.target = request.target});
   if (!socket) return std::unexpected(std::move(socket.error()));
   return Leg{*std::move(socket), {}};
 }

@@ -15,7 +15,7 @@ namespace tw::relay {
 
 struct ListenerOptions {
   Endpoint address;                      ///< unspecified: all addresses of that family
-  std::string device;                    ///< accepts what comes in by this device only
+  std::string device{};                  ///< accepts what comes in by this device only
   bool transparent = false;              ///< TPROXY: answers for addresses that are not ours
   const TurboSettings* turbo = nullptr;  ///< of a listener for legs
 };
@@ -24,8 +24,8 @@ Result<UniqueFd> open_listener(const ListenerOptions& options);
 
 struct OnwardOptions {
   Endpoint target;
-  std::string device;                    ///< of a leg; else empty: whichever the route says
-  Endpoint source;                       ///< of a leg; port 0: any
+  std::string device{};                  ///< of a leg; else empty: whichever the route says
+  Endpoint source{};                     ///< of a leg; port 0: any
   const TurboSettings* turbo = nullptr;  ///< of a leg
 };
 /// A connection being made: writable, or failed, when that is decided.

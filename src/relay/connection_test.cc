@@ -1,0 +1,189 @@
+#include "relay/connection.h"
+
+#include <gtest/gtest.h>
+#include <sys/epoll.h>
+
+#include <csignal>
+
+#include "relay/loopback_pair.h"
+
+namespace tw::relay {
+namespace {
+
+constexpr std::size_t quantum = 1U << 20U;
+constexpr Instant start{Duration{100s}};
+
+// client ──▶ front ══ connection ══▶ back ──▶ server
+class ConnectionTest : public testing::Test {
+ protected:
+  ConnectionTest() {
+    std::signal(SIGPIPE, SIG_IGN);
+    front = connect_pair();
+    back = connect_pair();
+    client = std::move(front.theirs);
+    server = std::move(back.theirs);
+  }
+  Connection relaying() {
+    Connection connection =
+        Connection::client(std::move(front.ours), Endpoint::parse("10.0.0.9:40000").value(),
+                           Endpoint::parse("192.0.2.80:443").value(), start);
+    connection.go_onward({.socket = std::move(back.ours), .header = {}}, {}, start);
+    EXPECT_EQ(advance(connection), Step::waiting);
+    EXPECT_EQ(connection.phase(), Connection::Phase::relaying);
+    return connection;
+  }
+  // Both sockets' present state as epoll would report it, then a turn.
+  Step advance(Connection& connection, Instant now = start) {
+    for (const Side side : {Side::front, Side::back}) {
+      const int socket = connection.socket(side);
+      if (socket < 0) continue;
+      const short events = wait_for(socket, POLLIN | POLLOUT | POLLRDHUP, 0);
+      connection.on_events(side, static_cast<std::uint32_t>(events));  // POLLx == EPOLLx
+    }
+    return connection.advance(now, pipes, quantum);
+  }
+  Step until_readable(Connection& connection, Side side) {
+    EXPECT_TRUE(wait_for(connection.socket(side), POLLIN | POLLRDHUP));
+    return advance(connection);
+  }
+  void abort(UniqueFd& socket) {
+    const linger now{.l_onoff = 1, .l_linger = 0};
+    ::setsockopt(socket.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    socket.reset();
+  }
+
+  LoopbackPair front, back;
+  UniqueFd client, server;
+  PipePool pipes{64U << 10U};
+};
+
+TEST_F(ConnectionTest, BothWaysAndAnOrderlyEnd) {
+  Connection connection = relaying();
+  put(client.get(), "question");
+  EXPECT_EQ(until_readable(connection, Side::front), Step::waiting);
+  ASSERT_TRUE(wait_for(server.get(), POLLIN));
+  EXPECT_EQ(get(server.get()).bytes, "question");
+
+  // The client has said all; the server answers after it has seen the end.
+  ::shutdown(client.get(), SHUT_WR);
+  EXPECT_EQ(until_readable(connection, Side::front), Step::waiting);
+  ASSERT_TRUE(wait_for(server.get(), POLLRDHUP));
+  EXPECT_EQ(get(server.get()).end, 0);
+  put(server.get(), "answer");
+  ::shutdown(server.get(), SHUT_WR);
+  EXPECT_TRUE(wait_for(connection.socket(Side::back), POLLRDHUP));
+  EXPECT_EQ(advance(connection), Step::finished);
+  EXPECT_EQ(connection.outcome(), Outcome::closed);
+  EXPECT_EQ(connection.bytes_upstream(), 8U);
+  EXPECT_EQ(connection.bytes_downstream(), 6U);
+
+  connection.close();
+  ASSERT_TRUE(wait_for(client.get(), POLLRDHUP));
+  const Got got = get(client.get());
+  EXPECT_EQ(got.bytes, "answer");
+  EXPECT_EQ(got.end, 0);
+}
+
+TEST_F(ConnectionTest, AServerMayEndFirst) {
+  Connection connection = relaying();
+  put(server.get(), "bye");
+  ::shutdown(server.get(), SHUT_WR);
+  EXPECT_EQ(until_readable(connection, Side::back), Step::waiting);
+  ASSERT_TRUE(wait_for(client.get(), POLLRDHUP));
+  EXPECT_EQ(get(client.get()).bytes, "bye");
+  put(client.get(), "still here");
+  EXPECT_EQ(until_readable(connection, Side::front), Step::waiting);
+  ASSERT_TRUE(wait_for(server.get(), POLLIN));
+  EXPECT_EQ(get(server.get()).bytes, "still here");
+}
+
+TEST_F(ConnectionTest, AResetOfEitherSideResetsTheOther) {
+  for (const bool by_client : {true, false}) {
+    if (!by_client) {
+      front = connect_pair();
+      back = connect_pair();
+      client = std::move(front.theirs);
+      server = std::move(back.theirs);
+    }
+    Connection connection = relaying();
+    UniqueFd& first = by_client ? client : server;
+    UniqueFd& other = by_client ? server : client;
+    abort(first);
+    EXPECT_TRUE(wait_for(connection.socket(by_client ? Side::front : Side::back), POLLERR));
+    EXPECT_EQ(advance(connection), Step::finished);
+    EXPECT_EQ(connection.outcome(), Outcome::reset);
+    connection.close();
+    EXPECT_TRUE(wait_for(other.get(), POLLERR) & POLLERR);
+    EXPECT_EQ(get(other.get()).end, ECONNRESET);
+  }
+}
+
+TEST_F(ConnectionTest, ABareCloseIsAReset) {
+  Connection connection = relaying();
+  put(server.get(), "part of it");
+  EXPECT_EQ(until_readable(connection, Side::back), Step::waiting);
+  connection.finish(Outcome::shutdown);
+  connection.close();
+  for (const int socket : {client.get(), server.get()}) {
+    EXPECT_TRUE(wait_for(socket, POLLERR) & POLLERR);
+    EXPECT_EQ(get(socket).end, ECONNRESET);
+  }
+}
+
+TEST_F(ConnectionTest, ARefusedTargetIsAFailedConnect) {
+  // A port that was just closed: nobody listens there.
+  const Endpoint nobody = [] {
+    const UniqueFd listener{open_listener({.address = loopback_port()}).value()};
+    return local_endpoint(listener.get());
+  }();
+  Connection connection = Connection::client(std::move(front.ours), nobody, nobody, start);
+  auto socket = open_onward({.target = nobody});
+  if (socket) {
+    connection.go_onward({.socket = *std::move(socket), .header = {}}, {}, start);
+    EXPECT_TRUE(wait_for(connection.socket(Side::back), POLLOUT));
+    EXPECT_EQ(advance(connection), Step::finished);
+    EXPECT_EQ(connection.outcome(), Outcome::connect_failed);
+    EXPECT_EQ(connection.os_errno(), ECONNREFUSED);
+    EXPECT_FALSE(connection.is_connected());
+  } else {
+    EXPECT_EQ(socket.error().os_errno, ECONNREFUSED);
+    connection.finish(Outcome::connect_failed);
+  }
+  connection.close();
+  EXPECT_TRUE(wait_for(client.get(), POLLERR) & POLLERR);
+}
+
+TEST_F(ConnectionTest, AClientThatGivesUpEndsTheConnecting) {
+  Connection connection = Connection::client(std::move(front.ours), {}, {}, start);
+  abort(client);
+  EXPECT_TRUE(wait_for(connection.socket(Side::front), POLLERR));
+  EXPECT_EQ(advance(connection), Step::finished);
+  EXPECT_EQ(connection.outcome(), Outcome::reset);
+}
+
+TEST_F(ConnectionTest, DeadlinesFollowThePhase) {
+  const RelayLimits limits;
+  Connection leg = Connection::leg(std::move(connect_pair().ours), {}, start);
+  EXPECT_EQ(leg.deadline(limits), start + limits.connect_timeout);
+  leg.expire();
+  EXPECT_EQ(leg.outcome(), Outcome::bad_header);
+
+  Connection connection = relaying();
+  EXPECT_EQ(connection.deadline(limits), start + limits.idle_timeout);
+  put(client.get(), "x");
+  EXPECT_TRUE(wait_for(connection.socket(Side::front), POLLIN));
+  advance(connection, start + 5s);
+  EXPECT_EQ(connection.deadline(limits), start + 5s + limits.idle_timeout);
+  ::shutdown(client.get(), SHUT_WR);
+  EXPECT_TRUE(wait_for(connection.socket(Side::front), POLLRDHUP));
+  advance(connection, start + 9s);
+  EXPECT_EQ(connection.deadline(limits), start + 9s + limits.half_close_timeout);
+  // A turn in which nothing moves gives nobody more time.
+  advance(connection, start + 20s);
+  EXPECT_EQ(connection.deadline(limits), start + 9s + limits.half_close_timeout);
+  connection.expire();
+  EXPECT_EQ(connection.outcome(), Outcome::idle);
+}
+
+}  // namespace
+}  // namespace tw::relay

@@ -1,0 +1,172 @@
+#include "relay/direction.h"
+
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <csignal>
+
+#include "base/random.h"
+#include "relay/loopback_pair.h"
+
+namespace tw::relay {
+namespace {
+
+constexpr std::size_t quantum = 1U << 20U;
+
+std::string noise(std::size_t size, std::uint64_t seed = 1) {
+  SeededRandom random{seed};
+  std::string text(size, '\0');
+  for (char& byte : text) byte = static_cast<char>(random.next());
+  return text;
+}
+
+// source.theirs ──▶ source.ours ══ direction ══▶ sink.ours ──▶ sink.theirs
+class DirectionTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::signal(SIGPIPE, SIG_IGN);  // as Relay::create does: splice cannot be told not to raise it
+    direction.source_ready();
+    direction.sink_ready();
+  }
+  Flow pump(std::size_t most = quantum) {
+    return direction.pump(source.ours.get(), sink.ours.get(), pipes, most);
+  }
+  // Gives the direction every edge there is until it waits for the other ends.
+  Flow pump_on(std::size_t most = quantum) {
+    if (wait_for(source.ours.get(), POLLIN, 0) != 0) direction.source_ready();
+    if (wait_for(sink.ours.get(), POLLOUT, 0) != 0) direction.sink_ready();
+    return pump(most);
+  }
+
+  LoopbackPair source = connect_pair(), sink = connect_pair();
+  PipePool pipes{64U << 10U};
+  Direction direction;
+};
+
+TEST_F(DirectionTest, MovesWhatIsThereAndThenWaits) {
+  put(source.theirs.get(), "hello");
+  ASSERT_TRUE(wait_for(source.ours.get(), POLLIN));
+  EXPECT_EQ(pump(), Flow::waiting);
+  EXPECT_EQ(direction.bytes(), 5U);
+  ASSERT_TRUE(wait_for(sink.theirs.get(), POLLIN));
+  const Got got = get(sink.theirs.get());
+  EXPECT_EQ(got.bytes, "hello");
+  EXPECT_EQ(got.end, -1);  // no end of file that nobody sent
+}
+
+TEST_F(DirectionTest, HoldsNoPipeWhileNothingIsInIt) {
+  EXPECT_EQ(pump(), Flow::waiting);
+  EXPECT_FALSE(direction.holds_pipe());
+  put(source.theirs.get(), "x");
+  ASSERT_TRUE(wait_for(source.ours.get(), POLLIN));
+  pump_on();
+  EXPECT_EQ(direction.bytes(), 1U);
+  EXPECT_FALSE(direction.holds_pipe());
+  EXPECT_EQ(pipes.idle(), 1U);
+}
+
+TEST_F(DirectionTest, EndOfFileIsPassedOnAfterTheLastByte) {
+  put(source.theirs.get(), "last words");
+  ::shutdown(source.theirs.get(), SHUT_WR);
+  ASSERT_TRUE(wait_for(source.ours.get(), POLLRDHUP));
+  EXPECT_EQ(pump(), Flow::ended);
+  EXPECT_TRUE(direction.ended());
+  ASSERT_TRUE(wait_for(sink.theirs.get(), POLLRDHUP));
+  const Got got = get(sink.theirs.get());
+  EXPECT_EQ(got.bytes, "last words");
+  EXPECT_EQ(got.end, 0);
+  EXPECT_EQ(pump(), Flow::ended);
+}
+
+TEST_F(DirectionTest, PrefixGoesFirstAndIsNotCounted) {
+  const std::string header = noise(232);
+  direction.prepend(as_bytes(header));
+  put(source.theirs.get(), "data");
+  ASSERT_TRUE(wait_for(source.ours.get(), POLLIN));
+  EXPECT_EQ(pump(), Flow::waiting);
+  ASSERT_TRUE(wait_for(sink.theirs.get(), POLLIN));
+  EXPECT_EQ(get(sink.theirs.get()).bytes, header + "data");
+  EXPECT_EQ(direction.bytes(), 4U);
+}
+
+TEST_F(DirectionTest, PrefixLeavesWithoutWaitingForData) {
+  direction.prepend(as_bytes("header"));
+  EXPECT_EQ(pump(), Flow::waiting);
+  ASSERT_TRUE(wait_for(sink.theirs.get(), POLLIN, 100));  // a corked segment would wait for 200 ms
+  EXPECT_EQ(get(sink.theirs.get()).bytes, "header");
+}
+
+TEST_F(DirectionTest, TurnsEndWithTheQuantum) {
+  const std::string sent = noise(300'000);
+  put(source.theirs.get(), sent);
+  ASSERT_TRUE(wait_for(source.ours.get(), POLLIN));
+  EXPECT_EQ(pump(1), Flow::more);
+  EXPECT_GT(direction.bytes(), 0U);
+  EXPECT_LE(direction.bytes(), 64U << 10U);
+}
+
+TEST_F(DirectionTest, ByteExactThroughTinyBuffersWithASlowReader) {
+  source = connect_pair(4096);
+  sink = connect_pair(4096);
+  const std::string sent = noise(1'000'000);
+  std::string received;
+  std::size_t offset = 0;
+  SeededRandom random{3};
+  bool was_blocked = false;
+  while (received.size() < sent.size()) {
+    const auto count = ::send(source.theirs.get(), sent.data() + offset,
+                              std::min<std::size_t>(sent.size() - offset, 9000), MSG_NOSIGNAL);
+    if (count > 0) offset += static_cast<std::size_t>(count);
+    if (offset == sent.size()) ::shutdown(source.theirs.get(), SHUT_WR);
+    const Flow flow = pump_on(1 + random.next() % 5000);
+    ASSERT_NE(flow, Flow::broken) << direction.os_errno();
+    was_blocked |= direction.holds_pipe();
+    received += get(sink.theirs.get(), 1 + random.next() % 3000).bytes;
+  }
+  EXPECT_TRUE(was_blocked);  // else this test says nothing of backpressure
+  EXPECT_EQ(received, sent);
+  EXPECT_EQ(direction.bytes(), sent.size());
+  EXPECT_EQ(pump_on(), Flow::ended);
+  ASSERT_TRUE(wait_for(sink.theirs.get(), POLLRDHUP));
+  EXPECT_EQ(get(sink.theirs.get()).end, 0);
+}
+
+TEST_F(DirectionTest, ReadsNothingWhileTheSinkIsFull) {
+  sink = connect_pair(4096);
+  const std::string sent = noise(100'000);
+  while (true) {  // nobody reads at the far end
+    const auto count = ::send(source.theirs.get(), sent.data(), sent.size(), MSG_NOSIGNAL);
+    const Flow flow = pump_on();
+    ASSERT_TRUE(flow == Flow::waiting || flow == Flow::more);
+    if (count < 0) break;
+  }
+  const std::uint64_t before = direction.bytes();
+  EXPECT_TRUE(direction.holds_pipe());
+  direction.source_ready();
+  EXPECT_EQ(pump(), Flow::waiting);
+  EXPECT_EQ(direction.bytes(), before);
+}
+
+TEST_F(DirectionTest, AResetSourceIsBrokenAndNotEnded) {
+  put(source.theirs.get(), "half a message");
+  ASSERT_TRUE(wait_for(source.ours.get(), POLLIN));
+  const linger abort{.l_onoff = 1, .l_linger = 0};
+  ::setsockopt(source.theirs.get(), SOL_SOCKET, SO_LINGER, &abort, sizeof abort);
+  source.theirs.reset();
+  ASSERT_TRUE(wait_for(source.ours.get(), POLLERR) & POLLERR);
+  EXPECT_EQ(pump(), Flow::broken);
+  EXPECT_EQ(direction.os_errno(), ECONNRESET);
+  EXPECT_NE(get(sink.theirs.get()).end, 0);  // no FIN was passed on
+}
+
+TEST_F(DirectionTest, AResetSinkIsBroken) {
+  sink.theirs.reset();
+  ASSERT_TRUE(wait_for(sink.ours.get(), POLLERR) & POLLERR);
+  put(source.theirs.get(), "to nobody");
+  ASSERT_TRUE(wait_for(source.ours.get(), POLLIN));
+  EXPECT_EQ(pump(), Flow::broken);
+  EXPECT_NE(direction.os_errno(), 0);
+}
+
+}  // namespace
+}  // namespace tw::relay

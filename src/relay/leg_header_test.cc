@@ -1,0 +1,97 @@
+#include "relay/leg_header.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+
+#include "relay/loopback_pair.h"
+
+namespace tw::relay {
+namespace {
+
+using State = LegHeader::State;
+
+std::string header_text(bool local = false) {
+  std::array<std::uint8_t, proxy_max_size> buffer;
+  const ProxyHeader header{.local = local,
+                           .source = Endpoint::parse("10.0.0.9:40000").value(),
+                           .target = Endpoint::parse("192.0.2.80:443").value()};
+  const std::size_t size = write_proxy_header(header, buffer);
+  return std::string{as_text(ByteView{buffer}.first(size))};
+}
+
+class LegHeaderTest : public testing::Test {
+ protected:
+  LegHeader read(bool ended = false) { return read_leg_header(pair.ours.get(), ended); }
+  void give(std::string_view bytes) {
+    put(pair.theirs.get(), bytes);
+    given += bytes.size();
+    ASSERT_TRUE(wait_for_bytes(pair.ours.get(), given));
+  }
+  LoopbackPair pair = connect_pair();
+  std::size_t given = 0;
+};
+
+TEST_F(LegHeaderTest, ByteByByteAndNotOneByteTooMany) {
+  const std::string header = header_text();
+  EXPECT_EQ(read().state, State::incomplete);
+  for (std::size_t at = 0; at + 1 < header.size(); ++at) {
+    give(header.substr(at, 1));
+    ASSERT_EQ(read().state, State::incomplete) << at;
+  }
+  give(header.substr(header.size() - 1) + "payload");
+  const LegHeader whole = read();
+  ASSERT_EQ(whole.state, State::complete);
+  EXPECT_EQ(whole.header.source.text(), "10.0.0.9:40000");
+  EXPECT_EQ(whole.header.target.text(), "192.0.2.80:443");
+  EXPECT_EQ(get(pair.ours.get()).bytes, "payload");
+}
+
+TEST_F(LegHeaderTest, HeaderAndDataInOneSegment) {
+  const std::string data(5000, 'd');
+  give(header_text() + data);
+  EXPECT_EQ(read().state, State::complete);
+  EXPECT_EQ(get(pair.ours.get()).bytes, data);
+}
+
+TEST_F(LegHeaderTest, LocalIsAHealthCheck) {
+  give(header_text(true));
+  const LegHeader header = read();
+  ASSERT_EQ(header.state, State::complete);
+  EXPECT_TRUE(header.header.local);
+}
+
+TEST_F(LegHeaderTest, WhatIsNoHeaderIsRefusedAtOnce) {
+  give("GET / HTTP/1.1\r\n");
+  EXPECT_EQ(read().state, State::malformed);
+}
+
+TEST_F(LegHeaderTest, AFlippedBitIsRefused) {
+  std::string header = header_text();
+  header[20] = static_cast<char>(header[20] ^ 1);
+  give(header);
+  EXPECT_EQ(read().state, State::malformed);
+}
+
+TEST_F(LegHeaderTest, AnEndBeforeTheHeaderIsWholeIsMalformed) {
+  give(header_text().substr(0, 20));
+  EXPECT_EQ(read(false).state, State::incomplete);
+  EXPECT_EQ(read(true).state, State::malformed);
+}
+
+TEST_F(LegHeaderTest, AnEndWithoutAnyByteIsMalformed) {
+  ::shutdown(pair.theirs.get(), SHUT_WR);
+  ASSERT_TRUE(wait_for(pair.ours.get(), POLLRDHUP));
+  EXPECT_EQ(read(true).state, State::malformed);
+}
+
+TEST_F(LegHeaderTest, AResetIsAFailure) {
+  pair.theirs.reset();
+  ASSERT_TRUE(wait_for(pair.ours.get(), POLLERR));
+  const LegHeader header = read();
+  EXPECT_EQ(header.state, State::failed);
+  EXPECT_EQ(header.os_errno, ECONNRESET);
+}
+
+}  // namespace
+}  // namespace tw::relay
