@@ -1,0 +1,56 @@
+// thalweg run: the node, in the foreground, from one TOML file.
+#include <fmt/core.h>
+
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include "base/log.h"
+#include "cli/command.h"
+#include "node/config.h"
+#include "node/node.h"
+
+namespace tw::cli {
+namespace {
+
+int run(const std::string& path) {
+  auto config = node::load_config(path);
+  if (!config) {
+    for (const node::ConfigMistake& mistake : config.error()) {
+      fmt::print(stderr, "{}\n", mistake.text());
+    }
+    fmt::print(stderr, "thalweg run: {} has mistakes; nothing was started\n", path);
+    return exit_failed;
+  }
+  if (Result<void> opened = log::open(config->process.log_level, config->process.log_file);
+      !opened) {
+    fmt::print(stderr, "thalweg run: {}\n", opened.error().text());
+    return exit_failed;
+  }
+  const std::string interface = config->tunnel.interface;
+  Result<std::unique_ptr<node::Node>> node = node::Node::start(std::move(*config), path);
+  if (!node) {
+    fmt::print(stderr, "thalweg run: {}\n", node.error().text());
+    return exit_failed;
+  }
+  log::info("{}: up, port {}", interface, (*node)->status().listen_port);
+  const Result<void> served = (*node)->serve();
+  if (!served) log::error("{}", served.error().text());
+  log::info("{}: going down", interface);
+  node->reset();
+  return served ? 0 : exit_failed;
+}
+
+}  // namespace
+
+void add_run(CLI::App& app, int& exit_code) {
+  auto config_file = std::make_shared<std::string>("/etc/thalweg/thalweg.toml");
+  CLI::App* command = app.add_subcommand(
+      "run", "Run a node in the foreground; SIGHUP reloads, SIGTERM drains and undoes everything");
+  command->add_option("-c,--config", *config_file, "TOML file of the node")
+      ->type_name("FILE")
+      ->capture_default_str();
+  command->callback([config_file, &exit_code] { exit_code = run(*config_file); });
+}
+
+}  // namespace tw::cli

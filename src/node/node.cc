@@ -1,0 +1,270 @@
+#include "node/node.h"
+
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/log.h"
+#include "base/unique_fd.h"
+#include "node/device_target.h"
+#include "node/journal.h"
+#include "node/node_parts.h"
+#include "node/privileges.h"
+
+namespace tw::node {
+namespace {
+
+sigset_t served_signals() noexcept {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
+  return signals;
+}
+
+std::string error_json(std::string_view what) {
+  return nlohmann::json{{"error", what}}.dump(-1, ' ', false,
+                                              nlohmann::json::error_handler_t::replace);
+}
+
+}  // namespace
+
+Node::Node(NodeConfig config, std::string config_path)
+    : config_(std::move(config)), config_path_(std::move(config_path)), started_(clock_.now()) {}
+
+Node::~Node() {
+  metrics_.reset();
+  control_.reset();
+  uapi_.reset();
+  stop_relay();
+  if (links_) {
+    if (const Result<void> down = links_->down(); !down) log::error("{}", down.error().text());
+  }
+}
+
+Result<std::unique_ptr<Node>> Node::start(NodeConfig config, std::string config_path) {
+  std::unique_ptr<Node> node{new Node(std::move(config), std::move(config_path))};
+  if (Result<void> opened = node->open(); !opened) return std::unexpected(opened.error());
+  return node;
+}
+
+Result<void> Node::open() {
+  if (const auto missing = missing_prerequisites(config_.relay.enabled); !missing.empty()) {
+    std::string all;
+    for (const std::string& sentence : missing) all += (all.empty() ? "" : "\n") + sentence;
+    return make_error(Error::Kind::unavailable, all);
+  }
+  // Blocked before any thread starts, so that none of them takes a signal that is ours to serve.
+  const sigset_t signals = served_signals();
+  if (::pthread_sigmask(SIG_BLOCK, &signals, nullptr) != 0) return system_error("pthread_sigmask");
+  if (Result<std::uint64_t> raised = raise_file_limit(); !raised) {
+    return std::unexpected(raised.error());
+  }
+  if (Result<void> opened = open_sockets(); !opened) return opened;
+  if (Result<void> dropped = drop_privileges(); !dropped) return dropped;
+  return start_parts();
+}
+
+Result<void> Node::open_sockets() {
+  DeviceSettings settings;
+  settings.interface = config_.tunnel.interface;
+  settings.mtu = config_.tunnel.mtu;
+  Result<std::unique_ptr<Device>> device = Device::open(settings);
+  if (!device) return std::unexpected(device.error());
+  device_ = std::move(*device);
+  if (::mkdir(std::string{run_directory}.c_str(), 0700) != 0 && errno != EEXIST) {
+    return system_error("mkdir " + std::string{run_directory});
+  }
+  Result<std::unique_ptr<ControlServer>> control = ControlServer::listen(
+      config_.process.control_socket, [this](std::string_view request) { return answer(request); });
+  if (!control) return std::unexpected(control.error());
+  control_ = std::move(*control);
+  Result<std::unique_ptr<UapiServer>> uapi = UapiServer::listen(config_.tunnel.interface, *device_);
+  if (!uapi) return std::unexpected(uapi.error());
+  uapi_ = std::move(*uapi);
+  return {};
+}
+
+Result<void> Node::start_parts() {
+  // The firewall is part of the links: it stands before the first packet can come out of the TUN.
+  Result<Links> links = Links::up(config_);
+  if (!links) return std::unexpected(links.error());
+  links_ = std::move(*links);
+  for (const std::string& warning : links_->warnings()) log::warning("{}", warning);
+  if (Result<void> started = device_->start(); !started) return started;
+  if (Result<void> applied = device_->apply(change_to(config_, nullptr)); !applied) return applied;
+  if (config_.relay.enabled) {
+    if (Result<void> started = start_relay(); !started) return started;
+  }
+  if (config_.process.metrics) {
+    Result<std::unique_ptr<MetricsServer>> metrics =
+        MetricsServer::start(*config_.process.metrics, [this] { return status(); });
+    if (!metrics) return std::unexpected(metrics.error());
+    metrics_ = std::move(*metrics);
+  }
+  return {};
+}
+
+// ---- The relay
+
+Result<void> Node::start_relay() {
+  Result<std::unique_ptr<relay::Relay>> relay = relay::Relay::create(relay_settings(config_));
+  if (!relay) return std::unexpected(relay.error());
+  WorkerSettings settings;
+  settings.id = ContextId{2};
+  settings.name = "relay";
+  Result<std::unique_ptr<Worker>> worker = Worker::create(std::move(settings), clock_);
+  if (!worker) return std::unexpected(worker.error());
+  (*worker)->attach(**relay);
+  if (Result<void> started = (*worker)->start(); !started) return started;
+  relay_ = std::move(*relay);
+  relay_worker_ = std::move(*worker);
+  return {};
+}
+
+void Node::stop_relay() noexcept {
+  if (relay_worker_) relay_worker_->stop();
+  relay_worker_.reset();
+  relay_.reset();
+}
+
+Result<void> Node::apply_relay(const NodeConfig& next) {
+  if (relay_ && next.relay.enabled && same_listeners(config_, next)) {
+    const bool told = relay_worker_->call(
+        [this, settings = relay_settings(next)]() mutable noexcept { relay_->apply(settings); });
+    if (!told) return make_error(Error::Kind::exhausted, "the relay does not take messages");
+    return {};
+  }
+  stop_relay();
+  config_ = next;
+  return next.relay.enabled ? start_relay() : Result<void>{};
+}
+
+// ---- Reload
+
+Result<void> Node::reload() {
+  auto next = load_config(config_path_);
+  if (!next) {
+    for (const ConfigMistake& mistake : next.error()) log::error("{}", mistake.text());
+    return make_error(Error::Kind::config, config_path_ + " has mistakes; nothing was changed");
+  }
+  if (std::string_view key = needs_restart(config_, *next); !key.empty()) {
+    return make_error(Error::Kind::config, std::string{key} +
+                                               " cannot change while the node runs; nothing was "
+                                               "changed. Restart it, or put the old value back");
+  }
+  return apply(std::move(*next));
+}
+
+Result<void> Node::apply(NodeConfig next) {
+  const std::lock_guard lock{mutex_};
+  const NodeConfig old = config_;
+  if (Result<void> applied = links_->apply(next); !applied) return applied;
+  for (const std::string& warning : links_->warnings()) log::warning("{}", warning);
+  if (Result<void> applied = device_->apply(change_to(next, &old)); !applied) {
+    if (const Result<void> back = links_->apply(old); !back) log::error("{}", back.error().text());
+    return applied;
+  }
+  Result<void> relayed = apply_relay(next);
+  config_ = std::move(next);
+  if (relayed) {
+    log::info("{}: reloaded", config_path_);
+    return {};
+  }
+  // The tunnel has its new configuration and works; only the relay could not have its new ports.
+  return in_context("the tunnel is reloaded, but the relay is down", std::move(relayed.error()));
+}
+
+// ---- Status and control
+
+NodeStatus Node::status() {
+  const std::lock_guard lock{mutex_};
+  NodeStatus status = device_status(*device_, config_);
+  status.version = TW_VERSION;
+  status.uptime_s =
+      std::chrono::duration_cast<std::chrono::seconds>(clock_.now() - started_).count();
+  if (const Result<std::uint64_t> dropped = links_->tx_dropped()) {
+    status.kernel_drops_tun = *dropped;
+  }
+  if (relay_) {
+    relay_worker_->call([&]() noexcept { status.relay = relay_->snapshot(); });
+  }
+  return status;
+}
+
+std::string Node::answer(std::string_view request) {
+  const auto json = nlohmann::json::parse(request, nullptr, false);
+  const std::string command =
+      json.is_object() && json.contains("command") && json["command"].is_string()
+          ? json["command"].get<std::string>()
+          : std::string{};
+  if (!links_) return error_json("the node is still starting");
+  if (command == "status") return to_json(status());
+  if (command == "reload") {
+    const Result<void> reloaded = reload();
+    return reloaded ? R"({"ok":true})" : error_json(reloaded.error().text());
+  }
+  return error_json(R"(unknown command; known are {"command":"status"} and {"command":"reload"})");
+}
+
+std::uint64_t Node::active_connections() {
+  std::uint64_t active = 0;
+  if (relay_) relay_worker_->call([&]() noexcept { active = relay_->snapshot().active; });
+  return active;
+}
+
+// ---- The control thread
+
+Result<void> Node::serve() {
+  const sigset_t signals = served_signals();
+  UniqueFd signal_fd{::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK)};
+  if (!signal_fd) return system_error("signalfd");
+  for (;;) {
+    std::array<pollfd, 4> waits{{{signal_fd.get(), POLLIN, 0},
+                                 {uapi_->wait_fd(), POLLIN, 0},
+                                 {control_->wait_fd(), POLLIN, 0},
+                                 {device_->gone_fd(), POLLIN, 0}}};
+    if (::poll(waits.data(), waits.size(), -1) < 0 && errno != EINTR) return system_error("poll");
+    if (waits[1].revents != 0) uapi_->handle();
+    if (waits[2].revents != 0) control_->handle();
+    if (waits[3].revents != 0) {
+      return make_error(Error::Kind::unavailable, config_.tunnel.interface + " was removed");
+    }
+    signalfd_siginfo signal{};
+    if (::read(signal_fd.get(), &signal, sizeof signal) != sizeof signal) continue;
+    if (handle_signal(static_cast<int>(signal.ssi_signo))) {
+      drain(signal_fd.get());
+      return {};
+    }
+  }
+}
+
+bool Node::handle_signal(int signal) {
+  if (signal != SIGHUP) return true;
+  if (const Result<void> reloaded = reload(); !reloaded) {
+    log::error("reload: {}", reloaded.error().text());
+  }
+  return false;
+}
+
+void Node::drain(int signal_fd) {
+  if (!relay_) return;
+  relay_worker_->call([this]() noexcept { relay_->drain(); });
+  const Instant deadline = clock_.now() + drain_timeout;
+  std::uint64_t active = active_connections();
+  if (active > 0)
+    log::info("draining: {} relayed connections, at most {} s", active, drain_timeout.count());
+  while (active > 0 && clock_.now() < deadline) {
+    pollfd again{signal_fd, POLLIN, 0};
+    if (::poll(&again, 1, 50) > 0) break;
+    active = active_connections();
+  }
+  if (active > 0) log::info("draining: {} relayed connections are reset", active);
+}
+
+}  // namespace tw::node

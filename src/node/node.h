@@ -1,0 +1,76 @@
+// The PoP put together: device, network, relay, control socket, metrics, from one configuration.
+//
+// What needs root is opened first, then privileges are dropped, and only then do threads start. A
+// reload is validated whole and diffed: peers and connections that did not change do not notice it.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "exec/worker.h"
+#include "node/config.h"
+#include "node/control_server.h"
+#include "node/links.h"
+#include "node/metrics.h"
+#include "node/status.h"
+#include "node/tunnel_device.h"
+#include "node/uapi_server.h"
+#include "relay/relay.h"
+
+namespace tw::node {
+
+/// How long SIGTERM waits for relayed connections to end by themselves before it resets them. A
+/// second one does not wait. Well inside the 90 s that service supervisors give.
+inline constexpr std::chrono::seconds drain_timeout{10};
+
+class Node {
+ public:
+  /// Brings everything up, or nothing. `config_path` is read again at a reload.
+  static Result<std::unique_ptr<Node>> start(NodeConfig config, std::string config_path);
+  /// Takes everything down; what relayed connections are left is reset.
+  ~Node();
+
+  /// Serves control, UAPI and signals on the calling thread until SIGTERM or SIGINT (0), or until
+  /// somebody removes the interface (an error). SIGHUP reloads. Blocks those signals itself.
+  Result<void> serve();
+
+  /// Reads the file again. On mistakes (logged) or failure the old configuration stays in force.
+  Result<void> reload();
+  /// Any thread.
+  NodeStatus status();
+
+ private:
+  Node(NodeConfig config, std::string config_path);
+  Result<void> open();
+  Result<void> open_sockets();
+  Result<void> start_parts();
+  Result<void> start_relay();
+  void stop_relay() noexcept;
+  Result<void> apply_relay(const NodeConfig& next);
+  Result<void> apply(NodeConfig next);
+  bool handle_signal(int signal);
+  void drain(int signal_fd);
+  std::uint64_t active_connections();
+  std::string answer(std::string_view request);
+
+  // Destroyed from the last to the first: whoever uses a part goes before it.
+  std::mutex mutex_;  // config_ and relay_: status is asked for from the metrics thread
+  NodeConfig config_;
+  const std::string config_path_;
+  SystemClock clock_;
+  Instant started_;
+  std::unique_ptr<Device> device_;
+  std::optional<Links> links_;
+  std::unique_ptr<relay::Relay> relay_;
+  std::unique_ptr<Worker> relay_worker_;
+  std::unique_ptr<UapiServer> uapi_;
+  std::unique_ptr<ControlServer> control_;
+  std::unique_ptr<MetricsServer> metrics_;
+};
+
+}  // namespace tw::node

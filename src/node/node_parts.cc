@@ -1,0 +1,85 @@
+#include "node/node_parts.h"
+
+#include <chrono>
+#include <unordered_map>
+#include <utility>
+
+#include "crypto/primitives.h"
+
+namespace tw::node {
+namespace {
+
+/// How many characters of a public key name a peer that has no name of its own.
+constexpr std::size_t key_name_length = 8;
+
+PeerStatus peer_status(const PeerState& state) {
+  PeerStatus status;
+  status.public_key = crypto::key_to_base64(state.public_key.bytes);
+  status.name = status.public_key.substr(0, key_name_length);
+  if (state.endpoint) status.endpoint = state.endpoint->text();
+  for (const Prefix& prefix : state.allowed_ips) status.allowed_ips.push_back(prefix.text());
+  status.last_handshake_s =
+      std::chrono::duration_cast<std::chrono::seconds>(state.last_handshake.since_epoch).count();
+  status.received_bytes = state.rx_bytes;
+  status.sent_bytes = state.tx_bytes;
+  return status;
+}
+
+}  // namespace
+
+relay::RelaySettings relay_settings(const NodeConfig& config) {
+  relay::RelaySettings settings;
+  settings.tun_device = config.tunnel.interface;
+  for (const InterfaceAddress& address : config.tunnel.addresses) {
+    settings.leg_addresses.push_back(address.address);
+  }
+  settings.listen_port = config.relay.listen_port;
+  settings.leg_port = config.relay.leg_port;
+  for (const PopConfig& pop : config.pops) settings.pops.push_back(pop.pop);
+  settings.policy = relay::Policy{config.policy};
+  settings.local_targets = config.relay.local_targets;
+  settings.turbo = config.relay.turbo;
+  settings.limits = config.relay.limits;
+  return settings;
+}
+
+bool same_listeners(const NodeConfig& now, const NodeConfig& next) {
+  return now.tunnel.addresses == next.tunnel.addresses &&
+         now.relay.listen_port == next.relay.listen_port &&
+         now.relay.leg_port == next.relay.leg_port;
+}
+
+std::string_view needs_restart(const NodeConfig& now, const NodeConfig& next) {
+  if (now.tunnel.interface != next.tunnel.interface) return "tunnel.interface";
+  if (now.tunnel.mtu != next.tunnel.mtu) return "tunnel.mtu";
+  if (now.process.control_socket != next.process.control_socket) return "node.control_socket";
+  if (now.process.metrics != next.process.metrics) return "node.metrics";
+  if (now.process.log_file != next.process.log_file) return "node.log_file";
+  if (now.process.log_level != next.process.log_level) return "node.log_level";
+  return {};
+}
+
+NodeStatus device_status(Device& device, const NodeConfig& config) {
+  NodeStatus status;
+  status.interface = device.interface();
+  status.listen_port = device.listen_port();
+  status.cipher_engine = std::string{device.engine_name()};
+  status.workers.push_back(read_counters("0", device.counters().lane));
+  status.handshakes = read_counters(device.counters().handshakes);
+  status.kernel_drops_udp = device.kernel_drops();
+  const Result<DeviceState> state = device.state();
+  if (!state) return status;  // the worker did not answer: what there is, is better than nothing
+  status.public_key = crypto::key_to_base64(crypto::public_key_of(state->private_key).bytes);
+  std::unordered_map<crypto::PublicKey, std::string_view> names;
+  for (const PeerConfig& peer : config.peers) names.emplace(peer.public_key, peer.name);
+  for (const PeerState& peer : state->peers) {
+    PeerStatus made = peer_status(peer);
+    if (const auto name = names.find(peer.public_key); name != names.end()) {
+      made.name = std::string{name->second};
+    }
+    status.peers.push_back(std::move(made));
+  }
+  return status;
+}
+
+}  // namespace tw::node

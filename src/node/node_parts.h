@@ -1,0 +1,21 @@
+// What a node derives from its configuration for the parts it is made of. Pure, but for the status.
+#pragma once
+
+#include <string_view>
+
+#include "node/config.h"
+#include "node/status.h"
+#include "node/tunnel_device.h"
+#include "relay/settings.h"
+
+namespace tw::node {
+
+relay::RelaySettings relay_settings(const NodeConfig& config);
+/// Whether a running relay can go over from one configuration to the other as it is.
+bool same_listeners(const NodeConfig& now, const NodeConfig& next);
+/// The key that differs and cannot change while a node runs; empty: none does.
+std::string_view needs_restart(const NodeConfig& now, const NodeConfig& next);
+/// The part of a status that the device knows.
+NodeStatus device_status(Device& device, const NodeConfig& config);
+
+}  // namespace tw::node
