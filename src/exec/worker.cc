@@ -1,5 +1,6 @@
 #include "exec/worker.h"
 
+#include <fmt/core.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/prctl.h>
@@ -10,7 +11,6 @@
 #include <condition_variable>
 #include <csignal>
 #include <mutex>
-#include <string>
 #include <utility>
 
 #include "base/assert.h"
@@ -24,6 +24,22 @@ namespace {
 constexpr std::size_t messages_per_turn = 64;  // so that a flood of them cannot stop the packets
 constexpr std::size_t thread_name_bytes = 15;
 constexpr unsigned long timer_slack_ns = 1000;
+
+// 0, or why the settings cannot be had; the rest shows when the thread is made.
+int set_attributes(pthread_attr_t& attributes, const WorkerSettings& settings) noexcept {
+  if (settings.cpu >= CPU_SETSIZE) return EINVAL;
+  if (settings.cpu >= 0) {
+    cpu_set_t cpus;
+    CPU_ZERO(&cpus);
+    CPU_SET(static_cast<unsigned>(settings.cpu), &cpus);
+    pthread_attr_setaffinity_np(&attributes, sizeof cpus, &cpus);
+  }
+  if (settings.fifo_priority == 0) return 0;
+  const sched_param priority{.sched_priority = settings.fifo_priority};
+  pthread_attr_setinheritsched(&attributes, PTHREAD_EXPLICIT_SCHED);
+  pthread_attr_setschedpolicy(&attributes, SCHED_FIFO);
+  return pthread_attr_setschedparam(&attributes, &priority);
+}
 
 }  // namespace
 
@@ -116,38 +132,32 @@ Result<std::unique_ptr<Worker>> Worker::create(WorkerSettings settings, const Cl
 
 Result<void> Worker::start() {
   TW_ASSERT(!loop_->started);
-  const auto failed = [this](int reason) {
-    return system_error(reason, "start worker " + loop_->settings.name + " on CPU " +
-                                    std::to_string(loop_->settings.cpu));
-  };
-  if (loop_->settings.cpu >= CPU_SETSIZE) return failed(EINVAL);
+  const WorkerSettings& settings = loop_->settings;
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
-  if (loop_->settings.cpu >= 0) {
-    cpu_set_t cpus;
-    CPU_ZERO(&cpus);
-    CPU_SET(static_cast<unsigned>(loop_->settings.cpu), &cpus);
-    pthread_attr_setaffinity_np(&attributes, sizeof cpus, &cpus);
+  int failure = set_attributes(attributes, settings);
+  if (failure == 0) {
+    // The thread inherits the mask: signals belong to the main thread.
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    const auto body = [](void* loop) -> void* {
+      ::prctl(PR_SET_TIMERSLACK, timer_slack_ns, 0, 0, 0);
+      static_cast<Loop*>(loop)->run();
+      return nullptr;
+    };
+    loop_->running.store(true, std::memory_order_release);
+    failure = pthread_create(&loop_->thread, &attributes, body, loop_.get());
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
   }
-  // The thread inherits the mask: signals belong to the main thread.
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  const auto body = [](void* loop) -> void* {
-    ::prctl(PR_SET_TIMERSLACK, timer_slack_ns, 0, 0, 0);
-    static_cast<Loop*>(loop)->run();
-    return nullptr;
-  };
-  loop_->running.store(true, std::memory_order_release);
-  const int failure = pthread_create(&loop_->thread, &attributes, body, loop_.get());
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
   pthread_attr_destroy(&attributes);
   if (failure != 0) {
     loop_->running.store(false, std::memory_order_release);
-    return failed(failure);
+    return system_error(failure, fmt::format("start worker {} (CPU {}, FIFO priority {})",
+                                             settings.name, settings.cpu, settings.fifo_priority));
   }
   loop_->started = true;
-  pthread_setname_np(loop_->thread, loop_->settings.name.c_str());
+  pthread_setname_np(loop_->thread, settings.name.c_str());
   return {};
 }
 

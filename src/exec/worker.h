@@ -18,9 +18,10 @@ namespace tw {
 
 struct WorkerSettings {
   ContextId id{};
-  std::string name;             ///< of the thread, at most 15 bytes
+  std::string name{};           ///< of the thread, at most 15 bytes
   int cpu = -1;                 ///< pin to this CPU; -1: wherever the kernel likes
   GovernorSettings governor{};  ///< spin or park; the default parks at once
+  int fifo_priority = 0;        ///< SCHED_FIFO, 1 to 99, for emulated links; 0: ordinary
   std::size_t budget = 256;     ///< packets a poller may handle in one turn
   std::size_t mailbox_capacity = 1024;
 };
@@ -33,7 +34,7 @@ class Worker final : public ExecContext {
   static Result<std::unique_ptr<Worker>> create(WorkerSettings settings, const Clock& clock);
   ~Worker() override;  ///< stop(), if that has not been done
 
-  /// Fails if the thread cannot be made, or not pinned to that CPU.
+  /// Fails if the thread cannot be made, not pinned to that CPU, or not given that priority.
   Result<void> start();
   /// Ends the loop and joins the thread. Messages still in the mailbox are run first; from then on
   /// post() refuses. If the worker was never started, they are destroyed unrun.

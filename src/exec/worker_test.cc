@@ -192,11 +192,13 @@ TEST(Worker, FullMailboxIsToldToThePoster) {
   EXPECT_FALSE(worker->post([]() noexcept {}));
 }
 
-TEST(Worker, RefusesAnImpossibleCpuAndALongName) {
+TEST(Worker, RefusesAnImpossibleCpuPriorityOrName) {
   const SystemClock clock;
   EXPECT_FALSE(Worker::create({.name = "a name of 16 byt"}, clock));
-  for (const int cpu : {CPU_SETSIZE - 1, CPU_SETSIZE + 5}) {
-    auto worker = Worker::create({.name = "test", .cpu = cpu}, clock);
+  for (const WorkerSettings& settings :
+       {WorkerSettings{.cpu = CPU_SETSIZE - 1}, WorkerSettings{.cpu = CPU_SETSIZE + 5},
+        WorkerSettings{.fifo_priority = 1000}}) {
+    auto worker = Worker::create(settings, clock);
     ASSERT_TRUE(worker);
     const auto started = (*worker)->start();
     ASSERT_FALSE(started);
