@@ -1,0 +1,39 @@
+#include "port/memory_port.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "base/assert.h"
+
+namespace tw {
+
+std::size_t MemoryPort::poll(PacketBatch& batch) noexcept {
+  std::size_t count = 0;
+  for (; !waiting_.empty() && batch.room() > 0; ++count) {
+    Owned& next = waiting_.front();
+    TW_ASSERT(next.bytes.size() <= batch.buffer_bytes());
+    next.train.bytes = batch.buffer().data();
+    std::ranges::copy(next.bytes, next.train.bytes);
+    batch.append(next.train);
+    waiting_.pop_front();
+  }
+  return count;
+}
+
+SendResult MemoryPort::send(std::span<const Train> trains) noexcept {
+  TW_ASSERT(far_ != nullptr);
+  SendResult result;
+  for (const Train& train : trains) {
+    if (refusal_ != 0 || far_->waiting_.size() >= far_->capacity_) {
+      result.os_errno = refusal_ != 0 ? refusal_ : EAGAIN;
+      break;
+    }
+    const ByteSpan bytes = train.all();
+    far_->waiting_.push_back({train, {bytes.begin(), bytes.end()}});
+    ++result.taken;
+  }
+  return result;
+}
+
+}  // namespace tw
