@@ -38,8 +38,8 @@ class PacketBatch {
   std::size_t room() const noexcept { return capacity_ - trains_.size(); }
   std::size_t buffer_bytes() const noexcept { return buffer_bytes_; }
 
-  /// The buffer that the `ahead`-th train appended from now would use (0: the next): a port lets the
-  /// kernel write there, then appends the trains it got, in order.
+  /// The buffer that the `ahead`-th train appended from now would use (0: the next): a port lets
+  /// the kernel write there, then appends the trains it got, in order.
   ByteSpan buffer(std::size_t ahead = 0) noexcept {
     TW_ASSERT(storage_ != nullptr && ahead < room());
     return {storage_.get() + (trains_.size() + ahead) * stride_ + headroom, buffer_bytes_};
