@@ -30,8 +30,8 @@ void HandshakeLane::handle(const HandshakeRequest& request, Instant now, bool un
   switch (request.kind) {
     case HandshakeRequest::Kind::receive: {
       counters_.received.add();
-      const std::optional<Drop> drop = handshaker_.receive(request.message.view(), request.from,
-                                                           now, clock_.wall(), under_load, *this);
+      const std::optional<Drop> drop =
+          handshaker_.receive(request.message.view(), request.from, now, under_load, *this);
       if (drop) {
         counters_.drops.add(*drop);
       } else {

@@ -52,6 +52,7 @@ void TunnelLane::remove_peer(wg::PeerId id, Instant now) noexcept {
   now_ = now;
   // What the handshake context still had to say of this peer must not reach the slot's next owner.
   take_handshake_events(HandshakeChannel::capacity);
+  flush();  // what that has queued points into keypairs that go now
   LanePeer* peer = peers_.find(id);
   TW_ASSERT(peer != nullptr);
   drop_staged(*peer, Drop::shutdown);
@@ -79,6 +80,7 @@ void TunnelLane::set_persistent_keepalive(wg::PeerId id, Duration interval, Inst
 void TunnelLane::clear_sessions(Instant now) noexcept {
   now_ = now;
   take_handshake_events(HandshakeChannel::capacity);
+  flush();  // what that has queued points into keypairs that go now
   for (std::uint32_t slot = 0; slot < peers_.slots(); ++slot) {
     if (LanePeer* peer = peers_.find(wg::PeerId{slot})) clear_session(*peer);
   }
