@@ -12,7 +12,7 @@
 
 #include "base/log.h"
 #include "base/unique_fd.h"
-#include "node/device_target.h"
+#include "node/device_wanted.h"
 #include "node/journal.h"
 #include "node/node_parts.h"
 #include "node/privileges.h"
@@ -84,7 +84,8 @@ Result<void> Node::open_sockets() {
       config_.process.control_socket, [this](std::string_view request) { return answer(request); });
   if (!control) return std::unexpected(control.error());
   control_ = std::move(*control);
-  Result<std::unique_ptr<UapiServer>> uapi = UapiServer::listen(config_.tunnel.interface, *device_);
+  Result<std::unique_ptr<UapiServer>> uapi =
+      UapiServer::open(config_.tunnel.interface, *device_, clock_);
   if (!uapi) return std::unexpected(uapi.error());
   uapi_ = std::move(*uapi);
   return {};
@@ -97,7 +98,7 @@ Result<void> Node::start_parts() {
   links_ = std::move(*links);
   for (const std::string& warning : links_->warnings()) log::warning("{}", warning);
   if (Result<void> started = device_->start(); !started) return started;
-  if (Result<void> applied = device_->apply(change_to(config_, nullptr)); !applied) return applied;
+  if (Result<void> applied = apply_device(config_); !applied) return applied;
   if (config_.relay.enabled) {
     if (Result<void> started = start_relay(); !started) return started;
   }
@@ -133,6 +134,17 @@ void Node::stop_relay() noexcept {
   relay_.reset();
 }
 
+Result<void> Node::apply_device(const NodeConfig& next) {
+  const Result<DeviceState> state = device_->state();
+  if (!state) return std::unexpected(state.error());
+  WantedDevice wanted = wanted_device(next);
+  if (Result<void> applied = device_->apply(difference(*state, wanted_, wanted)); !applied) {
+    return applied;
+  }
+  wanted_ = std::move(wanted);
+  return {};
+}
+
 Result<void> Node::apply_relay(const NodeConfig& next) {
   if (relay_ && next.relay.enabled && same_listeners(config_, next)) {
     const bool told = relay_worker_->call(
@@ -166,7 +178,7 @@ Result<void> Node::apply(NodeConfig next) {
   const NodeConfig old = config_;
   if (Result<void> applied = links_->apply(next); !applied) return applied;
   for (const std::string& warning : links_->warnings()) log::warning("{}", warning);
-  if (Result<void> applied = device_->apply(change_to(next, &old)); !applied) {
+  if (Result<void> applied = apply_device(next); !applied) {
     if (const Result<void> back = links_->apply(old); !back) log::error("{}", back.error().text());
     return applied;
   }

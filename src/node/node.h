@@ -7,6 +7,7 @@
 #include <chrono>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "exec/worker.h"
 #include "node/config.h"
 #include "node/control_server.h"
+#include "node/device_diff.h"
 #include "node/links.h"
 #include "node/metrics.h"
 #include "node/status.h"
@@ -51,6 +53,7 @@ class Node {
   Result<void> start_parts();
   Result<void> start_relay();
   void stop_relay() noexcept;
+  Result<void> apply_device(const NodeConfig& next);
   Result<void> apply_relay(const NodeConfig& next);
   Result<void> apply(NodeConfig next);
   bool handle_signal(int signal);
@@ -61,6 +64,7 @@ class Node {
   // Destroyed from the last to the first: whoever uses a part goes before it.
   std::mutex mutex_;  // config_ and relay_: status is asked for from the metrics thread
   NodeConfig config_;
+  WantedDevice wanted_;  // what the device was last told
   const std::string config_path_;
   SystemClock clock_;
   Instant started_;
