@@ -17,7 +17,7 @@ constexpr std::size_t ipv6_header_bytes = 40;
 TrainSegments::TrainSegments(const Train& train) noexcept : train_(train) {
   if (is_datagrams(train)) {
     const Endpoint& remote = train.source.port != 0 ? train.source : train.destination;
-    count_ = std::max<std::size_t>(1, train.segments());
+    count_ = train.segments();
     header_bytes_ =
         udp_header_bytes + (remote.address.is_v4() ? ipv4_header_bytes : ipv6_header_bytes);
   } else if (train.vnet.gso_type != VnetHeader::gso_none) {

@@ -16,15 +16,17 @@ namespace tw {
 struct Train {
   std::uint8_t* bytes = nullptr;   ///< first byte of the first segment
   std::uint32_t length = 0;        ///< bytes of all segments together
-  std::uint32_t segment_size = 0;  ///< bytes of each segment but the last, which may be shorter
+  std::uint32_t segment_size = 0;  ///< bytes of each segment but the last, which may be shorter;
+                                   ///< 0 only if length is 0
   VnetHeader vnet{};               ///< TUN only; zero from and to a UDP socket
   std::uint8_t traffic_class = 0;  ///< outer TOS byte (DSCP and ECN); UDP only
   Endpoint source{};               ///< UDP receive: who sent it
   Endpoint destination{};          ///< UDP send: where it goes
 
-  /// Segments of a UDP train. A TUN packet counts by its vnet header; see wire/gso.h.
+  /// Segments of a UDP train, an empty datagram being one. A TUN packet counts by its vnet header;
+  /// see wire/gso.h.
   std::size_t segments() const noexcept {
-    return segment_size == 0 ? 0 : (length + segment_size - 1) / segment_size;
+    return length <= segment_size ? 1 : (length + segment_size - 1) / segment_size;
   }
   /// Segment `index`, which must be below segments().
   ByteSpan segment(std::size_t index) const noexcept {

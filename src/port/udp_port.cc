@@ -52,7 +52,7 @@ bool kernel_takes_trains(int fd) noexcept {
 
 // The first segment may be the only one, and may be empty.
 std::size_t segments_of(const Train& train) noexcept {
-  return std::max<std::size_t>(1, train.segments());
+  return train.segments();
 }
 
 }  // namespace
