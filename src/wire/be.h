@@ -33,16 +33,20 @@ using Be32 = BigEndian<std::uint32_t>;
 
 namespace wire_detail {
 
+constexpr bool fits(ByteView bytes, std::size_t offset, std::size_t size) noexcept {
+  return offset <= bytes.size() && size <= bytes.size() - offset;
+}
+
 template <std::unsigned_integral T>
 T load(ByteView bytes, std::size_t offset) noexcept {
-  TW_DASSERT(offset <= bytes.size() && bytes.size() - offset >= sizeof(T));
   T value;
+  TW_DASSERT(fits(bytes, offset, sizeof value));
   std::memcpy(&value, bytes.data() + offset, sizeof value);
   return value;
 }
 template <std::unsigned_integral T>
 void store(ByteSpan bytes, std::size_t offset, T value) noexcept {
-  TW_DASSERT(offset <= bytes.size() && bytes.size() - offset >= sizeof(T));
+  TW_DASSERT(fits(bytes, offset, sizeof value));
   std::memcpy(bytes.data() + offset, &value, sizeof value);
 }
 template <std::unsigned_integral T>
