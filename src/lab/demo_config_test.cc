@@ -1,0 +1,83 @@
+#include "lab/demo_config.h"
+
+#include <gtest/gtest.h>
+
+#include "lab/scratch.h"
+#include "lab/topology.h"
+#include "node/config.h"
+
+namespace tw::lab {
+namespace {
+
+using node::NodeConfig;
+
+class DemoConfig : public testing::Test {
+ protected:
+  void SetUp() override {
+    pair_.client_device = "twd1c";
+    pair_.rc_device = "twd1r";
+    pair_.rs_device = "twd1s";
+    ASSERT_TRUE(scratch_) << scratch_.error().text();
+    pair_.folder = scratch_->path().string();
+    for (const auto& [name, identity] : {std::pair{"rc.key", &pair_.rc}, {"rs.key", &pair_.rs}}) {
+      ASSERT_TRUE(scratch_->write(name, crypto::key_to_base64(identity->private_key.view())));
+    }
+  }
+
+  NodeConfig parsed(const std::string& text) {
+    auto config = node::parse_config(text, pair_.folder + "/x.toml");
+    if (config) return *config;
+    for (const node::ConfigMistake& mistake : config.error()) ADD_FAILURE() << mistake.text();
+    return {};
+  }
+
+  relay::Action decide(const NodeConfig& config, const char* from, const char* to,
+                       std::uint16_t port = 80) {
+    return relay::Policy{config.policy}.decide(*IpAddress::parse(from),
+                                               {.address = *IpAddress::parse(to), .port = port},
+                                               relay::Protocol::tcp);
+  }
+
+  Result<ScratchFolder> scratch_ = ScratchFolder::create();
+  PopPair pair_;
+};
+
+TEST_F(DemoConfig, BothFilesAreWithoutMistakesAndKnowEachOther) {
+  const NodeConfig rc = parsed(rc_config(pair_));
+  const NodeConfig rs = parsed(rs_config(pair_));
+  ASSERT_EQ(rc.peers.size(), 2U);
+  ASSERT_EQ(rs.peers.size(), 1U);
+  EXPECT_EQ(crypto::key_to_base64(rc.peers[1].public_key.bytes), pair_.rs.public_key);
+  EXPECT_EQ(crypto::key_to_base64(rs.peers[0].public_key.bytes), pair_.rc.public_key);
+  EXPECT_EQ(rc.pops[0].pop.overlay_address, rs.tunnel.addresses[0].address);
+  EXPECT_EQ(rs.pops[0].pop.overlay_address, rc.tunnel.addresses[0].address);
+  EXPECT_TRUE(rc.relay.enabled && rs.relay.enabled);
+}
+
+TEST_F(DemoConfig, FirstPopRelaysOneServiceRoutesAnotherAndRefusesTheRest) {
+  const NodeConfig rc = parsed(rc_config(pair_));
+  const char* client = address::client_overlay;
+  EXPECT_EQ(decide(rc, client, address::service_relayed), relay::Action::relay);
+  EXPECT_EQ(decide(rc, client, address::service_tunnelled), relay::Action::route);
+  EXPECT_EQ(decide(rc, client, address::service_direct), relay::Action::refuse);
+  EXPECT_EQ(decide(rc, client, address::service_relayed, 22), relay::Action::refuse);
+  EXPECT_EQ(decide(rc, address::rs_overlay, address::service_relayed), relay::Action::refuse);
+}
+
+TEST_F(DemoConfig, LastPopConnectsForTheClientOnlyAndOnlyToTheService) {
+  const NodeConfig rs = parsed(rs_config(pair_));
+  EXPECT_EQ(decide(rs, address::client_overlay, address::service_relayed), relay::Action::relay);
+  EXPECT_EQ(decide(rs, address::client_overlay, address::service_direct), relay::Action::refuse);
+  EXPECT_EQ(decide(rs, address::rc_overlay, address::service_relayed), relay::Action::refuse);
+}
+
+TEST_F(DemoConfig, NoPrivateKeyIsInTheText) {
+  for (const Identity* identity : {&pair_.client, &pair_.rc, &pair_.rs}) {
+    const std::string secret = crypto::key_to_base64(identity->private_key.view());
+    EXPECT_EQ(rc_config(pair_).find(secret), std::string::npos);
+    EXPECT_EQ(rs_config(pair_).find(secret), std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace tw::lab

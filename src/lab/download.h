@@ -1,0 +1,57 @@
+// One timed download by curl: what a user would see, from the first SYN to the last byte.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "lab/netns.h"
+#include "lab/process.h"
+
+namespace tw::lab {
+
+/// The ways from the client to the server, each by an address of its own.
+enum class Path : std::uint8_t { end_to_end, tunnelled, relayed };
+inline constexpr std::array all_paths{Path::end_to_end, Path::tunnelled, Path::relayed};
+
+std::string_view name_of(Path path) noexcept;  ///< "end-to-end"
+std::optional<Path> parse_path(std::string_view name) noexcept;
+const char* service_address(Path path) noexcept;
+
+struct Download {
+  std::uint64_t bytes = 0;
+  Path path = Path::end_to_end;
+  std::uint32_t repetition = 0;  ///< from 0
+  double ttfb_ms = 0;  ///< from the start of the connection to the first byte of the answer
+  double total_ms = 0;
+  bool sha256_ok = false;
+};
+
+/// What curl printed for the format below. Empty unless it is an answer 200 of `bytes` bytes.
+struct Timing {
+  double ttfb_ms = 0;
+  double total_ms = 0;
+};
+inline constexpr const char* curl_format =
+    "%{http_code} %{size_download} %{time_starttransfer} %{time_total}\\n";
+std::optional<Timing> parse_timing(std::string_view printed, std::uint64_t bytes) noexcept;
+
+/// What is fetched, and how long it may take.
+struct Request {
+  Path path = Path::end_to_end;
+  std::uint64_t bytes = 0;
+  std::string sha256;  ///< that the file must have
+  std::string file;    ///< that it is written to
+  std::chrono::seconds limit{120};
+};
+
+Command download_command(const Namespace& client, const Request& request);
+/// Runs that command and times it. Contents that are not what they must be are no error here, but
+/// `sha256_ok` is false.
+Result<Download> fetch(const Namespace& client, const Request& request, Interrupt& interrupt);
+
+}  // namespace tw::lab

@@ -1,0 +1,44 @@
+// What runs on the hosts: the two PoPs, each a `thalweg run` of this same program, and in front of
+// them a client that is nobody's special case: Debian's wireguard-go, set up with `wg`.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "lab/demo_config.h"
+#include "lab/process.h"
+#include "lab/scratch.h"
+#include "lab/topology.h"
+
+namespace tw::lab {
+
+class Overlay {
+ public:
+  static Result<Overlay> start(const Topology& topology, const ScratchFolder& scratch,
+                               Interrupt& interrupt);
+  Overlay(Overlay&&) noexcept = default;
+  Overlay& operator=(Overlay&&) = delete;
+  ~Overlay();  ///< ends the client, then the PoPs: they undo what they changed
+
+  /// An error with the last words of whichever program has ended by itself.
+  Result<void> check();
+  const std::vector<std::string>& commands() const noexcept { return commands_; }
+
+ private:
+  explicit Overlay(PopPair pair) : pair_(std::move(pair)) {}
+  Result<void> start_pop(const Namespace& host, const std::string& name, const std::string& config,
+                         const Identity& identity, const ScratchFolder& scratch);
+  Result<void> start_client(const Namespace& host, const ScratchFolder& scratch,
+                            Interrupt& interrupt);
+
+  PopPair pair_;
+  std::vector<Process> processes_;  ///< in the order of starting
+  std::vector<std::string> names_;
+  std::vector<std::string> commands_;
+};
+
+/// The last lines of a program's output, for an error message.
+std::string last_lines(const std::string& text, std::size_t count);
+
+}  // namespace tw::lab
