@@ -2,6 +2,7 @@
 
 #include <sys/epoll.h>
 
+#include <cerrno>
 #include <utility>
 
 #include "relay/leg_header.h"
@@ -89,7 +90,10 @@ Step Connection::read_header() noexcept {
 
 Step Connection::finish_connect(Instant now) noexcept {
   if (std::exchange(back_failed_, false)) {
-    if (const int error = take_error(back_.get())) return end(Outcome::connect_failed, error);
+    const int error = take_error(back_.get());
+    // A connection that is not made is refused; only one that was can be reset.
+    connected_ = error == ECONNRESET || error == EPIPE;
+    if (error != 0) return end(connected_ ? Outcome::reset : Outcome::connect_failed, error);
   }
   if (!back_writable_) return Step::waiting;
   phase_ = Phase::relaying;

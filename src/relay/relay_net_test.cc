@@ -1,0 +1,437 @@
+// Two relays and what is around them, in namespaces. Needs root, and skips without it.
+#include <gtest/gtest.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <functional>
+
+#include "base/random.h"
+#include "base/time.h"
+#include "relay/loopback_pair.h"
+#include "relay/relay.h"
+#include "relay/test_network.h"
+#include "wire/proxy_v2.h"
+
+namespace tw::relay {
+namespace {
+
+constexpr std::uint16_t listen_port = 9701, leg_port = 9702;
+
+IpAddress ip(std::string_view text) { return IpAddress::parse(text).value(); }
+Endpoint at(std::string_view text) { return Endpoint::parse(text).value(); }
+Prefix net(std::string_view text) { return Prefix::parse(text).value(); }
+
+std::string noise(std::size_t size, std::uint64_t seed) {
+  SeededRandom random{seed};
+  std::string text(size, '\0');
+  for (char& byte : text) byte = static_cast<char>(random.next());
+  return text;
+}
+
+class RelayNetTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+    home = UniqueFd{::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)};
+    network = std::make_unique<TestNetwork>();
+    ASSERT_TRUE(network->is_up);
+  }
+  void TearDown() override {
+    relay_first.reset();
+    relay_last.reset();
+    if (home) {
+      EXPECT_EQ(::setns(home.get(), CLONE_NEWNET), 0);
+    }
+  }
+
+  static RelaySettings settings_of_first() {
+    RelaySettings settings;
+    settings.tun_device = "tun0";
+    settings.leg_addresses = {ip("10.77.0.1"), ip("fd77::1")};
+    settings.listen_port = listen_port;
+    settings.leg_port = leg_port;
+    settings.pops = {{.name = "last",
+                      .overlay_address = ip("10.77.0.2"),
+                      .routes = {net("192.0.2.0/24"), net("2001:db8:2::/64")}}};
+    settings.policy = Policy{{{.action = Action::relay}}};
+    return settings;
+  }
+  static RelaySettings settings_of_last() {
+    RelaySettings settings = settings_of_first();
+    settings.leg_addresses = {ip("10.77.0.2"), ip("fd77::2")};
+    settings.pops = {{.name = "first", .overlay_address = ip("10.77.0.1"), .routes = {}}};
+    // Only what this test has: from clients, to the servers' ports.
+    settings.policy = Policy{{{.from = {net("10.77.0.100"), net("fd77::100")},
+                               .protocol = Protocol::tcp,
+                               .ports = {{1000, 9999}},
+                               .action = Action::relay}}};
+    return settings;
+  }
+  void start(RelaySettings first, RelaySettings last) {
+    network->first.enter();
+    auto created = Relay::create(std::move(first));
+    ASSERT_TRUE(created) << created.error().text();
+    relay_first = *std::move(created);
+    network->last.enter();
+    created = Relay::create(std::move(last));
+    ASSERT_TRUE(created) << created.error().text();
+    relay_last = *std::move(created);
+  }
+  void start() { start(settings_of_first(), settings_of_last()); }
+
+  Instant now() const { return clock.now() + jump; }
+  void turn() {
+    network->first.enter();
+    if (relay_first) relay_first->poll(now(), 256);
+    network->last.enter();
+    if (relay_last) relay_last->poll(now(), 256);
+  }
+  // Turns until `done`, at most 20 s of real time.
+  bool until(const std::function<bool()>& done) {
+    const Instant end = clock.now() + 3s;
+    while (clock.now() < end) {
+      turn();
+      if (done()) return true;
+      pollfd idle{
+          .fd = relay_first ? relay_first->wait_fds()[0] : -1, .events = POLLIN, .revents = 0};
+      ::poll(&idle, 1, 1);
+    }
+    return false;
+  }
+
+  UniqueFd listen_at(const char* endpoint) {
+    network->server.enter();
+    return open_listener({.address = at(endpoint)}).value();
+  }
+  UniqueFd connect_from(const Machine& machine, const char* target) {
+    machine.enter();
+    return open_onward({.target = at(target)}).value();
+  }
+  UniqueFd accept_at(const UniqueFd& listener) {
+    UniqueFd server;
+    EXPECT_TRUE(until([&] {
+      server.reset(::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+      return static_cast<bool>(server);
+    }));
+    return server;
+  }
+  // What a socket ends with: 0 in order, else errno. What it received goes to `bytes`.
+  int end_of(const UniqueFd& socket, std::string* bytes = nullptr) {
+    Got got;
+    EXPECT_TRUE(until([&] {
+      const Got more = get(socket.get());
+      if (bytes != nullptr) *bytes += more.bytes;
+      got.end = more.end;
+      return more.end >= 0;
+    }));
+    return got.end;
+  }
+  static std::uint64_t count(const Relay& relay, Outcome outcome) {
+    return relay.snapshot().outcomes[std::to_underlying(outcome)];
+  }
+  bool both_idle() {
+    return until(
+        [&] { return relay_first->snapshot().active == 0 && relay_last->snapshot().active == 0; });
+  }
+  void send_and_end(const UniqueFd& from, const UniqueFd& to, const std::string& sent);
+
+  UniqueFd home;
+  std::unique_ptr<TestNetwork> network;
+  SystemClock clock;
+  Duration jump{0};
+  std::unique_ptr<Relay> relay_first, relay_last;
+};
+
+// Everything arrives, and nothing else, and then the end of file.
+void RelayNetTest::send_and_end(const UniqueFd& from, const UniqueFd& to, const std::string& sent) {
+  std::size_t offset = 0;
+  std::string received;
+  received.reserve(sent.size());
+  int end = -1;
+  EXPECT_TRUE(until([&] {
+    const auto count = ::send(from.get(), sent.data() + offset, sent.size() - offset, MSG_NOSIGNAL);
+    if (count > 0) offset += static_cast<std::size_t>(count);
+    if (offset == sent.size()) ::shutdown(from.get(), SHUT_WR);
+    const Got got = get(to.get());
+    received += got.bytes;
+    end = got.end;
+    return end >= 0;
+  }));
+  EXPECT_EQ(end, 0);
+  EXPECT_EQ(received.size(), sent.size());
+  EXPECT_TRUE(received == sent);
+}
+
+TEST_F(RelayNetTest, TwentyMegabytesEachWayThroughTwoPops) {
+  start();
+  const UniqueFd listener = listen_at("192.0.2.80:8080");
+  const UniqueFd client = connect_from(network->client, "192.0.2.80:8080");
+  const UniqueFd server = accept_at(listener);
+  // Each half-closes after its last byte: the server answers a client that has ended already.
+  send_and_end(client, server, noise(20'000'000, 1));
+  send_and_end(server, client, noise(20'000'000, 2));
+  ASSERT_TRUE(both_idle());
+  for (const auto* relay : {relay_first.get(), relay_last.get()}) {
+    EXPECT_EQ(count(*relay, Outcome::closed), 1U);
+    EXPECT_EQ(relay->snapshot().bytes_upstream, 20'000'000U);
+    EXPECT_EQ(relay->snapshot().bytes_downstream, 20'000'000U);
+  }
+  EXPECT_EQ(relay_first->snapshot().accepted_clients, 1U);
+  EXPECT_EQ(relay_first->snapshot().pops.at(0).legs_opened, 1U);
+  EXPECT_EQ(relay_last->snapshot().accepted_legs, 1U);
+}
+
+TEST_F(RelayNetTest, Ipv6ClientsAndTargetsOverTheSameLeg) {
+  start();
+  const UniqueFd listener = listen_at("[2001:db8:2::80]:8080");
+  const UniqueFd client = connect_from(network->client, "[2001:db8:2::80]:8080");
+  const UniqueFd server = accept_at(listener);
+  send_and_end(client, server, "question");
+  send_and_end(server, client, "answer");
+  ASSERT_TRUE(both_idle());
+  EXPECT_EQ(count(*relay_last, Outcome::closed), 1U);
+}
+
+TEST_F(RelayNetTest, DirectWhereNoPopCovers) {
+  start();
+  const UniqueFd listener = listen_at("203.0.113.80:8080");
+  const UniqueFd client = connect_from(network->client, "203.0.113.80:8080");
+  const UniqueFd server = accept_at(listener);
+  send_and_end(server, client, "a server may speak first");
+  send_and_end(client, server, "");
+  ASSERT_TRUE(both_idle());
+  EXPECT_EQ(count(*relay_first, Outcome::closed), 1U);
+  EXPECT_EQ(relay_last->snapshot().accepted_legs, 0U);
+}
+
+TEST_F(RelayNetTest, AResetOfEitherSideReachesTheOther) {
+  start();
+  const UniqueFd listener = listen_at("192.0.2.80:8080");
+  for (const bool by_client : {true, false}) {
+    UniqueFd client = connect_from(network->client, "192.0.2.80:8080");
+    UniqueFd server = accept_at(listener);
+    (by_client ? client : server).reset();  // they linger {1, 0} too
+    EXPECT_EQ(end_of(by_client ? server : client), ECONNRESET);
+  }
+  ASSERT_TRUE(both_idle());
+  EXPECT_EQ(count(*relay_first, Outcome::reset), 2U);
+  EXPECT_EQ(count(*relay_last, Outcome::reset), 2U);
+}
+
+TEST_F(RelayNetTest, ARefusedServerReachesTheClientAsAReset) {
+  start();
+  for (const char* target : {"192.0.2.80:8081", "203.0.113.80:8081"}) {
+    const UniqueFd client = connect_from(network->client, target);
+    EXPECT_EQ(end_of(client), ECONNRESET) << target;
+  }
+  ASSERT_TRUE(both_idle());
+  EXPECT_EQ(count(*relay_last, Outcome::connect_failed), 1U);
+  EXPECT_EQ(count(*relay_first, Outcome::connect_failed), 1U);
+  EXPECT_EQ(count(*relay_first, Outcome::reset), 1U);
+}
+
+TEST_F(RelayNetTest, ThePolicyIsAppliedAtBothPops) {
+  RelaySettings first = settings_of_first();
+  first.policy =
+      Policy{{{.protocol = Protocol::tcp, .ports = {{8082, 8082}}}, {.action = Action::relay}}};
+  start(std::move(first), settings_of_last());
+  const UniqueFd at_first = connect_from(network->client, "192.0.2.80:8082");
+  EXPECT_EQ(end_of(at_first), ECONNRESET);
+  EXPECT_EQ(count(*relay_first, Outcome::refused_policy), 1U);
+  const UniqueFd at_last = connect_from(network->client, "192.0.2.80:22");
+  EXPECT_EQ(end_of(at_last), ECONNRESET);
+  EXPECT_EQ(count(*relay_last, Outcome::refused_policy), 1U);
+}
+
+TEST_F(RelayNetTest, NoWayIntoAPopItself) {
+  start();
+  // The last PoP's own address; the first one's, on its other side; its listener without TPROXY.
+  const std::pair<const char*, Relay&> cases[]{{"192.0.2.1:8080", *relay_last},
+                                               {"203.0.113.1:8080", *relay_first},
+                                               {"10.77.0.1:9701", *relay_first}};
+  for (const auto& [target, refuses] : cases) {
+    const std::uint64_t before = count(refuses, Outcome::refused_special);
+    const UniqueFd client = connect_from(network->client, target);
+    EXPECT_EQ(end_of(client), ECONNRESET) << target;
+    EXPECT_EQ(count(refuses, Outcome::refused_special), before + 1) << target;
+  }
+}
+
+TEST_F(RelayNetTest, LegsFromOthersAreRefused) {
+  start();
+  const UniqueFd stranger = connect_from(network->client, "10.77.0.2:9702");
+  EXPECT_EQ(end_of(stranger), ECONNRESET);
+  EXPECT_EQ(count(*relay_last, Outcome::refused_source), 1U);
+}
+
+// A PoP's address, and bytes of our own.
+class HostileLegTest : public RelayNetTest {
+ protected:
+  UniqueFd leg(std::string_view bytes) {
+    UniqueFd socket = connect_from(network->first, "10.77.0.2:9702");
+    EXPECT_TRUE(until([&] { return (wait_for(socket.get(), POLLOUT, 0) & POLLOUT) != 0; }));
+    if (!bytes.empty()) put(socket.get(), bytes);
+    return socket;
+  }
+  static std::string header(const char* source, const char* target, bool local = false) {
+    std::array<std::uint8_t, proxy_max_size> buffer;
+    const std::size_t size =
+        write_proxy_header({.local = local, .source = at(source), .target = at(target)}, buffer);
+    return std::string{as_text(ByteView{buffer}.first(size))};
+  }
+};
+
+TEST_F(HostileLegTest, AMalformedHeaderIsAReset) {
+  start();
+  std::string flipped = header("10.77.0.100:4000", "192.0.2.80:8080");
+  flipped[21] = static_cast<char>(flipped[21] ^ 4);
+  for (const std::string& bytes : {std::string{"GET / HTTP/1.1\r\n\r\n"}, flipped}) {
+    EXPECT_EQ(end_of(leg(bytes)), ECONNRESET);
+  }
+  UniqueFd cut = leg(flipped.substr(0, 10));
+  ::shutdown(cut.get(), SHUT_WR);
+  EXPECT_EQ(end_of(cut), ECONNRESET);
+  EXPECT_EQ(count(*relay_last, Outcome::bad_header), 3U);
+}
+
+TEST_F(HostileLegTest, AHeaderThatDoesNotComeInTimeIsAReset) {
+  start();
+  const UniqueFd silent = leg(header("10.77.0.100:4000", "192.0.2.80:8080").substr(0, 30));
+  EXPECT_TRUE(until([&] { return relay_last->snapshot().active == 1; }));
+  jump += 11s;
+  EXPECT_EQ(end_of(silent), ECONNRESET);
+  EXPECT_EQ(count(*relay_last, Outcome::bad_header), 1U);
+}
+
+TEST_F(HostileLegTest, ATrueHeaderToAForbiddenTargetIsAReset) {
+  start();
+  for (const char* target : {"127.0.0.1:8080", "192.0.2.1:8080", "10.77.0.2:9702", "[::1]:8080",
+                             "[::ffff:127.0.0.1]:8080", "169.254.169.254:8080", "0.0.0.0:8080"}) {
+    const std::uint64_t before = count(*relay_last, Outcome::refused_special);
+    EXPECT_EQ(end_of(leg(header("10.77.0.100:4000", target))), ECONNRESET) << target;
+    EXPECT_EQ(count(*relay_last, Outcome::refused_special), before + 1) << target;
+  }
+  EXPECT_EQ(end_of(leg(header("10.99.0.1:4000", "192.0.2.80:8080"))), ECONNRESET);
+  EXPECT_EQ(count(*relay_last, Outcome::refused_policy), 1U);
+}
+
+TEST_F(HostileLegTest, AHealthCheckEndsInOrder) {
+  start();
+  EXPECT_EQ(end_of(leg(header("10.77.0.100:4000", "192.0.2.80:8080", true))), 0);
+  EXPECT_EQ(count(*relay_last, Outcome::closed), 1U);
+}
+
+TEST_F(HostileLegTest, AHeaderInPiecesWithDataBehindIt) {
+  start();
+  const UniqueFd listener = listen_at("192.0.2.80:8080");
+  const std::string bytes = header("10.77.0.100:4000", "192.0.2.80:8080") + "first data";
+  const UniqueFd socket = leg("");
+  for (const char byte : bytes) {
+    put(socket.get(), {&byte, 1});
+    turn();
+  }
+  const UniqueFd server = accept_at(listener);
+  std::string received;
+  EXPECT_TRUE(until([&] { return (received += get(server.get()).bytes).size() >= 10; }));
+  EXPECT_EQ(received, "first data");
+}
+
+TEST_F(RelayNetTest, SilenceEndsWithTheTimeouts) {
+  start();
+  const UniqueFd listener = listen_at("192.0.2.80:8080");
+  const UniqueFd client = connect_from(network->client, "192.0.2.80:8080");
+  const UniqueFd server = accept_at(listener);
+  ::shutdown(client.get(), SHUT_WR);
+  EXPECT_EQ(end_of(server), 0);
+  jump += 59s;
+  turn();
+  EXPECT_EQ(relay_last->snapshot().active, 1U);
+  jump += 2s;
+  EXPECT_EQ(end_of(client), ECONNRESET);
+  EXPECT_EQ(count(*relay_first, Outcome::idle) + count(*relay_last, Outcome::idle) +
+                count(*relay_first, Outcome::reset) + count(*relay_last, Outcome::reset),
+            2U);
+}
+
+TEST_F(RelayNetTest, MaxConnectionsResetsWhoIsTooMany) {
+  RelaySettings first = settings_of_first();
+  first.limits.max_connections = 1;
+  start(std::move(first), settings_of_last());
+  const UniqueFd listener = listen_at("192.0.2.80:8080");
+  const UniqueFd client = connect_from(network->client, "192.0.2.80:8080");
+  const UniqueFd server = accept_at(listener);
+  const UniqueFd second = connect_from(network->client, "192.0.2.80:8080");
+  EXPECT_EQ(end_of(second), ECONNRESET);
+  EXPECT_EQ(count(*relay_first, Outcome::limit), 1U);
+  send_and_end(server, client, "still served");
+}
+
+TEST_F(RelayNetTest, DrainingFinishesWhatRuns) {
+  start();
+  const UniqueFd listener = listen_at("192.0.2.80:8080");
+  const UniqueFd client = connect_from(network->client, "192.0.2.80:8080");
+  const UniqueFd server = accept_at(listener);
+  relay_first->drain();
+  turn();
+  // Its listener has gone, and what TPROXY marks meets nobody.
+  const UniqueFd late = connect_from(network->client, "192.0.2.80:8080");
+  send_and_end(client, server, "finishes");
+  send_and_end(server, client, "in order");
+  EXPECT_TRUE(both_idle());
+  EXPECT_NE(wait_for(late.get(), POLLOUT, 0), POLLOUT);
+  EXPECT_EQ(relay_first->snapshot().accepted_clients, 1U);
+}
+
+TEST_F(RelayNetTest, ANewPolicyIsForNewConnections) {
+  start();
+  const UniqueFd listener = listen_at("192.0.2.80:8080");
+  const UniqueFd client = connect_from(network->client, "192.0.2.80:8080");
+  const UniqueFd server = accept_at(listener);
+  RelaySettings closed = settings_of_first();
+  closed.policy = {};
+  relay_first->apply(std::move(closed));
+  const UniqueFd late = connect_from(network->client, "192.0.2.80:8080");
+  EXPECT_EQ(end_of(late), ECONNRESET);
+  EXPECT_EQ(count(*relay_first, Outcome::refused_policy), 1U);
+  EXPECT_EQ(relay_first->snapshot().pops.at(0).legs_opened, 1U);
+  send_and_end(server, client, "still served");
+}
+
+// The first PoP dies in the middle of a download. What the client must not see is the end of file.
+TEST_F(RelayNetTest, AKilledRelayIsAReset) {
+  network->last.enter();
+  relay_last = Relay::create(settings_of_last()).value();
+  std::array<int, 2> ready_pipe{};
+  ASSERT_EQ(::pipe(ready_pipe.data()), 0);
+  const UniqueFd ready_exit{ready_pipe[0]}, ready_entry{ready_pipe[1]};
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    network->first.enter();
+    const auto relay = Relay::create(settings_of_first());
+    if (!relay || ::write(ready_entry.get(), "r", 1) != 1) ::_exit(1);
+    for (;;) {
+      pollfd ready{.fd = (*relay)->wait_fds()[0], .events = POLLIN, .revents = 0};
+      ::poll(&ready, 1, 10);
+      (*relay)->poll(clock.now(), 256);
+    }
+  }
+  const UniqueFd listener = listen_at("192.0.2.80:8080");
+  ASSERT_TRUE(wait_for(ready_exit.get(), POLLIN));
+  const UniqueFd client = connect_from(network->client, "192.0.2.80:8080");
+  const UniqueFd server = accept_at(listener);
+  put(server.get(), "the first part of it");
+  std::string received;
+  EXPECT_TRUE(until([&] { return !(received += get(client.get()).bytes).empty(); }));
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  EXPECT_EQ(end_of(client), ECONNRESET);
+  EXPECT_EQ(end_of(server), ECONNRESET);
+}
+
+}  // namespace
+}  // namespace tw::relay
