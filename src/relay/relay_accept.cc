@@ -1,4 +1,5 @@
 // The part of Relay::State that takes connections in and sends them on their way.
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -15,8 +16,10 @@ constexpr Duration accept_pause = 100ms;  // out of descriptors: until one may h
 std::size_t Relay::State::accept_some(Instant now, std::size_t most) {
   if (now < accept_again_ && accept_again_ != Instant::max()) return 0;
   std::size_t handled = 0;
+  // Each door its share: a crowd of clients does not keep other PoPs out.
+  const std::size_t share = doors_.empty() ? 0 : std::max<std::size_t>(most / doors_.size(), 1);
   for (Door& door : doors_) {
-    while (door.knocked && handled < most) {
+    for (std::size_t taken = 0; door.knocked && taken < share; ++taken) {
       Accepted accepted;
       const AcceptStatus status = door.listener.accept(spare_, accepted);
       if (status == AcceptStatus::empty) {

@@ -1,0 +1,105 @@
+#include "relay/listener.h"
+
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/resource.h>
+
+#include <optional>
+
+#include "relay/loopback_pair.h"
+
+namespace tw::relay {
+namespace {
+
+// The limit of open files, lowered to what is open now, and put back.
+class NoDescriptorsLeft {
+ public:
+  NoDescriptorsLeft() {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    const UniqueFd next{::dup(STDERR_FILENO)};  // the lowest number that is free
+    rlimit limit = before_;
+    limit.rlim_cur = static_cast<rlim_t>(next.get());
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+  }
+  ~NoDescriptorsLeft() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+  NoDescriptorsLeft(const NoDescriptorsLeft&) = delete;
+  NoDescriptorsLeft& operator=(const NoDescriptorsLeft&) = delete;
+
+ private:
+  rlimit before_{};
+};
+
+// Not a fixture: the sanitizer's check of a virtual table opens a pipe, which is what the tests
+// below make impossible.
+struct Gate {
+  UniqueFd connect() const {
+    return open_onward({.target = local_endpoint(listener.fd())}).value();
+  }
+  AcceptStatus accept() {
+    wait_for(listener.fd(), POLLIN);
+    return listener.accept(spare, accepted);
+  }
+
+  Listener listener{open_listener({.address = loopback_port()}).value(), Listener::Kind::clients};
+  SpareFd spare;
+  Accepted accepted;
+};
+
+TEST(Listener, TellsBothEnds) {
+  Gate gate;
+  const UniqueFd client = gate.connect();
+  ASSERT_EQ(gate.accept(), AcceptStatus::accepted);
+  EXPECT_EQ(gate.accepted.peer, local_endpoint(client.get()));
+  EXPECT_EQ(gate.accepted.address, local_endpoint(gate.listener.fd()));
+  EXPECT_EQ(gate.listener.accept(gate.spare, gate.accepted), AcceptStatus::empty);
+}
+
+// What the listener was given before the first connection came.
+TEST(Listener, WhatIsAcceptedLingersAndDoesNotDelay) {
+  Gate gate;
+  const UniqueFd client = gate.connect();
+  ASSERT_EQ(gate.accept(), AcceptStatus::accepted);
+  for (const int socket : {client.get(), gate.accepted.socket.get()}) {
+    linger lingers{};
+    socklen_t size = sizeof lingers;
+    ASSERT_EQ(::getsockopt(socket, SOL_SOCKET, SO_LINGER, &lingers, &size), 0);
+    EXPECT_EQ(lingers.l_onoff, 1);
+    EXPECT_EQ(lingers.l_linger, 0);
+    int at_once = 0;
+    size = sizeof at_once;
+    ASSERT_EQ(::getsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &at_once, &size), 0);
+    EXPECT_EQ(at_once, 1);
+  }
+}
+
+TEST(Listener, WithoutDescriptorsAConnectionIsResetAtOnce) {
+  Gate gate;
+  const UniqueFd first = gate.connect(), second = gate.connect(), third = gate.connect();
+  gate.spare.keep();
+  std::optional<NoDescriptorsLeft> none{std::in_place};
+  const AcceptStatus one = gate.accept();
+  const AcceptStatus two = gate.accept();  // the spare one was kept again
+  none.reset();
+  EXPECT_EQ(one, AcceptStatus::refused);
+  EXPECT_EQ(two, AcceptStatus::refused);
+  for (const int socket : {first.get(), second.get()}) {
+    EXPECT_TRUE(wait_for(socket, POLLERR) & POLLERR);
+    EXPECT_EQ(get(socket).end, ECONNRESET);
+  }
+  EXPECT_EQ(gate.accept(), AcceptStatus::accepted);
+  EXPECT_EQ(gate.accepted.peer, local_endpoint(third.get()));
+}
+
+TEST(Listener, WithoutASpareOneItSaysSo) {
+  Gate gate;
+  const UniqueFd client = gate.connect();
+  std::optional<NoDescriptorsLeft> none{std::in_place};
+  const AcceptStatus status = gate.accept();
+  none.reset();
+  EXPECT_EQ(status, AcceptStatus::exhausted);
+  EXPECT_EQ(gate.accept(), AcceptStatus::accepted);
+}
+
+}  // namespace
+}  // namespace tw::relay
