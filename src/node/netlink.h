@@ -35,9 +35,9 @@ struct LocalAddress {
 };
 
 struct RouteMetrics {
-  std::uint32_t initcwnd = 0;      ///< segments; 0: the system's
-  std::uint32_t initrwnd = 0;      ///< segments; 0: the system's
-  std::string congestion_control;  ///< "": the system's
+  std::uint32_t initcwnd = 0;        ///< segments; 0: the system's
+  std::uint32_t initrwnd = 0;        ///< segments; 0: the system's
+  std::string congestion_control{};  ///< "": the system's
   friend auto operator<=>(const RouteMetrics&, const RouteMetrics&) = default;
 };
 
@@ -46,7 +46,7 @@ struct RouteSpec {
   std::string device;
   std::uint32_t table = main_table;
   bool local = false;  ///< type local: packets for `prefix` are delivered here
-  RouteMetrics metrics;
+  RouteMetrics metrics{};
   friend auto operator<=>(const RouteSpec&, const RouteSpec&) = default;
 };
 
