@@ -65,7 +65,8 @@ Result<std::uint16_t> bound_port(int fd) {
 }
 
 Result<void> check_tun_name(std::string_view name) {
-  if (!name.empty() && name.size() < IFNAMSIZ && name.find('\0') == name.npos) return {};
+  if (!name.empty() && name.size() < IFNAMSIZ && name.find('\0') == std::string_view::npos)
+    return {};
   return make_error(Error::Kind::config,
                     "name of an interface must have 1 to 15 bytes: \"" + std::string{name} + '"');
 }

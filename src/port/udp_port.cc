@@ -50,11 +50,6 @@ bool kernel_takes_trains(int fd) noexcept {
   return ::getsockopt(fd, SOL_UDP, UDP_SEGMENT, &value, &length) == 0;
 }
 
-// The first segment may be the only one, and may be empty.
-std::size_t segments_of(const Train& train) noexcept {
-  return train.segments();
-}
-
 }  // namespace
 
 struct UdpPort::Receive {
@@ -106,7 +101,7 @@ unsigned UdpPort::Transmit::fill(std::span<const Train> trains, std::size_t trai
   for (; train < trains.size(); ++train, begin = 0) {
     const std::size_t segment = std::max<std::size_t>(1, trains[train].segment_size);
     const std::size_t step = std::clamp<std::size_t>(max_message_bytes / segment, 1, limit);
-    const std::size_t all = segments_of(trains[train]);
+    const std::size_t all = trains[train].segments();
     for (; begin < all; begin += step) {
       if (count == messages_per_call) return count;
       parts[count] = {train, begin, std::min(begin + step, all)};
@@ -201,8 +196,8 @@ bool UdpPort::append_received(std::size_t index, PacketBatch& batch) noexcept {
   }
   const std::optional<Endpoint> source =
       from_sockaddr(static_cast<const sockaddr*>(message.msg_name), message.msg_namelen);
-  if (train.length == 0 || !source) {
-    counters_.empty.add();
+  if (!source) {
+    counters_.no_source.add();
     return false;
   }
   train.source = *source;
@@ -263,7 +258,7 @@ void UdpPort::note_sent(std::span<const Train> trains, std::size_t messages, std
     if (part.begin > 0) counters_.extra_messages.add();
     result.taken = part.train;
     result.partial = part.end;
-    if (part.end == segments_of(trains[part.train])) {
+    if (part.end == trains[part.train].segments()) {
       ++result.taken;
       result.partial = 0;
     }

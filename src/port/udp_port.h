@@ -19,7 +19,7 @@ namespace tw {
 struct UdpPortCounters {
   Counter receive_errors;  ///< errors queued by ICMP, and other receive calls that failed
   Counter truncated;       ///< trains larger than the batch's buffers: dropped
-  Counter empty;           ///< datagrams of no bytes: dropped
+  Counter no_source;       ///< trains without an IP sender: dropped
   Counter extra_messages;  ///< messages sent because a train did not fit one
   Counter trains_refused;  ///< trains refused for their segments' size, then sent as singles
 };
