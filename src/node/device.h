@@ -59,4 +59,13 @@ struct DeviceState {
   std::vector<PeerState> peers;
 };
 
+/// What whoever configures a device sees of it.
+class DeviceControl {
+ public:
+  virtual ~DeviceControl() = default;
+  /// All of it, or an error and nothing.
+  virtual Result<void> apply(const DeviceChange& change) = 0;
+  virtual Result<DeviceState> state() = 0;
+};
+
 }  // namespace tw::node
