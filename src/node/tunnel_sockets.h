@@ -1,0 +1,35 @@
+// The UDP sockets of a tunnel: one a family, both on the same port.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "base/result.h"
+#include "lane/transmit_pipeline.h"
+#include "port/udp_port.h"
+
+namespace tw::node {
+
+class TunnelSockets {
+ public:
+  /// `port` 0: one that is free in both families. A machine without IPv6 gets IPv4 alone. Fails if
+  /// the port is in use in either family.
+  static Result<TunnelSockets> open(std::uint16_t port, std::uint32_t fwmark);
+
+  /// Of both, or of none. 0: no mark.
+  Result<void> set_fwmark(std::uint32_t fwmark);
+  std::uint32_t fwmark() const noexcept { return fwmark_; }
+  std::uint16_t port() const noexcept { return port_; }
+  /// Datagrams that the kernel had no room for.
+  std::uint64_t kernel_drops() const noexcept;
+  /// Valid as long as this, or what it is moved to.
+  lane::UdpPorts ports() const noexcept { return {v4_.get(), v6_.get()}; }
+
+ private:
+  TunnelSockets() = default;
+  std::unique_ptr<UdpPort> v4_, v6_;  // v6: null without IPv6
+  std::uint16_t port_ = 0;
+  std::uint32_t fwmark_ = 0;
+};
+
+}  // namespace tw::node
