@@ -1,0 +1,209 @@
+// thalweg wg: a WireGuard device that `wg` and wg-quick configure, in place of the kernel's. In the
+// background it is a child of init: the command returns when the device answers, or says why not.
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/log.h"
+#include "base/unique_fd.h"
+#include "cli/command.h"
+#include "node/privileges.h"
+#include "node/tunnel_device.h"
+#include "node/uapi_server.h"
+
+namespace tw::cli {
+namespace {
+
+/// What wireguard-go takes too.
+constexpr const char* foreground_variable = "WG_PROCESS_FOREGROUND";
+constexpr const char* log_level_variable = "LOG_LEVEL";
+
+std::string_view variable(const char* name) noexcept {
+  const char* value = std::getenv(name);
+  return value == nullptr ? std::string_view{} : std::string_view{value};
+}
+
+struct LogChoice {
+  log::Level level = log::Level::info;
+  bool silent = false;
+};
+
+LogChoice log_choice() noexcept {
+  const std::string_view name = variable(log_level_variable);
+  if (name == "verbose" || name == "debug") return {log::Level::debug};
+  if (name == "error") return {log::Level::error};
+  if (name == "silent") return {log::Level::error, true};
+  return {};
+}
+
+void complain(const std::string& interface, std::string_view what) {
+  fmt::print(stderr, "thalweg wg {}: {}\n", interface, what);
+}
+
+/// Everything between opening and closing.
+class Service {
+ public:
+  /// Blocks the signals that stop it, opens device and socket, drops privileges, starts.
+  Result<void> start(const std::string& interface);
+  /// Until a signal, or until the interface or the socket file is gone; says which.
+  std::string_view serve();
+
+ private:
+  SystemClock clock_;
+  UniqueFd signals_;
+  std::unique_ptr<node::Device> device_;
+  std::unique_ptr<node::UapiServer> server_;
+};
+
+Result<void> Service::start(const std::string& interface) {
+  std::signal(SIGPIPE, SIG_IGN);
+  sigset_t stops;
+  sigemptyset(&stops);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&stops, number);
+  sigprocmask(SIG_BLOCK, &stops, nullptr);
+  signals_.reset(::signalfd(-1, &stops, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!signals_) return system_error("signalfd");
+
+  Result<std::unique_ptr<node::Device>> device = node::Device::open({.interface = interface});
+  if (!device) return std::unexpected(device.error());
+  device_ = std::move(*device);
+  Result<std::unique_ptr<node::UapiServer>> server =
+      node::UapiServer::open(device_->interface(), *device_, clock_);
+  if (!server) return std::unexpected(server.error());
+  server_ = std::move(*server);
+  // Capabilities belong to threads: before the first one.
+  if (Result<void> dropped = node::drop_privileges(); !dropped) return dropped;
+  return device_->start();
+}
+
+std::string_view Service::serve() {
+  std::array<pollfd, 3> sources{{{signals_.get(), POLLIN, 0},
+                                 {device_->gone_fd(), POLLIN, 0},
+                                 {server_->wait_fd(), POLLIN, 0}}};
+  for (;;) {
+    if (::poll(sources.data(), sources.size(), -1) < 0 && errno != EINTR) return "poll has failed";
+    if (sources[0].revents != 0) return "asked to stop";
+    if (sources[1].revents != 0) return "the interface is gone";
+    if (sources[2].revents != 0) server_->handle();
+    if (server_->socket_removed()) return "the socket file is gone";
+  }
+}
+
+int run_service(const std::string& interface, Service& service) {
+  log::info("{}: up", interface);
+  const std::string_view why = service.serve();
+  log::info("{}: {}, going down", interface, why);
+  return 0;
+}
+
+int run_foreground(const std::string& interface) {
+  Service service;
+  if (Result<void> started = service.start(interface); !started) {
+    complain(interface, started.error().text());
+    return exit_failed;
+  }
+  if (log_choice().silent) {
+    const UniqueFd nowhere{::open("/dev/null", O_WRONLY | O_CLOEXEC)};
+    if (nowhere) ::dup2(nowhere.get(), STDERR_FILENO);
+  }
+  return run_service(interface, service);
+}
+
+/// The child's part: reports a failure through the pipe, or closes it with one byte for success.
+[[noreturn]] void run_child(const std::string& interface, UniqueFd report) {
+  ::setsid();
+  int exit_code = exit_failed;
+  {
+    Service service;
+    const Result<void> started = service.start(interface);
+    const std::string outcome = started ? std::string{'\0'} : started.error().text();
+    static_cast<void>(::write(report.get(), outcome.data(), outcome.size()));
+    report.reset();
+    if (started) {
+      static_cast<void>(::chdir("/"));
+      const UniqueFd nowhere{::open("/dev/null", O_RDWR | O_CLOEXEC)};
+      // Whoever names a level wants to read it where the command was given, as with wireguard-go.
+      const bool keeps_output = !variable(log_level_variable).empty() && !log_choice().silent;
+      for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+        if (nowhere && (stream == STDIN_FILENO || !keeps_output)) ::dup2(nowhere.get(), stream);
+      }
+      exit_code = run_service(interface, service);
+    }
+  }
+  std::exit(exit_code);
+}
+
+int run_background(const std::string& interface) {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
+    complain(interface, system_error("pipe").error().text());
+    return exit_failed;
+  }
+  UniqueFd reading{ends[0]}, writing{ends[1]};
+  const pid_t child = ::fork();
+  if (child < 0) {
+    complain(interface, system_error("fork").error().text());
+    return exit_failed;
+  }
+  if (child == 0) {
+    reading.reset();
+    run_child(interface, std::move(writing));
+  }
+  writing.reset();
+  std::string outcome;
+  std::array<char, 512> part;
+  for (;;) {
+    const ssize_t size = ::read(reading.get(), part.data(), part.size());
+    if (size < 0 && errno == EINTR) continue;
+    if (size <= 0) break;
+    outcome.append(part.data(), static_cast<std::size_t>(size));
+  }
+  if (outcome.size() == 1 && outcome.front() == '\0') return 0;
+  ::waitpid(child, nullptr, 0);
+  complain(interface, outcome.empty() ? "ended before it was up" : outcome);
+  return exit_failed;
+}
+
+int run(const std::string& interface, bool foreground) {
+  const std::vector<std::string> missing = node::missing_prerequisites(false);
+  for (const std::string& what : missing) complain(interface, what);
+  if (!missing.empty()) return exit_failed;
+  if (Result<void> opened = log::open(log_choice().level); !opened) {
+    complain(interface, opened.error().text());
+    return exit_failed;
+  }
+  return foreground ? run_foreground(interface) : run_background(interface);
+}
+
+}  // namespace
+
+void add_wg(CLI::App& app, int& exit_code) {
+  struct Options {
+    std::string interface;
+    bool foreground = false;
+  };
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand(
+      "wg", "Make a WireGuard device that wg and wg-quick can configure; returns when it is up");
+  command->add_option("interface", options->interface, "Name of the interface to make")
+      ->type_name("IFACE")
+      ->required();
+  command->add_flag("-f,--foreground", options->foreground, "Stay, and log to stderr");
+  command->callback([options, &exit_code] {
+    exit_code =
+        run(options->interface, options->foreground || variable(foreground_variable) == "1");
+  });
+}
+
+}  // namespace tw::cli
