@@ -60,6 +60,14 @@ class Machine {
       check(opened->add_rule(
           {.family = family, .priority = 9700, .mark = mark, .table = mark, .in_device = "tw0"}));
     }
+    for (const char* own : {"fd50::1", "2001:db8:2::1"}) {
+      bool local = false;
+      for (int attempt = 0; attempt < 1000 && !local; ++attempt) {
+        local = opened->delivers(ip(own)).value_or(false);
+        if (!local) ::poll(nullptr, 0, 2);
+      }
+      if (!local) return std::string{own} + " did not come into use";
+    }
     // Errors must not be rationed here, nor sources checked by the routing table.
     for (const auto& [key, value] :
          std::vector<std::pair<const char*, const char*>>{{"net/ipv4/ip_forward", "1"},

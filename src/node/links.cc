@@ -1,6 +1,7 @@
 #include "node/links.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 
 #include <algorithm>
 #include <array>
@@ -18,6 +19,9 @@ bool is_sysctl_of(const Change& change, std::string_view family_folder) {
   const auto* sysctl = std::get_if<SysctlChange>(&change);
   return sysctl != nullptr && sysctl->key.starts_with(family_folder);
 }
+
+// Two seconds in all, far beyond what a busy machine's work queue needs.
+constexpr int address_attempts = 1000, address_pause_ms = 2;
 
 constexpr std::string_view v6_settings = "net/ipv6/";
 
@@ -66,6 +70,7 @@ struct Links::State {
   Result<void> set_link(const NetworkPlan& target);
   Result<void> add_addresses(const NetworkPlan& target);
   Result<void> bring_up(const NetworkPlan& target);
+  Result<void> await_addresses(const NetworkPlan& target);
   Result<void> set_routes(const NetworkPlan& target);
   Result<void> set_policy_routing(const NetworkPlan& target);
   Result<void> set_forwarding(const NetworkPlan& target);
@@ -178,6 +183,25 @@ Result<void> Links::State::bring_up(const NetworkPlan&) {
   return {};
 }
 
+// IPv6 addresses work only once a kernel thread has put them into the routing table: microseconds
+// as a rule, but whoever connects right after up() must find them.
+Result<void> Links::State::await_addresses(const NetworkPlan& target) {
+  for (const InterfaceAddress& own : target.addresses) {
+    for (int attempt = 0;; ++attempt) {
+      auto delivered = netlink.delivers(own.address);
+      if (!delivered) return std::unexpected(delivered.error());
+      if (*delivered) break;
+      if (attempt == address_attempts) {
+        return make_error(Error::Kind::unavailable,
+                          fmt::format("{} did not come into use on {} (is IPv6 disabled there?)",
+                                      own.address.text(), device));
+      }
+      ::poll(nullptr, 0, address_pause_ms);
+    }
+  }
+  return {};
+}
+
 Result<void> Links::State::set_routes(const NetworkPlan& target) {
   for (const auto& [prefix, metrics] : target.routes) {
     const auto present = made.routes.find(prefix);
@@ -234,11 +258,11 @@ Result<void> Links::State::set_forwarding(const NetworkPlan& target) {
 Result<void> Links::State::move_to(const NetworkPlan& target) {
   using Step = Result<void> (State::*)(const NetworkPlan&);
   // What can fail because of others comes before what only takes away.
-  constexpr std::array<Step, 10> steps{&State::set_firewall,     &State::remove_routes,
-                                       &State::remove_addresses, &State::set_link,
-                                       &State::add_addresses,    &State::bring_up,
-                                       &State::set_routes,       &State::set_policy_routing,
-                                       &State::set_forwarding,   &State::remove_journalled};
+  constexpr std::array<Step, 11> steps{
+      &State::set_firewall,    &State::remove_routes,    &State::remove_addresses,
+      &State::set_link,        &State::add_addresses,    &State::bring_up,
+      &State::await_addresses, &State::set_routes,       &State::set_policy_routing,
+      &State::set_forwarding,  &State::remove_journalled};
   for (const Step step : steps) {
     if (auto done = (this->*step)(target); !done) return done;
   }

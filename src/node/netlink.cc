@@ -333,6 +333,24 @@ Result<std::vector<LocalAddress>> Netlink::addresses() {
   return make_error(Error::Kind::unavailable, "list the addresses: they kept changing meanwhile");
 }
 
+Result<bool> Netlink::delivers(const IpAddress& address) {
+  rtmsg header{};
+  header.rtm_family = static_cast<std::uint8_t>(family_number(address.family()));
+  header.rtm_dst_len = static_cast<std::uint8_t>(address.bits());
+  Request request(RTM_GETROUTE, 0, header);
+  request.address(RTA_DST, address);
+  bool local = false;
+  const OnMessage look = [&local](nlmsghdr* reply) {
+    local = static_cast<const rtmsg*>(nlmsg_data(reply))->rtm_type == RTN_LOCAL;
+  };
+  bool interrupted = false;
+  auto asked =
+      socket_->ask_once(request, look, "look up the route to " + address.text(), interrupted);
+  if (asked) return local;
+  if (is_one_of(asked.error(), {ENETUNREACH, EHOSTUNREACH, ESRCH})) return false;
+  return std::unexpected(asked.error());
+}
+
 Result<void> Netlink::change_route(int type, int flags, const RouteSpec& route,
                                    std::string_view verb) {
   const std::string doing = fmt::format("{} route {}", verb, describe(route));

@@ -80,6 +80,9 @@ class Netlink {
   Result<void> remove_address(const std::string& device, const InterfaceAddress& address);
   /// Every address of every link.
   Result<std::vector<LocalAddress>> addresses();
+  /// Whether packets to the address are delivered here. Linux begins to do so a moment after
+  /// add_address() for IPv6, even without duplicate address detection.
+  Result<bool> delivers(const IpAddress& address);
 
   /// An error with EEXIST if the table has a route to the prefix already, by whatever device.
   Result<void> add_route(const RouteSpec& route);
