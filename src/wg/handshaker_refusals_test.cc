@@ -181,6 +181,18 @@ TEST_F(RefusalTest, AResponseToAnIndexThatIsNotOurs) {
   EXPECT_EQ(to_left(with_mac1(changed, left.public_key)), Drop::bad_handshake);
 }
 
+// The index of our own last response leads to the same peer, and is no index of an initiation.
+TEST_F(RefusalTest, AResponseToTheIndexOfAResponse) {
+  const Datagram good = response();
+  ASSERT_LT(left.public_key, right.public_key) << "or left would give its own handshake up";
+  right.handshaker.initiate(peer, clock.now(), clock.wall(), right.sink);
+  EXPECT_EQ(to_left(right.sink.take_sent()), std::nullopt);
+  Datagram changed = good;
+  std::copy_n(left.sink.take_sent().begin() + 4, 4, changed.begin() + 8);
+  EXPECT_EQ(to_left(with_mac1(changed, left.public_key)), Drop::bad_handshake);
+  EXPECT_EQ(to_left(good), std::nullopt);
+}
+
 TEST_F(RefusalTest, AnotherPeersResponseToOurInitiation) {
   TestDevice third{3, "192.0.2.3:1003"};
   ASSERT_TRUE(left.handshaker.add_peer(PeerId{1}, {third.public_key, {}}));

@@ -245,6 +245,25 @@ TEST_F(HandshakerTest, RemovingAPeerGivesItsIndexBack) {
   EXPECT_FALSE(left.handshaker.add_peer(PeerId{1}, {right.public_key, {}}));
 }
 
+// The session of an old response is over, and its index comes round again for another peer.
+TEST_F(HandshakerTest, AnIndexMayComeRoundAgain) {
+  TestDevice third{3, "192.0.2.3:1003"};
+  ASSERT_TRUE(right.handshaker.add_peer(PeerId{4}, {third.public_key, {}}));
+  ASSERT_TRUE(third.handshaker.add_peer(peer, {right.public_key, {}}));
+  initiate();
+  EXPECT_EQ(to_right(left.sink.take_sent()), std::nullopt);
+  const std::uint32_t index = right.sink.keypairs[0].keypair.local_index;
+  right.sink.sent.clear();
+  right.indices.release(index);
+
+  right.indices.set_next(index);
+  right.handshaker.initiate(PeerId{4}, clock.now(), clock.wall(), right.sink);
+  EXPECT_EQ(third.receive(right.sink.take_sent(), right.endpoint, clock.now()), std::nullopt);
+  to_next_deadline();
+  EXPECT_EQ(to_right(left.sink.take_sent()), std::nullopt);
+  EXPECT_EQ(right.receive(third.sink.take_sent(), third.endpoint, clock.now()), std::nullopt);
+}
+
 // All peers are due at once: each tick takes a few, so that messages are read in between.
 TEST_F(HandshakerTest, ManyRetriesAreSpreadOverTicks) {
   constexpr std::uint32_t count = 3 * initiations_per_tick;

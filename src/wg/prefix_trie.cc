@@ -40,12 +40,14 @@ PrefixTrie::Index PrefixTrie::make(const TrieKey& key, unsigned length) {
     index = static_cast<Index>(nodes_.size());
     nodes_.emplace_back();
   }
+  ++nodes_in_use_;
   nodes_[index].key = key;
   nodes_[index].length = static_cast<std::uint8_t>(length);
   return index;
 }
 
 void PrefixTrie::free(Index index) noexcept {
+  --nodes_in_use_;
   nodes_[index] = Node{};
   nodes_[index].parent = free_;
   free_ = index;

@@ -27,6 +27,8 @@ class PrefixTrie {
   void remove_peer(PeerId peer) noexcept;
   std::optional<PeerId> lookup(const TrieKey& address) const noexcept;
   std::size_t size() const noexcept { return size_; }
+  /// Nodes in use: with those that join two subtrees, less than twice the prefixes.
+  std::size_t node_count() const noexcept { return nodes_in_use_; }
 
  private:
   using Index = std::uint32_t;
@@ -58,6 +60,7 @@ class PrefixTrie {
   Index free_ = none;  // free nodes, chained by `parent`
   std::unordered_map<std::uint32_t, Index> first_of_peer_;
   std::size_t size_ = 0;
+  std::size_t nodes_in_use_ = 0;
 };
 
 }  // namespace tw::wg

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 #include "base/random.h"
@@ -27,6 +28,21 @@ TEST(ReplayWindow, TakesTheWholeWindowInReverse) {
     ASSERT_TRUE(seen.accept(top - back)) << back;
   }
   for (std::uint64_t back = 0; back <= window; ++back) ASSERT_FALSE(seen.accept(top - back));
+}
+
+// However far the jump, and wherever in a word it lands: nothing of before is left in the bitmap.
+TEST(ReplayWindow, AJumpClearsAllThatItPasses) {
+  for (const std::uint64_t jump : {window - 64, window, window + 1, window + 63, 10 * window + 7}) {
+    ReplayWindow seen;
+    for (std::uint64_t counter = 0; counter < 2 * window; ++counter) {
+      ASSERT_TRUE(seen.accept(counter));
+    }
+    const std::uint64_t top = 2 * window + jump;
+    ASSERT_TRUE(seen.accept(top));
+    for (std::uint64_t counter = std::max(top - window, 2 * window); counter < top; ++counter) {
+      ASSERT_TRUE(seen.accept(counter)) << counter << " after a jump to " << top;
+    }
+  }
 }
 
 TEST(ReplayWindow, RefusesWhatIsBehindTheWindow) {

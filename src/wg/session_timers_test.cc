@@ -173,6 +173,12 @@ TEST_F(SessionTimersTest, KeysAreWipedToo_WhenTheHandshakeNeverSucceeds) {
   EXPECT_TRUE(actions.wiped);
 }
 
+TEST_F(SessionTimersTest, GivingUpDoesNotProlongTheLifeOfKeys) {
+  install(true);
+  session.gave_up(start + 100s, actions);
+  EXPECT_EQ(session.next_deadline(), start + 3 * reject_after_time);
+}
+
 TEST_F(SessionTimersTest, WhatIsStagedAsksOnceInRekeyTimeout) {
   session.staged(start, actions);
   EXPECT_TRUE(actions.initiate);

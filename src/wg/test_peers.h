@@ -25,6 +25,9 @@ class CountingIndices final : public IndexSource {
   }
   void release(std::uint32_t index) noexcept override { TW_ASSERT(in_use.erase(index) == 1); }
 
+  /// The index that comes next, as when the indices have come round.
+  void set_next(std::uint32_t index) { next_ = index; }
+
   std::set<std::uint32_t> in_use;
   bool none_left = false;
 
