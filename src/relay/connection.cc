@@ -43,11 +43,13 @@ void Connection::on_events(Side side, std::uint32_t epoll_events) noexcept {
     front_failed_ |= failed;
     front_ended_ |= (epoll_events & (EPOLLRDHUP | EPOLLHUP)) != 0;
     if (readable) up_.source_ready();
+    if ((epoll_events & EPOLLPRI) != 0) up_.source_urgent();
     if (writable) down_.sink_ready();
   } else {
     back_failed_ |= failed;
     back_writable_ |= writable;
     if (readable) down_.source_ready();
+    if ((epoll_events & EPOLLPRI) != 0) down_.source_urgent();
     if (writable) up_.sink_ready();
   }
 }

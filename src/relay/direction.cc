@@ -3,8 +3,11 @@
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
+#include <array>
 #include <cerrno>
+#include <climits>
 #include <utility>
 
 namespace tw::relay {
@@ -99,8 +102,11 @@ Direction::Turn Direction::fill_pipe(int source, PipePool& pipes, std::size_t& t
                                 SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0 && !would_block(errno)) return fail(errno);
-    if (count > 0) {
-      in_pipe_ = static_cast<std::size_t>(count);
+    if (count > 0) in_pipe_ = static_cast<std::size_t>(count);
+    if (count < 0 && source_urgent_) {
+      if (const Turn turn = copy_to_pipe(source); turn == Turn::broken) return turn;
+    }
+    if (in_pipe_ > 0) {
       taken += in_pipe_;
       return Turn::done;
     }
@@ -112,6 +118,21 @@ Direction::Turn Direction::fill_pipe(int source, PipePool& pipes, std::size_t& t
     source_ended_ = true;
     return Turn::done;
   }
+}
+
+// splice stops before an urgent byte for good; recv, with SO_OOBINLINE, takes it in its place.
+Direction::Turn Direction::copy_to_pipe(int source) noexcept {
+  std::array<std::uint8_t, PIPE_BUF> buffer;
+  const auto count = ::recv(source, buffer.data(), buffer.size(), MSG_DONTWAIT);
+  if (count <= 0) {
+    source_urgent_ = false;
+    return count == 0 || would_block(errno) || errno == EINTR ? Turn::blocked : fail(errno);
+  }
+  // One page into an empty pipe: it fits.
+  const auto size = static_cast<std::size_t>(count);
+  if (::write(pipe_->entry.get(), buffer.data(), size) != count) return fail(EIO);
+  in_pipe_ = size;
+  return Turn::done;
 }
 
 }  // namespace tw::relay

@@ -32,6 +32,8 @@ class Direction {
   /// Edges, as epoll reports them.
   void source_ready() noexcept { source_ready_ = true; }
   void sink_ready() noexcept { sink_ready_ = true; }
+  /// The source has urgent data (EPOLLPRI).
+  void source_urgent() noexcept { source_ready_ = source_urgent_ = true; }
 
   /// Moves bytes until one side blocks or about `quantum` bytes have gone. Never blocks. A pipe is
   /// taken from `pipes` when there is something to read, and given back as soon as it is empty.
@@ -48,6 +50,7 @@ class Direction {
   Turn send_prefix(int source, int sink) noexcept;
   Turn empty_pipe(int sink, PipePool& pipes) noexcept;
   Turn fill_pipe(int source, PipePool& pipes, std::size_t& taken) noexcept;
+  Turn copy_to_pipe(int source) noexcept;
   Turn fail(int os_errno) noexcept;
 
   std::vector<std::uint8_t> prefix_;
@@ -56,7 +59,7 @@ class Direction {
   std::uint64_t bytes_ = 0;
   int os_errno_ = 0;
   bool source_ready_ = false, sink_ready_ = false;
-  bool source_ended_ = false;
+  bool source_ended_ = false, source_urgent_ = false;
   bool ended_ = false;
 };
 

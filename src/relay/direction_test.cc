@@ -147,6 +147,27 @@ TEST_F(DirectionTest, ReadsNothingWhileTheSinkIsFull) {
   EXPECT_EQ(direction.bytes(), before);
 }
 
+// What splice alone would wait before for ever.
+TEST_F(DirectionTest, UrgentBytesStayInTheirPlace) {
+  put(source.theirs.get(), "before");
+  ASSERT_EQ(::send(source.theirs.get(), "!", 1, MSG_OOB), 1);
+  put(source.theirs.get(), "after");
+  ASSERT_TRUE(wait_for(source.ours.get(), POLLPRI) & POLLPRI);
+  direction.source_urgent();
+  std::string received;
+  for (int round = 0; round < 1000 && received.size() < 12; ++round) {
+    ASSERT_NE(pump_on(), Flow::broken);
+    ASSERT_TRUE(direction.bytes() == 12 || wait_for(source.ours.get(), POLLIN, 1000));
+    received += get(sink.theirs.get()).bytes;
+  }
+  EXPECT_EQ(received, "before!after");
+  // From then on as before.
+  put(source.theirs.get(), noise(50'000));
+  ASSERT_TRUE(wait_for_bytes(source.ours.get(), 50'000));
+  pump_on();
+  EXPECT_EQ(direction.bytes(), 50'012U);
+}
+
 TEST_F(DirectionTest, AResetSourceIsBrokenAndNotEnded) {
   put(source.theirs.get(), "half a message");
   ASSERT_TRUE(wait_for(source.ours.get(), POLLIN));

@@ -102,7 +102,7 @@ Result<void> Relay::State::open_door(const Endpoint& address, Listener::Kind kin
 }
 
 bool Relay::State::watch_socket(int socket, ConnectionId id, Side side) noexcept {
-  epoll_event event{.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+  epoll_event event{.events = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET,
                     .data = {.u64 = token_of(id, side)}};
   return ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, socket, &event) == 0;
 }

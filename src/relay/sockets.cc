@@ -50,6 +50,7 @@ Result<UniqueFd> open_tcp(Family family, const std::string& what) {
   auto set =
       std::move(Options{socket.get(), what}
                     .set(SOL_SOCKET, SO_LINGER, linger{.l_onoff = 1, .l_linger = 0}, "linger")
+                    .set(SOL_SOCKET, SO_OOBINLINE, 1, "urgent data in line")
                     .set(IPPROTO_TCP, TCP_NODELAY, 1, "no delay"))
           .result();
   if (!set) return std::unexpected(std::move(set.error()));
