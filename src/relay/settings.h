@@ -23,9 +23,9 @@ struct PopSettings {
 
 /// Turbo start (KTCP, section 4.4), on legs between PoPs only.
 struct TurboSettings {
-  /// Segments in the first flight. 400 x 1,380 bytes = 552 KB: half of what a 215 ms path of 20 Mbps
-  /// carries in one RTT, and a tenth of one of 200 Mbps. Until the path's rate is learned, more would
-  /// flood a narrower path (docs/decisions).
+  /// Segments in the first flight. 400 x 1,380 bytes = 552 KB is what a 215 ms path of 20 Mbps
+  /// carries in one RTT, and a tenth of what one of 200 Mbps does. Until the path's rate is
+  /// learned, more would flood a narrower path (docs/decisions/0004-turbo-start.md).
   std::uint32_t initcwnd = 400;
   /// Forced send and receive buffers of a leg: 1 Gbps x 215 ms, twice.
   std::uint32_t socket_buffer_bytes = 64U << 20U;
