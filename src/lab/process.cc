@@ -225,15 +225,21 @@ Result<int> Process::wait(Interrupt& interrupt, Duration timeout) {
 void Process::stop(Duration grace) noexcept {
   if (!running()) return;
   kill(-pid_, SIGTERM);
-  pollfd ended{.fd = pidfd_.get(), .events = POLLIN, .revents = 0};
-  const auto grace_ms = std::chrono::duration_cast<std::chrono::milliseconds>(grace).count();
-  if (pidfd_) poll(&ended, 1, static_cast<int>(grace_ms));
+  if (!ends_within(patience)) kill(-pid_, SIGTERM);
+  ends_within(grace);
   // The group, once more: what the program started may still be there when it has gone.
   kill(-pid_, SIGKILL);
   int status = 0;
   while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
   }
   reap(status);
+}
+
+bool Process::ends_within(Duration time) noexcept {
+  if (!pidfd_) return false;
+  pollfd ended{.fd = pidfd_.get(), .events = POLLIN, .revents = 0};
+  const auto time_ms = std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
+  return poll(&ended, 1, static_cast<int>(time_ms)) > 0;
 }
 
 std::string Process::out() const { return contents(out_.get()); }

@@ -45,7 +45,10 @@ class Process {
   /// The exit code (128 + n if signal n killed it). An error after `timeout` or when interrupted;
   /// it runs on then.
   Result<int> wait(Interrupt& interrupt, Duration timeout);
-  /// SIGTERM to its group, SIGKILL after `grace`; returns when it has gone.
+  /// A program that drains on its first SIGTERM is asked to hurry by a second one after this.
+  static constexpr std::chrono::milliseconds patience{500};
+  /// SIGTERM to its group, again after `patience`, SIGKILL after `grace` more; returns when it has
+  /// gone.
   void stop(Duration grace = std::chrono::seconds{5}) noexcept;
   /// What it has printed so far.
   std::string out() const;
@@ -54,6 +57,7 @@ class Process {
  private:
   Process(pid_t pid, UniqueFd pidfd, UniqueFd out, UniqueFd err, std::string name);
   void reap(int status) noexcept;
+  bool ends_within(Duration time) noexcept;
   pid_t pid_ = -1;
   UniqueFd pidfd_;
   UniqueFd out_;
