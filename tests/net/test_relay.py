@@ -1,0 +1,228 @@
+"""The relay on the product's path: a wireguard-go client, two nodes (`thalweg run`), a server behind
+the last one. The client's TCP is diverted at the first PoP and carried in a leg inside the tunnel.
+"""
+
+import hashlib
+import json
+import os
+import random
+import signal
+
+import lib
+
+UNDERLAY = {"client": "198.18.1.1", "first": "198.18.1.2", "last": "198.18.2.2", "server": "192.0.2.80"}
+CLIENT, FIRST, LAST = "10.9.1.2", "10.9.0.1", "10.9.0.2"
+PORT = 8080
+
+FIRST_TOML = """
+[node]
+control_socket = "{folder}/first.sock"
+log_level = "debug"
+[tunnel]
+interface = "{first_if}"
+private_key_file = "{folder}/first.key"
+listen_port = 51820
+addresses = ["10.9.0.1/16"]
+[[peer]]
+name = "anna"
+public_key = "{client_public}"
+allowed_ips = ["10.9.1.2/32"]
+[[peer]]
+name = "last"
+public_key = "{last_public}"
+endpoint = "198.18.2.2:51820"
+allowed_ips = ["10.9.0.2/32"]
+[relay]
+enabled = true
+[[pop]]
+peer = "last"
+overlay_address = "10.9.0.2"
+routes = ["192.0.2.0/24"]
+[[policy]]
+from = ["anna"]
+protocol = "tcp"
+action = "relay"
+"""
+
+LAST_TOML = """
+[node]
+control_socket = "{folder}/last.sock"
+log_level = "debug"
+[tunnel]
+interface = "{last_if}"
+private_key_file = "{folder}/last.key"
+listen_port = 51820
+addresses = ["10.9.0.2/16"]
+[[peer]]
+name = "first"
+public_key = "{first_public}"
+endpoint = "198.18.2.1:51820"
+allowed_ips = ["10.9.0.1/32"]
+[relay]
+enabled = true
+[[pop]]
+peer = "first"
+overlay_address = "10.9.0.1"
+[[policy]]
+from = ["10.9.1.0/24"]
+to = ["192.0.2.0/24"]
+protocol = "tcp"
+ports = ["8080-8090"]
+action = "relay"
+"""
+
+# Answers only after it has seen the end of what the client sends: needs half-close both ways.
+HASHING_SERVER = """
+import hashlib, socket
+listener = socket.create_server(("192.0.2.80", 8081))
+print("listening", flush=True)
+while True:
+    connection, peer = listener.accept()
+    digest = hashlib.sha256()
+    while block := connection.recv(1 << 16):
+        digest.update(block)
+    connection.sendall((peer[0] + " " + digest.hexdigest()).encode())
+    connection.close()
+"""
+
+HASHING_CLIENT = """
+import random, socket, sys
+connection = socket.create_connection(("192.0.2.80", 8081), timeout=30)
+connection.sendall(random.Random(7).randbytes(5_000_000))
+connection.shutdown(socket.SHUT_WR)
+answer = b""
+while block := connection.recv(1 << 16):
+    answer += block
+print(answer.decode())
+"""
+
+# Says how the connection ended: in order, or by a reset.
+ENDING_CLIENT = """
+import socket, sys
+try:
+    connection = socket.create_connection(("{address}", {port}), timeout=10)
+    print("connected", flush=True)
+    connection.settimeout(5)
+    count = 0
+    while block := connection.recv(1 << 16):
+        if count == 0:
+            print("receiving", flush=True)
+        count += len(block)
+    print("ended in order")
+except ConnectionResetError:
+    print("reset")
+except TimeoutError:
+    print("silence")
+"""
+
+
+class RelayTest(lib.NetTest):
+    def setUp(self):
+        super().setUp()
+        self.client, self.first = self.net.namespace("client"), self.net.namespace("first")
+        self.last, self.server = self.net.namespace("last"), self.net.namespace("server")
+        self.net.veth(self.client, self.first, "198.18.1.1/24", "198.18.1.2/24")
+        self.net.veth(self.first, self.last, "198.18.2.1/24", "198.18.2.2/24")
+        self.net.veth(self.last, self.server, "192.0.2.1/24", "192.0.2.80/24")
+        self.start_nodes()
+        self.start_client()
+
+    def start_nodes(self):
+        keys = {host: lib.genkey() for host in ("client", "first", "last")}
+        self.client_key = keys["client"]
+        self.first_public = lib.pubkey(keys["first"])
+        names = {"folder": self.net.folder, "first_if": lib.unique_interface(),
+                 "last_if": lib.unique_interface(),
+                 **{f"{host}_public": lib.pubkey(key) for host, key in keys.items()}}
+        self.nodes = {}
+        for host, text in (("first", FIRST_TOML), ("last", LAST_TOML)):
+            with open(os.open(f"{self.net.folder}/{host}.key", os.O_CREAT | os.O_WRONLY, 0o600), "w",
+                      encoding="ascii") as stream:
+                stream.write(keys[host] + "\n")
+            with open(f"{self.net.folder}/{host}.toml", "w", encoding="utf-8") as stream:
+                stream.write(text.format(**names))
+        for host in ("first", "last"):
+            self.start_node(host)
+
+    def start_node(self, host):
+        node = lib.thalweg(getattr(self, host), "run", "-c", f"{self.net.folder}/{host}.toml")
+        node.wait_log(r"up, port")
+        self.nodes[host] = node
+
+    def start_client(self):
+        interface = lib.unique_interface()
+        lib.wireguard_go(self.client, interface)
+        lib.configure(self.client, interface, self.client_key, [lib.Peer(
+            self.first_public, "10.9.0.0/16,192.0.2.0/24", "198.18.1.2:51820")])
+        self.client.address(interface, "10.9.1.2/32", mtu=1420)
+        self.client.ip(f"route add 10.9.0.0/16 dev {interface}")
+        self.client.ip(f"route add 192.0.2.0/24 dev {interface}")
+
+    def status(self, host):
+        done = getattr(self, host).run([os.environ["TW_BIN"], "status", "--json", "--socket",
+                              f"{self.net.folder}/{host}.sock"])
+        return json.loads(done.stdout)["relay"]
+
+    def ending(self, address, port):
+        code = ENDING_CLIENT.format(address=address, port=port)
+        return self.client.run(["python3", "-c", code]).stdout.split("\n")[-2]
+
+    def test_downloads_arrive_whole(self):
+        files = {"small": b"x" * 10_000, "large": random.Random(1).randbytes(20_000_000)}
+        digests = lib.serve_files(self.server, "192.0.2.80", files, PORT)
+        for name in files:
+            got = lib.curl(self.client, f"http://192.0.2.80:{PORT}/{name}")
+            self.assertEqual((got.exit_code, got.code, got.sha256), (0, 200, digests[name]))
+        for host, accepted in (("first", "accepted_clients"), ("last", "accepted_legs")):
+            lib.wait_until(lambda host=host: self.status(host)["active"] == 0, f"{host} to be idle")
+            relay = self.status(host)
+            self.assertEqual((relay[accepted], relay["outcomes"]["closed"]), (2, 2))
+            self.assertGreater(relay["bytes_downstream"], 20_010_000)
+
+    def test_an_upload_is_answered_after_its_end(self):
+        server = self.server.start(["python3", "-c", HASHING_SERVER])
+        server.wait_log("listening")
+        answer = self.client.run(["python3", "-c", HASHING_CLIENT], timeout=60).stdout.split()
+        expected = hashlib.sha256(random.Random(7).randbytes(5_000_000)).hexdigest()
+        self.assertEqual(answer, ["192.0.2.1", expected])  # the server sees the last PoP
+
+    def test_a_refused_port_and_a_refused_target_are_resets(self):
+        self.assertEqual(self.ending("192.0.2.80", 8089), "reset")  # nobody listens there
+        self.assertEqual(self.ending("192.0.2.80", 22), "reset")  # the last PoP's policy
+        self.assertEqual(self.ending("192.0.2.1", 8080), "reset")  # the last PoP itself
+        self.first.start("python3 -m http.server 8080")
+        self.assertEqual(self.ending("10.9.0.1", 8080), "reset")  # the first PoP itself
+
+    def test_the_leg_port_is_for_pops_only(self):
+        code = ("import socket; s = socket.socket(); s.settimeout(2)\n"
+                "try:\n s.connect(({!r}, 9702)); print(s.recv(1))\n"
+                "except OSError as error: print('refused')")
+        # A client of the first PoP, and somebody on the underlay (the weak host model).
+        self.assertEqual(self.client.run(["python3", "-c", code.format("10.9.0.2")]).stdout.strip(),
+                         "refused")
+        self.server.ip("route add 10.9.0.2/32 via 192.0.2.1")
+        self.assertEqual(self.server.run(["python3", "-c", code.format("10.9.0.2")]).stdout.strip(),
+                         "refused")
+
+    def test_a_killed_last_pop_is_no_clean_end(self):
+        server = self.server.start(["python3", "-c", (
+            "import socket\nlistener = socket.create_server(('192.0.2.80', 8082))\n"
+            "print('listening', flush=True)\nconnection, _ = listener.accept()\n"
+            "connection.sendall(b'part')\n"
+            "try:\n print('end', connection.recv(1))\n"
+            "except ConnectionResetError: print('reset', flush=True)")])
+        server.wait_log("listening")
+        client = self.client.start(["python3", "-c",
+                                    ENDING_CLIENT.format(address="192.0.2.80", port=8082)])
+        client.wait_log("receiving")
+        self.nodes["last"].signal(signal.SIGKILL)
+        server.wait_log("reset")
+        # The tunnel has died with the node, so that no reset can come; an end must not either.
+        self.assertIsNone(client.exit_code)
+        self.nodes["first"].stop()
+        client.wait_log("reset|silence", timeout=30)
+        self.assertNotIn("ended in order", client.log())
+
+
+if __name__ == "__main__":
+    lib.main()
