@@ -109,14 +109,16 @@ bool copy(const toml::node& from, ConfigNode& to, std::size_t depth) {
   return true;
 }
 
-/// The library quotes what it stumbled over: that may be a key that was written without quotes.
-std::string without_keys(std::string_view description) {
+/// The library quotes what it stumbled over, control characters and all; and that may be a key that
+/// was written without quotes.
+std::string quotable(std::string_view description) {
+  const auto ends_word = [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == '\''; };
   std::string out;
   for (std::size_t at = 0; at < description.size();) {
     std::size_t end = at;
-    while (end < description.size() && description[end] != ' ' && description[end] != '\'') ++end;
+    while (end < description.size() && !ends_word(description[end])) ++end;
     out += end - at > 20 ? "…" : description.substr(at, end - at);
-    if (end < description.size()) out += description[end] == '\n' ? ' ' : description[end];
+    if (end < description.size()) out += description[end] == '\'' ? '\'' : ' ';
     at = end + 1;
   }
   return out;
@@ -172,7 +174,7 @@ std::expected<ConfigNode, ConfigMistake> read_tree(std::string_view text, const 
     return root;
   } catch (const toml::parse_error& error) {
     return std::unexpected{syntax_mistake(file, place_of(error.source()),
-                                          "not TOML: " + without_keys(error.description()),
+                                          "not TOML: " + quotable(error.description()),
                                           "mend the syntax; the rest is checked after that")};
   } catch (const std::exception& error) {
     return std::unexpected{syntax_mistake(file, {}, "cannot be parsed", error.what())};

@@ -6,7 +6,9 @@
 namespace tw::node {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 
 std::string repeated(std::string_view text, std::size_t count) {
   std::string out;
@@ -40,6 +42,7 @@ TEST(ConfigTree, SyntaxErrorsHaveTheirPlace) {
   EXPECT_THAT(mistake("a = 1\nb = \n"), HasSubstr("f:2:"));
   EXPECT_THAT(mistake("a = 1\na = 2\n"), HasSubstr("f:2:"));
   EXPECT_THAT(mistake("[t\n"), HasSubstr("not TOML"));
+  EXPECT_THAT(mistake("a = fals\n[b]\n"), AllOf(HasSubstr("saw 'fals"), Not(HasSubstr("\n"))));
   EXPECT_THAT(mistake("a = \"\xff\"\n"), HasSubstr("f:1:"));
   EXPECT_THAT(mistake(std::string_view{"a = \0", 5}), HasSubstr("f:1:"));
 }
