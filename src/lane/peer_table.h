@@ -23,6 +23,7 @@ struct LanePeer {
   StagingPool::Queue staged;
   std::uint64_t received_bytes = 0;  ///< WireGuard datagrams that authenticated
   std::uint64_t sent_bytes = 0;
+  WallTime responded;  ///< when the latest handshake that the peer began was answered
   Instant timer_at = Instant::max();  ///< when `timer` fires; never later than session's deadline
   TimerId timer;
 };

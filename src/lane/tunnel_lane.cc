@@ -273,6 +273,7 @@ void TunnelLane::release(const wg::ReleasedIndices& released) noexcept {
 }
 
 void TunnelLane::act(LanePeer& peer, const wg::SessionActions& actions) noexcept {
+  if (actions.confirmed) peer.session.set_last_handshake(peer.responded);
   if (actions.initiate) want_handshake(peer);
   if (actions.staged_expired) drop_staged(peer, Drop::stage_expired);
   if (peer.staged.count > 0 && (actions.confirmed || actions.send_keepalive)) {
@@ -330,11 +331,15 @@ void TunnelLane::establish(LanePeer& peer, HandshakeEvent& event) noexcept {
   flush();  // what is queued points into the keypairs that are about to rotate
   peer.endpoint = event.to;
   peers_.bind_index(event.keypair->local_index, peer.id);
+  // An answer proves nothing about who asked (the preshared key may be wrong): only the first
+  // packet under the keypair does.
+  const bool is_initiator = event.keypair->is_initiator;
+  if (!is_initiator) peer.responded = event.wall;
   wg::ReleasedIndices released;
   wg::SessionActions actions;
   peer.session.install(std::move(*event.keypair), now_, released, actions);
   event.keypair.reset();  // wipes it
-  peer.session.set_last_handshake(event.wall);
+  if (is_initiator) peer.session.set_last_handshake(event.wall);
   peer.session.handshake_received(now_);
   release(released);
   act(peer, actions);
