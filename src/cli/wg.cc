@@ -14,7 +14,10 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
+#include "base/drop.h"
 #include "base/log.h"
 #include "base/unique_fd.h"
 #include "cli/command.h"
@@ -51,6 +54,19 @@ void complain(const std::string& interface, std::string_view what) {
   fmt::print(stderr, "thalweg wg {}: {}\n", interface, what);
 }
 
+/// "malformed 3, replayed 1": what is not zero, over all that counted it.
+template <typename... Counters>
+std::string drops_text(const Counters&... counters) {
+  std::string text;
+  for (std::size_t i = 0; i < drop_count; ++i) {
+    const auto reason = static_cast<Drop>(i);
+    const std::uint64_t count = (counters.of(reason) + ...);
+    if (count == 0) continue;
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name_of(reason), count);
+  }
+  return text.empty() ? "nothing" : text;
+}
+
 /// Everything between opening and closing.
 class Service {
  public:
@@ -58,6 +74,8 @@ class Service {
   Result<void> start(const std::string& interface);
   /// Until a signal, or until the interface or the socket file is gone; says which.
   std::string_view serve();
+  /// What became of the packets, for the log.
+  void log_totals() const;
 
  private:
   SystemClock clock_;
@@ -100,10 +118,21 @@ std::string_view Service::serve() {
   }
 }
 
+void Service::log_totals() const {
+  const node::DeviceCounters counters = device_->counters();
+  const lane::DirectionCounters& from_wire = counters.lane.from_wire;
+  const lane::DirectionCounters& to_wire = counters.lane.to_wire;
+  log::info("from the wire: {} in, {} out, dropped {}", from_wire.received.value(),
+            from_wire.sent.value(), drops_text(from_wire.drops, counters.handshakes.drops));
+  log::info("to the wire: {} in, {} out, dropped {}", to_wire.received.value(),
+            to_wire.sent.value(), drops_text(to_wire.drops));
+}
+
 int run_service(const std::string& interface, Service& service) {
   log::info("{}: up", interface);
   const std::string_view why = service.serve();
   log::info("{}: {}, going down", interface, why);
+  service.log_totals();
   return 0;
 }
 

@@ -1,7 +1,7 @@
 #include "node/tunnel_device.h"
 
 #include <algorithm>
-#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "base/assert.h"
@@ -144,7 +144,7 @@ void Device::swap_sockets(TunnelSockets sockets) {
 void Device::hand_over(DevicePlan plan) {
   in_chunks(std::span<const wg::PeerId>{plan.removed},
             [this](std::span<const wg::PeerId> peers) { remove_peers(peers); });
-  if (plan.private_key) change_private_key(*plan.private_key);
+  if (plan.private_key) change_private_key(*plan.private_key, plan.peers);
   in_chunks(std::span<const PeerStep>{plan.peers},
             [this](std::span<const PeerStep> steps) { change_peers(steps); });
 }
@@ -158,13 +158,17 @@ void Device::remove_peers(std::span<const wg::PeerId> peers) {
   });
 }
 
-void Device::change_private_key(const crypto::PrivateKey& key) {
+void Device::change_private_key(const crypto::PrivateKey& key, std::span<const PeerStep> later) {
   run_on(*handshakes_, [&] { handshake_lane_->handshaker().set_private_key(key); });
   run_on(*data_, [&] { data_lane_->clear_sessions(clock_.now()); });
-  // That has stopped the persistent keepalives too.
+  // That has stopped the persistent keepalives too. Who is added later has none yet.
+  std::unordered_set<std::uint32_t> added;
+  for (const PeerStep& step : later) {
+    if (step.added) added.insert(step.id.value);
+  }
   std::vector<PeerStep> restarts;
   for (const auto& [id, peer] : shadow_->peers()) {
-    if (peer.persistent_keepalive_s == 0) continue;
+    if (peer.persistent_keepalive_s == 0 || added.contains(id.value)) continue;
     PeerStep& step = restarts.emplace_back();
     step.id = id;
     step.keepalive = std::chrono::seconds{peer.persistent_keepalive_s};

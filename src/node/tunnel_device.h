@@ -12,8 +12,10 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/random.h"
 #include "base/result.h"
@@ -86,7 +88,7 @@ class Device final : public DeviceControl {
   void swap_sockets(TunnelSockets sockets);
   void hand_over(DevicePlan plan);
   void remove_peers(std::span<const wg::PeerId> peers);
-  void change_private_key(const crypto::PrivateKey& key);
+  void change_private_key(const crypto::PrivateKey& key, std::span<const PeerStep> later);
   void change_peers(std::span<const PeerStep> steps);
   void change_lane_peer(const PeerStep& step) noexcept;
   std::vector<lane::LanePeerSnapshot> lane_peers();
