@@ -63,7 +63,7 @@ TEST(KeyText, TakesWhatItMade) {
 TEST(KeyText, CoversTheWholeAlphabet) {
   std::array<std::uint8_t, 32> key{};
   std::set<char> letters;
-  for (unsigned start = 0; start < 256; ++start) {
+  for (std::size_t start = 0; start < 256; ++start) {
     for (std::size_t at = 0; at < key.size(); ++at) {
       key[at] = static_cast<std::uint8_t>(start * 37 + at * 101);
     }

@@ -3,6 +3,7 @@
 // operations that are left (whitepaper, section 5.3, last paragraph).
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -22,7 +23,7 @@ class SourceLimiter {
   bool allow(const IpAddress& source, Instant now) noexcept;
 
  private:
-  std::array<std::uint8_t, 32> key_{};
+  std::array<std::uint64_t, 4> key_{};
   std::vector<Instant> full_at_;  // when a slot's bucket has all its tokens again
 };
 

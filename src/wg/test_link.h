@@ -134,8 +134,8 @@ class TestEnd final : public HandshakeSink {
   void seal(std::uint64_t number, bool is_keepalive) {
     const auto slot = session_.next_seal(clock_.now());
     TW_ASSERT(slot);
-    const auto key = slot->keypair->keys.send_key.view();
-    const auto [last, first_use] = sealed_.try_emplace({key.begin(), key.end()}, slot->counter);
+    const crypto::Hash key = crypto::blake2s({slot->keypair->keys.send_key.view()});
+    const auto [last, first_use] = sealed_.try_emplace(key, slot->counter);
     TW_ASSERT(first_use ? slot->counter == 0 : slot->counter == last->second + 1);
     last->second = slot->counter;
 
@@ -207,7 +207,7 @@ class TestEnd final : public HandshakeSink {
   std::unique_ptr<crypto::AeadEngine> engine_ = crypto::make_openssl_engine();
   std::deque<std::uint64_t> staged_;
   SessionActions actions_;
-  std::map<Datagram, std::uint64_t> sealed_;  // last counter under each key
+  std::map<crypto::Hash, std::uint64_t> sealed_;  // last counter under each key, by its hash
 };
 
 }  // namespace tw::wg

@@ -152,6 +152,7 @@ void survive(std::uint64_t seed) {
 }
 
 TEST(TwoEnds, AlwaysRecover) {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread runs
   const int seeds = std::getenv("TW_LONG") != nullptr ? 3000 : 24;
   for (int seed = 1; seed <= seeds && !testing::Test::HasFailure(); ++seed) {
     survive(static_cast<std::uint64_t>(seed));
