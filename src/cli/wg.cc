@@ -33,7 +33,7 @@ constexpr const char* foreground_variable = "WG_PROCESS_FOREGROUND";
 constexpr const char* log_level_variable = "LOG_LEVEL";
 
 std::string_view variable(const char* name) noexcept {
-  const char* value = std::getenv(name);
+  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nobody sets any
   return value == nullptr ? std::string_view{} : std::string_view{value};
 }
 
@@ -85,11 +85,13 @@ class Service {
 };
 
 Result<void> Service::start(const std::string& interface) {
-  std::signal(SIGPIPE, SIG_IGN);
+  struct sigaction ignore{};
+  ignore.sa_handler = SIG_IGN;
+  ::sigaction(SIGPIPE, &ignore, nullptr);
   sigset_t stops;
   sigemptyset(&stops);
   for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&stops, number);
-  sigprocmask(SIG_BLOCK, &stops, nullptr);
+  ::pthread_sigmask(SIG_BLOCK, &stops, nullptr);
   signals_.reset(::signalfd(-1, &stops, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!signals_) return system_error("signalfd");
 
@@ -149,28 +151,23 @@ int run_foreground(const std::string& interface) {
   return run_service(interface, service);
 }
 
-/// The child's part: reports a failure through the pipe, or closes it with one byte for success.
-[[noreturn]] void run_child(const std::string& interface, UniqueFd report) {
+/// The child's part: reports a failure through the pipe, or success as one byte of zero.
+int run_child(const std::string& interface, UniqueFd report) {
   ::setsid();
-  int exit_code = exit_failed;
-  {
-    Service service;
-    const Result<void> started = service.start(interface);
-    const std::string outcome = started ? std::string{'\0'} : started.error().text();
-    static_cast<void>(::write(report.get(), outcome.data(), outcome.size()));
-    report.reset();
-    if (started) {
-      static_cast<void>(::chdir("/"));
-      const UniqueFd nowhere{::open("/dev/null", O_RDWR | O_CLOEXEC)};
-      // Whoever names a level wants to read it where the command was given, as with wireguard-go.
-      const bool keeps_output = !variable(log_level_variable).empty() && !log_choice().silent;
-      for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-        if (nowhere && (stream == STDIN_FILENO || !keeps_output)) ::dup2(nowhere.get(), stream);
-      }
-      exit_code = run_service(interface, service);
-    }
+  Service service;
+  const Result<void> started = service.start(interface);
+  const std::string outcome = started ? std::string{'\0'} : started.error().text();
+  if (::write(report.get(), outcome.data(), outcome.size()) < 0) return exit_failed;
+  report.reset();
+  if (!started) return exit_failed;
+  if (::chdir("/") != 0) log::warning("{}: chdir /: errno {}", interface, errno);
+  const UniqueFd nowhere{::open("/dev/null", O_RDWR | O_CLOEXEC)};
+  // Whoever names a level wants to read it where the command was given, as with wireguard-go.
+  const bool keeps_output = !variable(log_level_variable).empty() && !log_choice().silent;
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (nowhere && (stream == STDIN_FILENO || !keeps_output)) ::dup2(nowhere.get(), stream);
   }
-  std::exit(exit_code);
+  return run_service(interface, service);
 }
 
 int run_background(const std::string& interface) {
@@ -187,7 +184,7 @@ int run_background(const std::string& interface) {
   }
   if (child == 0) {
     reading.reset();
-    run_child(interface, std::move(writing));
+    return run_child(interface, std::move(writing));
   }
   writing.reset();
   std::string outcome;

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/log.h"
 #include "port/sockets.h"
 
 namespace tw::node {
@@ -44,7 +45,10 @@ Result<void> TunnelSockets::set_fwmark(std::uint32_t fwmark) {
   Result<void> done = tw::set_fwmark(v4_->wait_fd(), fwmark);
   if (done && v6_ != nullptr) {
     done = tw::set_fwmark(v6_->wait_fd(), fwmark);
-    if (!done) static_cast<void>(tw::set_fwmark(v4_->wait_fd(), fwmark_));
+    if (!done) {
+      const Result<void> undone = tw::set_fwmark(v4_->wait_fd(), fwmark_);
+      if (!undone) log::error("the IPv4 socket keeps its new mark: {}", undone.error().text());
+    }
   }
   if (done) fwmark_ = fwmark;
   return done;
