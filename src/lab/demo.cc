@@ -96,7 +96,7 @@ std::string version_of(std::vector<std::string> argv, Interrupt& interrupt) {
   const std::string& text = outcome->out.empty() ? outcome->err : outcome->out;
   std::string line = text.substr(0, text.find('\n'));
   // curl goes on with its libraries.
-  if (const std::size_t libraries = line.find(" (x86"); libraries != line.npos) {
+  if (const std::size_t libraries = line.find(" (x86"); libraries != std::string::npos) {
     line.resize(libraries);
   }
   return line;

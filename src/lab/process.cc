@@ -34,6 +34,7 @@ std::string contents(int fd) {
 
 std::vector<char*> pointers(std::vector<std::string>& strings) {
   std::vector<char*> result;
+  result.reserve(strings.size() + 1);
   for (std::string& string : strings) result.push_back(string.data());
   result.push_back(nullptr);
   return result;
@@ -69,7 +70,7 @@ struct Launch {
   signal(SIGPIPE, SIG_DFL);
   sigset_t none;
   sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, nullptr);
+  pthread_sigmask(SIG_SETMASK, &none, nullptr);
   execve(launch.path, launch.argv, launch.environment);
   fail_child(launch);
 }
@@ -103,7 +104,8 @@ std::string Command::text() const {
   std::string line;
   for (const std::string& word : argv) {
     if (!line.empty()) line += ' ';
-    const bool plain = !word.empty() && word.find_first_of(" \t\n'\"\\$&;|<>*?%{}()") == word.npos;
+    const bool plain =
+        !word.empty() && word.find_first_of(" \t\n'\"\\$&;|<>*?%{}()") == std::string::npos;
     line += plain ? word : "'" + word + "'";
   }
   return line;
@@ -115,8 +117,8 @@ std::string find_program(const std::string& name) {
     return stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
            access(path.c_str(), X_OK) == 0;
   };
-  if (name.find('/') != name.npos) return executable(name) ? name : "";
-  const char* path = std::getenv("PATH");
+  if (name.find('/') != std::string::npos) return executable(name) ? name : "";
+  const char* path = secure_getenv("PATH");
   std::string folders = path == nullptr ? "" : path;
   folders += ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
   for (std::size_t begin = 0; begin <= folders.size();) {

@@ -5,7 +5,7 @@ namespace tw::lab {
 std::string to_html(const Report& report, std::string_view page) {
   constexpr std::string_view marker = "@REPORT@";
   const std::size_t at = page.find(marker);
-  if (at == page.npos) return std::string{page};
+  if (at == std::string_view::npos) return std::string{page};
   // Inside a script element nothing in the data may look like its end.
   std::string json;
   for (const char character : to_json(report, -1)) {

@@ -101,6 +101,7 @@ class Echoes {
 Result<void> collect(std::vector<Echoes>& all, Instant end, const Clock& clock,
                      Interrupt& interrupt) {
   std::vector<pollfd> fds;
+  fds.reserve(all.size() + 1);
   for (const Echoes& echoes : all) fds.push_back({echoes.fd(), POLLIN, 0});
   fds.push_back({interrupt.fd(), POLLIN, 0});
   while (!std::ranges::all_of(all, &Echoes::complete)) {
