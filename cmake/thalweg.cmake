@@ -28,6 +28,14 @@ function(tw_pkg name)
   target_link_libraries(tw_pkg_${name} INTERFACE PkgConfig::TW_PKG_${name})
 endfunction()
 
+# What is not on a packet's path is compiled without optimisation where sanitizers are on: tests and
+# command lines are most of the code, and this halves the time of a build from nothing.
+function(tw_quick_to_build target)
+  if(TW_SANITIZE AND NOT TW_FUZZ)
+    target_compile_options(${target} PRIVATE -O0)
+  endif()
+endfunction()
+
 function(tw_library folder)
   cmake_parse_arguments(ARG "" "" "LINK;PRIVATE" ${ARGN})
   set(dir ${CMAKE_SOURCE_DIR}/src/${folder})
@@ -44,6 +52,7 @@ function(tw_library folder)
   endif()
   if(tests AND TW_TESTS)
     add_executable(${folder}_test ${tests})
+    tw_quick_to_build(${folder}_test)
     target_link_libraries(${folder}_test PRIVATE tw_${folder} ${ARG_PRIVATE} GTest::gtest
                                                  GTest::gmock GTest::gtest_main)
     gtest_discover_tests(${folder}_test DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
@@ -56,6 +65,8 @@ function(tw_program name folder)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${folder}/*.cc)
   add_executable(${name} ${sources})
   target_link_libraries(${name} PRIVATE tw_flags ${ARG_LINK} ${ARG_PRIVATE})
+  tw_quick_to_build(${name})
+  target_precompile_headers(${name} PRIVATE <CLI/CLI.hpp>)
   target_compile_definitions(${name} PRIVATE TW_VERSION="${PROJECT_VERSION}")
 endfunction()
 

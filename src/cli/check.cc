@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "cli/command.h"
-#include "node/conf_import.h"
-#include "node/config.h"
+#include "node/config/conf_import.h"
+#include "node/config/config.h"
 
 namespace tw::cli {
 namespace {

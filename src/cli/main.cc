@@ -1,5 +1,6 @@
 // thalweg: one binary, one subcommand a job. Called as `thalweg-wg IFACE` (what wg-quick's
 // WG_QUICK_USERSPACE_IMPLEMENTATION expects of a program) it is `thalweg wg IFACE`.
+#include <csignal>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +23,9 @@ std::vector<std::string> arguments_of(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // A peer that hangs up, or a reader of ours, is an error of one write, not the end of the
+  // process.
+  std::signal(SIGPIPE, SIG_IGN);
   CLI::App app{"Thalweg: a point of presence of an overlay network, in user space", "thalweg"};
   app.set_version_flag("--version", std::string{"thalweg "} + TW_VERSION);
   app.require_subcommand(1);

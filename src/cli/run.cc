@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 #include "cli/command.h"
-#include "node/config.h"
+#include "node/config/config.h"
 #include "node/node.h"
 
 namespace tw::cli {

@@ -21,9 +21,9 @@
 #include "base/log.h"
 #include "base/unique_fd.h"
 #include "cli/command.h"
-#include "node/privileges.h"
-#include "node/tunnel_device.h"
-#include "node/uapi_server.h"
+#include "node/device/tunnel_device.h"
+#include "node/device/uapi_server.h"
+#include "node/machine/privileges.h"
 
 namespace tw::cli {
 namespace {

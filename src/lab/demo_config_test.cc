@@ -4,7 +4,7 @@
 
 #include "lab/scratch.h"
 #include "lab/topology.h"
-#include "node/config.h"
+#include "node/config/config.h"
 
 namespace tw::lab {
 namespace {

@@ -55,7 +55,6 @@ void TunnelLane::remove_peer(wg::PeerId id, Instant now) noexcept {
   flush();  // what that has queued points into keypairs that go now
   LanePeer* peer = peers_.find(id);
   TW_ASSERT(peer != nullptr);
-  drop_staged(*peer, Drop::shutdown);
   clear_session(*peer);
   timers_.cancel(peer->timer);
   peers_.remove(id);
@@ -87,6 +86,7 @@ void TunnelLane::clear_sessions(Instant now) noexcept {
 }
 
 void TunnelLane::clear_session(LanePeer& peer) noexcept {
+  drop_staged(peer, Drop::shutdown);
   wg::ReleasedIndices released;
   peer.session.clear(released);
   release(released);
@@ -273,15 +273,16 @@ void TunnelLane::release(const wg::ReleasedIndices& released) noexcept {
 }
 
 void TunnelLane::act(LanePeer& peer, const wg::SessionActions& actions) noexcept {
+  // In the order of SessionActions: what is forgotten goes before what is begun anew.
+  if (actions.wiped || actions.confirmed) request(HandshakeRequest::Kind::forget, peer.id);
+  if (actions.staged_expired) drop_staged(peer, Drop::stage_expired);
   if (actions.confirmed) peer.session.set_last_handshake(peer.responded);
   if (actions.initiate) want_handshake(peer);
-  if (actions.staged_expired) drop_staged(peer, Drop::stage_expired);
   if (peer.staged.count > 0 && (actions.confirmed || actions.send_keepalive)) {
     flush_staged(peer);
   } else if (actions.send_keepalive) {
     keepalive(peer);
   }
-  if (actions.wiped || actions.confirmed) request(HandshakeRequest::Kind::forget, peer.id);
   rearm(peer);
 }
 

@@ -13,7 +13,7 @@
 #include <utility>
 
 #include "base/unique_fd.h"
-#include "node/journal.h"
+#include "node/machine/journal.h"
 
 namespace tw::node {
 namespace {

@@ -12,10 +12,10 @@
 
 #include "base/log.h"
 #include "base/unique_fd.h"
-#include "node/device_wanted.h"
-#include "node/journal.h"
+#include "node/device/device_wanted.h"
+#include "node/machine/journal.h"
+#include "node/machine/privileges.h"
 #include "node/node_parts.h"
-#include "node/privileges.h"
 
 namespace tw::node {
 namespace {

@@ -14,14 +14,14 @@
 
 #include "base/result.h"
 #include "exec/worker.h"
-#include "node/config.h"
+#include "node/config/config.h"
 #include "node/control_server.h"
-#include "node/device_diff.h"
-#include "node/links.h"
+#include "node/device/device_diff.h"
+#include "node/device/tunnel_device.h"
+#include "node/device/uapi_server.h"
+#include "node/machine/links.h"
 #include "node/metrics.h"
 #include "node/status.h"
-#include "node/tunnel_device.h"
-#include "node/uapi_server.h"
 #include "relay/relay.h"
 
 namespace tw::node {

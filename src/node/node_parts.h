@@ -3,9 +3,9 @@
 
 #include <string_view>
 
-#include "node/config.h"
+#include "node/config/config.h"
+#include "node/device/tunnel_device.h"
 #include "node/status.h"
-#include "node/tunnel_device.h"
 #include "relay/settings.h"
 
 namespace tw::node {

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "node/conf_import.h"
+#include "node/config/conf_import.h"
 
 namespace {
 

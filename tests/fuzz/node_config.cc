@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "node/config.h"
+#include "node/config/config.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   const std::string_view text{reinterpret_cast<const char*>(bytes), size};

@@ -5,8 +5,8 @@
 #include <cstdlib>
 
 #include "base/log.h"
-#include "node/device_shadow.h"
-#include "node/uapi_protocol.h"
+#include "node/device/device_shadow.h"
+#include "node/device/uapi_protocol.h"
 
 namespace {
 

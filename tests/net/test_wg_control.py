@@ -221,7 +221,7 @@ class Starts(Device):
         for pid in os.listdir(f"/proc/{self.device.pid}/task"):
             thread = pathlib.Path(f"/proc/{self.device.pid}/task/{pid}/status").read_text(encoding="utf-8")
             bounding = int(re.search(r"CapBnd:\t(\w+)", thread).group(1), 16)
-            self.assertEqual(bounding & ~(1 << 12 | 1 << 13 | 1 << 24 | 1 << 39), 0, hex(bounding))
+            self.assertEqual(bounding & ~(1 << 10 | 1 << 12 | 1 << 13 | 1 << 24 | 1 << 39), 0, hex(bounding))
 
 
 class Quick(lib.NetTest):

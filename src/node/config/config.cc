@@ -1,0 +1,36 @@
+#include "node/config/config.h"
+
+#include "node/config/config_checks.h"
+#include "node/config/config_file.h"
+#include "node/config/config_reader.h"
+#include "node/config/config_secret.h"
+#include "node/config/config_sections.h"
+#include "node/config/config_tree.h"
+
+namespace tw::node {
+
+std::expected<NodeConfig, std::vector<ConfigMistake>> parse_config(std::string_view text,
+                                                                   const std::string& path) {
+  const auto tree = read_tree(text, path);
+  if (!tree) return std::unexpected{std::vector{tree.error()}};
+  MistakeList mistakes{path};
+  TableReader root{*tree, {}, mistakes};
+  ConfigDraft draft;
+  read_tunnel_sections(root, folder_of(path), draft);
+  read_relay_sections(root, draft);
+  root.close();
+  check_tunnel(draft, mistakes);
+  check_relay(draft, mistakes);
+  if (!mistakes.empty()) return std::unexpected{mistakes.take()};
+  return std::move(draft).finish();
+}
+
+std::expected<NodeConfig, std::vector<ConfigMistake>> load_config(const std::string& path) {
+  auto text = read_config_file(path);
+  if (!text) return std::unexpected{std::vector{text.error()}};
+  auto config = parse_config(*text, path);
+  wipe_text(*text);
+  return config;
+}
+
+}  // namespace tw::node

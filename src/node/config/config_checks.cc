@@ -1,0 +1,172 @@
+#include "node/config/config_checks.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+
+#include "crypto/primitives.h"
+#include "node/config/config_values.h"
+
+namespace tw::node {
+namespace {
+
+/// Who has each value first: says so of the second.
+template <typename T>
+class Owners {
+ public:
+  /// The key of the earlier owner, if there is one.
+  const std::string* claim(const T& value, const std::string& key) {
+    const auto [place, is_new] = owners_.try_emplace(value, key);
+    return is_new ? nullptr : &place->second;
+  }
+  const std::map<T, std::string>& all() const noexcept { return owners_; }
+
+ private:
+  std::map<T, std::string> owners_;
+};
+
+void check_addresses(const ConfigDraft& draft, MistakeList& mistakes) {
+  Owners<IpAddress> owners;
+  bool has_v6 = false;
+  for (const auto& [address, key] : draft.addresses) {
+    has_v6 = has_v6 || !address.address.is_v4();
+    if (const std::string* earlier = owners.claim(address.address, key)) {
+      mistakes.add(key, "the same address as " + *earlier, "take one out");
+    }
+  }
+  if (has_v6 && draft.config.tunnel.mtu < lowest_mtu_v6) {
+    mistakes.add("tunnel.mtu", std::to_string(draft.config.tunnel.mtu) + " is too small for IPv6",
+                 "write at least 1280, or take the IPv6 addresses out");
+  }
+}
+
+void check_peers(const ConfigDraft& draft, MistakeList& mistakes) {
+  Owners<std::string> names;
+  Owners<crypto::PublicKey> keys;
+  Owners<Prefix> allowed;
+  std::optional<crypto::PublicKey> own;
+  if (!draft.config.tunnel.private_key.is_zero()) {
+    own = crypto::public_key_of(draft.config.tunnel.private_key);
+  }
+  for (const PeerDraft& peer : draft.peers) {
+    const std::string& name = peer.peer.name;
+    if (const std::string* earlier = name.empty() ? nullptr : names.claim(name, peer.key)) {
+      mistakes.add(peer.key + ".name", "the same name as " + *earlier + ", " + shown(name),
+                   "give each peer a name of its own");
+    }
+    if (peer.peer.public_key != crypto::PublicKey{}) {
+      if (const std::string* earlier = keys.claim(peer.peer.public_key, peer.key)) {
+        mistakes.add(peer.key + ".public_key", "the same key as " + *earlier,
+                     "make the two one, or give each machine a key of its own");
+      }
+      if (peer.peer.public_key == own) {
+        mistakes.add(peer.key + ".public_key", "is this node's own key",
+                     "write the peer's: it is made on the peer's machine");
+      }
+    }
+    for (const auto& [prefix, key] : peer.allowed_ips) {
+      if (const std::string* earlier = allowed.claim(prefix, key)) {
+        mistakes.add(key, prefix.text() + " is " + *earlier + " too",
+                     "an allowed IP belongs to one peer: take one out");
+      }
+    }
+  }
+}
+
+/// The peer that packets to `address` go to: its key, or empty if there is none.
+std::string peer_towards(const IpAddress& address, const std::map<Prefix, std::string>& peers) {
+  for (std::size_t length = address.bits() + 1; length-- > 0;) {
+    const auto found = peers.find(Prefix::of(address, static_cast<std::uint8_t>(length)));
+    if (found != peers.end()) return found->second;
+  }
+  return {};
+}
+
+/// Says what is wrong with the one PoP by itself; `by_prefix` leads from allowed IPs to peers.
+void check_pop(const PopDraft& pop, const ConfigDraft& draft,
+               const std::map<Prefix, std::string>& by_prefix, MistakeList& mistakes) {
+  const std::string& name = pop.pop.peer;
+  const auto peer = std::ranges::find_if(
+      draft.peers, [&](const PeerDraft& candidate) { return candidate.peer.name == name; });
+  if (!name.empty() && peer == draft.peers.end()) {
+    std::vector<std::string> names;
+    for (const PeerDraft& known : draft.peers) names.push_back(known.peer.name);
+    mistakes.add(pop.key + ".peer", "no [[peer]] has the name " + shown(name),
+                 did_you_mean(name, names, "name the peer that is this PoP"));
+  }
+  if (!pop.has_overlay_address) return;
+  const IpAddress& address = pop.pop.pop.overlay_address;
+  const std::string key = pop.key + ".overlay_address";
+  const auto is_own = [&](const auto& own) { return own.value.address == address; };
+  const auto has_family = [&](const auto& own) {
+    return own.value.address.family() == address.family();
+  };
+  if (std::ranges::any_of(draft.addresses, is_own)) {
+    mistakes.add(key, address.text() + " is this node's own address",
+                 "write the address that the PoP has in the tunnel");
+  } else if (peer != draft.peers.end() && peer_towards(address, by_prefix) != peer->key) {
+    mistakes.add(key, address.text() + " is not routed to peer " + shown(name),
+                 "add it to allowed_ips of " + peer->key);
+  }
+  if (draft.config.relay.enabled && !draft.addresses.empty() &&
+      std::ranges::none_of(draft.addresses, has_family)) {
+    mistakes.add(key, address.text() + " has no counterpart in tunnel.addresses",
+                 "give the tunnel an address of the same family");
+  }
+}
+
+void check_pops(const ConfigDraft& draft, MistakeList& mistakes) {
+  std::map<Prefix, std::string> by_prefix;
+  for (const PeerDraft& peer : draft.peers) {
+    for (const auto& allowed : peer.allowed_ips) by_prefix.try_emplace(allowed.value, peer.key);
+  }
+  Owners<std::string> names;
+  Owners<IpAddress> addresses;
+  Owners<Prefix> routes;
+  for (const PopDraft& pop : draft.pops) {
+    check_pop(pop, draft, by_prefix, mistakes);
+    const std::string& name = pop.pop.pop.name;
+    if (const std::string* earlier = name.empty() ? nullptr : names.claim(name, pop.key)) {
+      mistakes.add(pop.key + ".name", "the same name as " + *earlier + ", " + shown(name),
+                   "give each PoP a name of its own");
+    }
+    if (pop.has_overlay_address) {
+      if (const std::string* earlier = addresses.claim(pop.pop.pop.overlay_address, pop.key)) {
+        mistakes.add(pop.key + ".overlay_address", "the same address as " + *earlier,
+                     "each PoP has an address of its own");
+      }
+    }
+    for (const auto& [prefix, key] : pop.routes) {
+      if (const std::string* earlier = routes.claim(prefix, key)) {
+        mistakes.add(key, prefix.text() + " is " + *earlier + " too",
+                     "one PoP carries a prefix: take one out");
+      }
+    }
+  }
+}
+
+}  // namespace
+
+void check_tunnel(const ConfigDraft& draft, MistakeList& mistakes) {
+  check_addresses(draft, mistakes);
+  check_peers(draft, mistakes);
+}
+
+void check_relay(const ConfigDraft& draft, MistakeList& mistakes) {
+  const RelayConfig& relay = draft.config.relay;
+  if (relay.listen_port == relay.leg_port) {
+    mistakes.add("relay.leg_port", "the same port as relay.listen_port",
+                 "give the two listeners different ports");
+  }
+  const auto& metrics = draft.config.process.metrics;
+  if (relay.enabled && metrics && metrics->port == relay.listen_port) {
+    mistakes.add("node.metrics", "the same port as relay.listen_port", "choose another port");
+  }
+  if (relay.enabled && draft.addresses.empty()) {
+    mistakes.add("relay.enabled", "a relay needs an address in the tunnel",
+                 R"(give [tunnel] addresses, such as ["10.9.0.1/24"])");
+  }
+  check_pops(draft, mistakes);
+}
+
+}  // namespace tw::node

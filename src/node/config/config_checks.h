@@ -1,0 +1,15 @@
+// Whether the values of a configuration fit each other: duplicates, names that nobody has, parts
+// that cannot work together. Each value is right by itself by then.
+#pragma once
+
+#include "node/config/config_mistakes.h"
+#include "node/config/config_sections.h"
+
+namespace tw::node {
+
+/// What holds for any tunnel, imported ones too: addresses, MTU, peers.
+void check_tunnel(const ConfigDraft& draft, MistakeList& mistakes);
+/// What holds for the relay and its PoPs.
+void check_relay(const ConfigDraft& draft, MistakeList& mistakes);
+
+}  // namespace tw::node

@@ -1,0 +1,67 @@
+#include "node/config/config_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+#include "base/unique_fd.h"
+#include "crypto/secret.h"
+#include "node/config/config_tree.h"
+
+namespace tw::node {
+namespace {
+
+std::unexpected<ConfigMistake> unreadable(const std::string& path, std::string what,
+                                          std::string mend) {
+  ConfigMistake mistake;
+  mistake.file = path;
+  mistake.what = std::move(what);
+  mistake.mend = std::move(mend);
+  return std::unexpected{std::move(mistake)};
+}
+
+std::unexpected<ConfigMistake> unreadable(const std::string& path, int os_errno) {
+  return unreadable(path, std::generic_category().message(os_errno),
+                    "name a file that exists and can be read");
+}
+
+}  // namespace
+
+void wipe_text(std::string& text) noexcept {
+  crypto::wipe({reinterpret_cast<std::uint8_t*>(text.data()), text.size()});
+  text.clear();
+}
+
+std::expected<std::string, ConfigMistake> read_config_file(const std::string& path) {
+  const UniqueFd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY)};
+  struct stat status{};
+  if (!fd || ::fstat(fd.get(), &status) != 0) return unreadable(path, errno);
+  if (S_ISREG(status.st_mode) && std::cmp_greater(status.st_size, largest_config_bytes)) {
+    return unreadable(path, "larger than 16 MiB", "is it the right file?");
+  }
+  // Reserved before it is filled: a string that grows leaves copies of keys behind.
+  std::string text;
+  text.reserve(static_cast<std::size_t>(std::max<off_t>(status.st_size, 0)) + 1);
+  std::array<char, 64U << 10U> buffer;
+  for (;;) {
+    const ssize_t count = ::read(fd.get(), buffer.data(), buffer.size());
+    const int read_errno = errno;
+    if (count > 0) text.append(buffer.data(), static_cast<std::size_t>(count));
+    crypto::wipe(std::span{reinterpret_cast<std::uint8_t*>(buffer.data()), buffer.size()});
+    if (count < 0 && read_errno == EINTR) continue;
+    if (count == 0) return text;
+    if (count < 0 || text.size() > largest_config_bytes) {
+      wipe_text(text);
+      if (count < 0) return unreadable(path, read_errno);
+      return unreadable(path, "larger than 16 MiB", "is it the right file?");
+    }
+  }
+}
+
+}  // namespace tw::node

@@ -1,0 +1,18 @@
+// The bytes of a configuration file, which may hold a key: in wg-quick's files it does, and in ours
+// by mistake.
+#pragma once
+
+#include <expected>
+#include <string>
+
+#include "node/config/config.h"
+
+namespace tw::node {
+
+/// The whole file, or one mistake that says why not. The caller wipes what it got.
+std::expected<std::string, ConfigMistake> read_config_file(const std::string& path);
+
+/// Overwrites a text and empties it.
+void wipe_text(std::string& text) noexcept;
+
+}  // namespace tw::node

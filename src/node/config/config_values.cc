@@ -1,0 +1,254 @@
+#include "node/config/config_values.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <span>
+#include <utility>
+
+#include "crypto/secret.h"
+
+namespace tw::node {
+namespace {
+
+constexpr std::size_t longest_interface_name = 15;  // IFNAMSIZ with its terminator is 16
+constexpr std::size_t longest_socket_path = 107;    // sun_path with its terminator is 108
+constexpr std::size_t longest_path = 4095;          // PATH_MAX with its terminator is 4,096
+constexpr std::size_t longest_name = 64;
+constexpr std::size_t longest_host = 253;               // RFC 1035, section 2.3.4, as text
+constexpr std::size_t longest_label = 63;               // the same
+constexpr std::size_t longest_congestion_control = 15;  // TCP_CA_NAME_MAX with its terminator is 16
+
+bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
+bool is_alphanumeric(char c) noexcept {
+  return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+bool is_control(char c) noexcept { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
+
+template <typename T>
+struct Word {
+  std::string_view text;
+  T value;
+};
+
+template <typename T, std::size_t N>
+Parsed<T> read_word(std::string_view text, const std::array<Word<T>, N>& words) {
+  std::vector<std::string> known;
+  std::string list;
+  for (const Word<T>& word : words) {
+    if (word.text == text) return word.value;
+    known.emplace_back(word.text);
+    list += (list.empty() ? "\"" : ", \"") + std::string{word.text} + '"';
+  }
+  return flaw(shown(text) + " is not one of its words",
+              did_you_mean(text, known, "write one of " + list));
+}
+
+bool is_label(std::string_view label) {
+  return !label.empty() && label.size() <= longest_label && label.front() != '-' &&
+         label.back() != '-' && std::ranges::all_of(label, [](char c) {
+           return is_alphanumeric(c) || c == '-' || c == '_';
+         });
+}
+
+/// RFC 1123, section 2.1, with the underscore that some zones have. A last label of digits would be
+/// an IPv4 address that is none.
+bool is_host_name(std::string_view host) {
+  if (host.ends_with('.')) host.remove_suffix(1);
+  if (host.empty() || host.size() > longest_host) return false;
+  std::string_view last;
+  for (std::size_t start = 0; start <= host.size();) {
+    const std::size_t end = std::min(host.find('.', start), host.size());
+    last = host.substr(start, end - start);
+    if (!is_label(last)) return false;
+    start = end + 1;
+  }
+  return !std::ranges::all_of(last, is_digit);
+}
+
+/// "2001:db8::1", or "fe80::1%eth0" with the link it is local to.
+bool is_v6_host(std::string_view host) {
+  const std::size_t percent = host.find('%');
+  const auto address = IpAddress::parse(host.substr(0, percent));
+  if (!address || address->is_v4()) return false;
+  return percent == std::string_view::npos ||
+         (address->is_link_local() && read_interface_name(host.substr(percent + 1)).has_value());
+}
+
+Parsed<std::string> read_bounded_path(std::string_view text, std::size_t longest) {
+  if (!text.starts_with('/') || std::ranges::any_of(text, is_control)) {
+    return flaw(shown(text) + " is not an absolute path", "begin it with /");
+  }
+  if (text.size() > longest) {
+    return flaw("a path of " + std::to_string(text.size()) + " bytes",
+                "at most " + std::to_string(longest) + " fit");
+  }
+  return std::string{text};
+}
+
+}  // namespace
+
+Parsed<std::uint32_t> read_decimal(std::string_view text, std::uint32_t highest) {
+  std::uint32_t value = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (text.empty() || error != std::errc{} || stop != end || value > highest) {
+    return flaw(shown(text) + " is not a number from 0 to " + std::to_string(highest),
+                "write decimal digits alone");
+  }
+  return value;
+}
+
+Parsed<IpAddress> read_address(std::string_view text) {
+  if (const auto address = IpAddress::parse(text)) return *address;
+  return flaw(shown(text) + " is not an IP address", R"(write it as "10.9.0.1" or "fd00::1")");
+}
+
+Parsed<Prefix> read_prefix(std::string_view text) {
+  if (const auto prefix = Prefix::parse(text)) return *prefix;
+  return flaw(shown(text) + " is not a prefix",
+              R"(write ADDRESS/BITS, such as "10.9.0.0/24" or "fd00::/64")");
+}
+
+Parsed<InterfaceAddress> read_interface_address(std::string_view text) {
+  const auto prefix = Prefix::parse(text);
+  const auto address = IpAddress::parse(text.substr(0, text.find('/')));
+  if (!prefix || !address) {
+    return flaw(shown(text) + " is not an address with a prefix length",
+                R"(write ADDRESS/BITS, such as "10.9.0.1/24" or "fd00::1/64")");
+  }
+  if (address->is_unspecified() || address->is_loopback() || address->is_multicast()) {
+    return flaw(shown(text) + " cannot be the address of a tunnel",
+                "choose a private address that no other network of yours uses");
+  }
+  return InterfaceAddress{.address = *address, .length = prefix->length};
+}
+
+Parsed<EndpointName> read_endpoint_name(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  const bool bracketed = text.starts_with('[') && colon != std::string_view::npos && colon > 1 &&
+                         text[colon - 1] == ']';
+  if (colon == std::string_view::npos || (!bracketed && text.find(':') != colon)) {
+    return flaw(shown(text) + " is not HOST:PORT",
+                R"(write "vpn.example.net:51820", "192.0.2.1:51820" or "[2001:db8::1]:51820")");
+  }
+  const std::string_view host = bracketed ? text.substr(1, colon - 2) : text.substr(0, colon);
+  const auto port = read_decimal(text.substr(colon + 1), 65'535);
+  if (!port || *port == 0) {
+    return flaw(shown(text) + " has no port from 1 to 65535", "write HOST:PORT");
+  }
+  const auto address = IpAddress::parse(host);
+  const bool valid = bracketed ? is_v6_host(host) : address.has_value() || is_host_name(host);
+  if (!valid) {
+    return flaw(shown(host) + " is neither an address nor a host name",
+                "check the spelling; an IPv6 address stands in brackets");
+  }
+  if (address && (address->is_unspecified() || address->is_multicast())) {
+    return flaw(shown(host) + " is not the address of one host", "write the peer's own address");
+  }
+  return EndpointName{.host = std::string{host}, .port = static_cast<std::uint16_t>(*port)};
+}
+
+Parsed<std::string> read_interface_name(std::string_view text) {
+  if (text.empty() || text.size() > longest_interface_name) {
+    return flaw(shown(text) + " has " + std::to_string(text.size()) + " characters",
+                "the name of an interface has 1 to 15");
+  }
+  const auto fits = [](char c) {
+    return is_alphanumeric(c) || std::string_view{"_=+.-"}.contains(c);
+  };
+  if (!std::ranges::all_of(text, fits) || text.front() == '-' || text == "." || text == "..") {
+    return flaw(shown(text) + " has characters that no interface name may have",
+                "use letters, digits and _ = + . - (not first)");
+  }
+  if (text == "all" || text == "default" || text == "lo") {
+    return flaw(shown(text) + " means something else to the kernel", R"(choose another: "wg0")");
+  }
+  return std::string{text};
+}
+
+Parsed<crypto::PublicKey> read_public_key(std::string_view text) {
+  const auto bytes = crypto::key_from_base64(text);
+  if (!bytes) {
+    return flaw("not a public key", "write the 44 characters of base64 that `wg pubkey` prints");
+  }
+  if (*bytes == std::array<std::uint8_t, 32>{}) {
+    return flaw("a key of zeros", "write the 44 characters of base64 that `wg pubkey` prints");
+  }
+  return crypto::PublicKey{*bytes};
+}
+
+Parsed<Endpoint> read_metrics_endpoint(std::string_view text) {
+  const auto endpoint = Endpoint::parse(text);
+  if (!endpoint || endpoint->port == 0) {
+    return flaw(shown(text) + " is not ADDRESS:PORT", R"(write "127.0.0.1:9586" or "[::1]:9586")");
+  }
+  if (!endpoint->address.is_loopback()) {
+    return flaw(shown(text) + " is not a loopback address",
+                R"(metrics are for this machine only: write "127.0.0.1:PORT")");
+  }
+  return *endpoint;
+}
+
+Parsed<std::string> read_name(std::string_view text) {
+  if (text.empty() || text.size() > longest_name || std::ranges::any_of(text, is_control)) {
+    return flaw(shown(text) + " is not a name", "1 to 64 bytes, without control characters");
+  }
+  return std::string{text};
+}
+
+Parsed<std::string> read_absolute_path(std::string_view text) {
+  return read_bounded_path(text, longest_path);
+}
+
+Parsed<std::string> read_socket_path(std::string_view text) {
+  return read_bounded_path(text, longest_socket_path);
+}
+
+Parsed<std::string> read_congestion_control(std::string_view text) {
+  const auto fits = [](char c) { return is_alphanumeric(c) || c == '_' || c == '-'; };
+  if (text.size() > longest_congestion_control || !std::ranges::all_of(text, fits)) {
+    return flaw(shown(text) + " is not a congestion control",
+                "write a word of net.ipv4.tcp_available_congestion_control, such as \"bbr\"");
+  }
+  return std::string{text};
+}
+
+Parsed<relay::PortRange> read_port_range(std::string_view text) {
+  const std::size_t dash = text.find('-');
+  const auto first = read_decimal(text.substr(0, dash), 65'535);
+  const auto last =
+      dash == std::string_view::npos ? first : read_decimal(text.substr(dash + 1), 65'535);
+  if (!first || !last || *first == 0) {
+    return flaw(shown(text) + " is not a port or a range of ports",
+                R"(write 443 or "8000-8100"; ports are 1 to 65535)");
+  }
+  if (*first > *last) {
+    return flaw(shown(text) + " ends before it begins", "write the lower port first");
+  }
+  return relay::PortRange{.first = static_cast<std::uint16_t>(*first),
+                          .last = static_cast<std::uint16_t>(*last)};
+}
+
+Parsed<log::Level> read_log_level(std::string_view text) {
+  using enum log::Level;
+  static constexpr std::array<Word<log::Level>, 4> words{
+      {{"debug", debug}, {"info", info}, {"warning", warning}, {"error", error}}};
+  return read_word(text, words);
+}
+
+Parsed<relay::Protocol> read_protocol(std::string_view text) {
+  using enum relay::Protocol;
+  static constexpr std::array<Word<relay::Protocol>, 4> words{
+      {{"any", any}, {"tcp", tcp}, {"udp", udp}, {"icmp", icmp}}};
+  return read_word(text, words);
+}
+
+Parsed<relay::Action> read_action(std::string_view text) {
+  using enum relay::Action;
+  static constexpr std::array<Word<relay::Action>, 3> words{
+      {{"relay", relay}, {"route", route}, {"refuse", refuse}}};
+  return read_word(text, words);
+}
+
+}  // namespace tw::node

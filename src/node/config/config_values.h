@@ -1,0 +1,48 @@
+// The text of one value → the value, or what is wrong with it and how to mend that. The same
+// readers serve the TOML file and the import of wg-quick's files, so that what the import writes is
+// what the node takes.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "node/config/config.h"
+#include "node/config/config_mistakes.h"
+
+namespace tw::node {
+
+inline constexpr std::uint16_t lowest_mtu = 576;      ///< RFC 791: what every IPv4 host takes
+inline constexpr std::uint16_t lowest_mtu_v6 = 1280;  ///< RFC 8200, section 5
+inline constexpr std::uint16_t highest_mtu = 65'455;  ///< 65,535 − IPv6, UDP, WireGuard: 80 bytes
+
+Parsed<IpAddress> read_address(std::string_view text);
+/// Host bits are cleared, as `wg` does with allowed IPs.
+Parsed<Prefix> read_prefix(std::string_view text);
+/// An address that an interface may have, with its prefix length; without one it is a host's.
+Parsed<InterfaceAddress> read_interface_address(std::string_view text);
+/// "host:port", "192.0.2.1:51820" or "[2001:db8::1]:51820". Resolves nothing.
+Parsed<EndpointName> read_endpoint_name(std::string_view text);
+/// A name the kernel and wg-quick both take, and that is no sysctl folder of its own.
+Parsed<std::string> read_interface_name(std::string_view text);
+/// Never shows what it was given: it may be a private key.
+Parsed<crypto::PublicKey> read_public_key(std::string_view text);
+/// A loopback address and a port.
+Parsed<Endpoint> read_metrics_endpoint(std::string_view text);
+/// A peer's or PoP's: 1 to 64 bytes without control characters.
+Parsed<std::string> read_name(std::string_view text);
+Parsed<std::string> read_absolute_path(std::string_view text);
+/// An absolute path that fits an AF_UNIX address.
+Parsed<std::string> read_socket_path(std::string_view text);
+/// "" or a name as in net.ipv4.tcp_available_congestion_control.
+Parsed<std::string> read_congestion_control(std::string_view text);
+/// "80" or "8000-8100".
+Parsed<relay::PortRange> read_port_range(std::string_view text);
+Parsed<log::Level> read_log_level(std::string_view text);
+Parsed<relay::Protocol> read_protocol(std::string_view text);
+Parsed<relay::Action> read_action(std::string_view text);
+
+/// Decimal digits alone, at most `highest`.
+Parsed<std::uint32_t> read_decimal(std::string_view text, std::uint32_t highest);
+
+}  // namespace tw::node

@@ -1,0 +1,120 @@
+// The WireGuard device put together: a TUN, UDP sockets, a data worker with its lane and a second
+// worker with the handshakes. What it is told comes as a DeviceChange and is validated whole; what
+// is not different is not touched.
+//
+//   control thread ──apply()──▶ shadow ──plan──▶ handshake worker, then data worker (by message)
+//
+// The handshake worker knows a peer first, and forgets it first. Addresses and routes are not the
+// device's business (node/machine/links.h).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/random.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "crypto/aead_engine.h"
+#include "exec/worker.h"
+#include "lane/counters.h"
+#include "lane/handshake_channel.h"
+#include "lane/handshake_lane.h"
+#include "lane/index_allocator.h"
+#include "lane/tunnel_lane.h"
+#include "node/device/device.h"
+#include "node/device/device_shadow.h"
+#include "node/device/tunnel_sockets.h"
+#include "node/device/tunnel_watch.h"
+#include "port/tun_port.h"
+#include "steer/receiver_index.h"
+#include "steer/steering_table.h"
+
+namespace tw::node {
+
+struct DeviceSettings {
+  std::string interface;
+  std::uint32_t mtu = 1420;       ///< bytes, of inner packets
+  std::size_t peers_max = 65536;  ///< as the kernel's device: 2^16 slots
+  GovernorSettings governor{};    ///< of the data worker
+};
+
+/// References stay good as long as the device; any thread may read.
+struct DeviceCounters {
+  const lane::LaneCounters& lane;
+  const lane::HandshakeCounters& handshakes;
+};
+
+class Device final : public DeviceControl {
+ public:
+  /// Opens the TUN (down, without addresses) and sockets on any free port. Needs CAP_NET_ADMIN and
+  /// /dev/net/tun. Starts no thread: privileges may be dropped between this and start().
+  static Result<std::unique_ptr<Device>> open(const DeviceSettings& settings);
+  /// Stops the workers and closes everything; the interface goes with it.
+  ~Device() override;
+
+  /// Starts the two workers. Before anything below.
+  Result<void> start();
+
+  /// Only one thread at a time configures; status may be asked from any. Fails, with nothing
+  /// changed, if the port is in use, the mark is refused, or there would be too many peers.
+  /// 10,000 new peers take some 0.1 s, in messages of 256.
+  Result<void> apply(const DeviceChange& change) override;
+  Result<DeviceState> state() override;
+
+  const std::string& interface() const noexcept { return interface_; }
+  int ifindex() const noexcept { return ifindex_; }
+  std::uint16_t listen_port() const;
+  std::string_view engine_name() const noexcept { return engine_->name(); }
+  DeviceCounters counters() const noexcept {
+    return {data_lane_->counters(), handshake_lane_->counters()};
+  }
+  /// Datagrams that the UDP sockets had no room for, since the start. The TUN's own drops
+  /// (tx_dropped) are in its LinkState (node/machine/netlink.h).
+  std::uint64_t kernel_drops() const;
+  /// Readable once somebody has deleted the interface.
+  int gone_fd() const noexcept { return watch_->gone_fd(); }
+
+ private:
+  Device() = default;
+  Result<void> open_parts(const DeviceSettings& settings);
+  bool wants_new_port(const DeviceChange& change) const noexcept;
+  Result<void> change_sockets(const DeviceChange& change);
+  void swap_sockets(TunnelSockets sockets);
+  void hand_over(DevicePlan plan);
+  void remove_peers(std::span<const wg::PeerId> peers);
+  void change_private_key(const crypto::PrivateKey& key, std::span<const PeerStep> later);
+  void change_peers(std::span<const PeerStep> steps);
+  void change_lane_peer(const PeerStep& step) noexcept;
+  std::vector<lane::LanePeerSnapshot> lane_peers();
+
+  std::string interface_;
+  int ifindex_ = 0;
+  mutable std::mutex mutex_;  // shadow and sockets: status comes from other threads
+  std::optional<DeviceShadow> shadow_;
+  std::uint16_t wanted_port_ = 0;          // 0: any
+  std::uint64_t kernel_drops_before_ = 0;  // of sockets that were closed
+
+  SystemClock clock_;
+  SystemRandom random_;
+  ReceiverIndex codec_{random_.next()};
+  SteeringTable steering_;  // every bucket is the data worker's
+  lane::HandshakeChannel channel_;
+  lane::IndexAllocator indices_{codec_, random_};
+  std::unique_ptr<crypto::AeadEngine> engine_;
+  std::unique_ptr<TunPort> tun_;
+  std::optional<TunnelSockets> sockets_;
+  // The workers refer to each other's lanes only through the channel and wake(); both are stopped
+  // before anything goes.
+  std::unique_ptr<Worker> data_, handshakes_;
+  std::unique_ptr<lane::TunnelLane> data_lane_;
+  std::unique_ptr<lane::HandshakeLane> handshake_lane_;
+  std::unique_ptr<TunnelWatch> watch_;
+};
+
+}  // namespace tw::node

@@ -1,0 +1,61 @@
+#include "node/device/tunnel_sockets.h"
+
+#include <cerrno>
+#include <utility>
+
+#include "base/log.h"
+#include "port/sockets.h"
+
+namespace tw::node {
+namespace {
+
+/// A port that is free for IPv4 may be taken for IPv6; so often another is tried.
+constexpr int attempts = 16;
+
+bool means_no_ipv6(const Error& error) noexcept {
+  return error.os_errno == EAFNOSUPPORT || error.os_errno == EADDRNOTAVAIL ||
+         error.os_errno == EPROTONOSUPPORT;
+}
+
+}  // namespace
+
+Result<TunnelSockets> TunnelSockets::open(std::uint16_t port, std::uint32_t fwmark) {
+  TunnelSockets sockets;
+  sockets.fwmark_ = fwmark;
+  for (int attempt = 1;; ++attempt) {
+    UdpOptions options;
+    options.port = port;
+    options.fwmark = fwmark;
+    Result<UdpSocket> v4 = open_udp(options);
+    if (!v4) return std::unexpected(v4.error());
+    options.family = Family::v6;
+    options.port = v4->port;
+    Result<UdpSocket> v6 = open_udp(options);
+    const bool taken = !v6 && v6.error().os_errno == EADDRINUSE;
+    if (taken && port == 0 && attempt < attempts) continue;
+    if (!v6 && !means_no_ipv6(v6.error())) return std::unexpected(v6.error());
+    sockets.port_ = v4->port;
+    sockets.v4_ = std::make_unique<UdpPort>(std::move(v4->fd));
+    if (v6) sockets.v6_ = std::make_unique<UdpPort>(std::move(v6->fd));
+    return sockets;
+  }
+}
+
+Result<void> TunnelSockets::set_fwmark(std::uint32_t fwmark) {
+  Result<void> done = tw::set_fwmark(v4_->wait_fd(), fwmark);
+  if (done && v6_ != nullptr) {
+    done = tw::set_fwmark(v6_->wait_fd(), fwmark);
+    if (!done) {
+      const Result<void> undone = tw::set_fwmark(v4_->wait_fd(), fwmark_);
+      if (!undone) log::error("the IPv4 socket keeps its new mark: {}", undone.error().text());
+    }
+  }
+  if (done) fwmark_ = fwmark;
+  return done;
+}
+
+std::uint64_t TunnelSockets::kernel_drops() const noexcept {
+  return v4_->kernel_drops() + (v6_ == nullptr ? 0 : v6_->kernel_drops());
+}
+
+}  // namespace tw::node

@@ -1,0 +1,202 @@
+#include "node/machine/journal.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <ranges>
+#include <utility>
+
+namespace tw::node {
+namespace {
+
+// A journal holds a handful of lines; a file beyond this is not one of ours.
+constexpr std::size_t longest_journal_bytes = 1U << 20U;
+// How often another node may remove the file between our opening and locking it.
+constexpr int open_attempts = 16;
+
+Result<std::uint64_t> namespace_cookie() {
+  const UniqueFd probe{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+  if (!probe) return system_error("ask for the network namespace: socket");
+  std::uint64_t cookie = 0;
+  socklen_t size = sizeof cookie;
+  if (::getsockopt(probe.get(), SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size) != 0) {
+    return system_error("ask for the network namespace (Linux 5.14 or later is needed)");
+  }
+  return cookie;
+}
+
+// Somebody else who can write here could make us undo what we never did.
+Result<void> make_directory(const std::string& directory) {
+  if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
+    return system_error("create the directory " + directory);
+  }
+  struct stat status{};
+  if (::lstat(directory.c_str(), &status) != 0) return system_error("look at " + directory);
+  if (!S_ISDIR(status.st_mode) || status.st_uid != ::geteuid() || (status.st_mode & 022) != 0) {
+    return make_error(Error::Kind::config,
+                      fmt::format("{} must be a directory of ours that nobody else may write to: "
+                                  "remove it, or chmod 700 it",
+                                  directory));
+  }
+  return {};
+}
+
+// False: the file was removed between opening and locking; try again.
+Result<bool> lock(int file, const std::string& path, const std::string& device) {
+  if (::flock(file, LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) return system_error("lock " + path);
+    return make_error(Error::Kind::unavailable,
+                      fmt::format("another thalweg is running on {} in this network namespace "
+                                  "(it holds {})",
+                                  device, path));
+  }
+  struct stat opened{}, present{};
+  if (::fstat(file, &opened) != 0) return system_error("look at " + path);
+  if (::lstat(path.c_str(), &present) != 0) return false;
+  return opened.st_ino == present.st_ino && opened.st_dev == present.st_dev;
+}
+
+Result<std::string> read_all(int file, const std::string& path) {
+  std::string text;
+  std::array<char, 4096> buffer;
+  while (text.size() < longest_journal_bytes) {
+    const ssize_t size =
+        ::pread(file, buffer.data(), buffer.size(), static_cast<off_t>(text.size()));
+    if (size < 0) return system_error("read " + path);
+    if (size == 0) return text;
+    text.append(buffer.data(), static_cast<std::size_t>(size));
+  }
+  return make_error(Error::Kind::config,
+                    fmt::format("{} is too large to be a journal: look at it and remove it", path));
+}
+
+}  // namespace
+
+Result<void> undo(const Change& change, Netlink& netlink) {
+  if (const auto* rule = std::get_if<RuleSpec>(&change)) return netlink.remove_rule(*rule);
+  if (const auto* route = std::get_if<RouteSpec>(&change)) return netlink.remove_route(*route);
+  return undo(std::get<SysctlChange>(change));
+}
+
+Journal::Journal(std::string directory, std::string path, UniqueFd file) noexcept
+    : directory_(std::move(directory)), path_(std::move(path)), file_(std::move(file)) {}
+
+Journal::~Journal() {
+  if (!file_ || !entries_.empty()) return;
+  // Still locked: nobody else can be using the file. The directory goes if nobody has a file in it.
+  ::unlink(path_.c_str());
+  ::rmdir(directory_.c_str());
+}
+
+Result<Journal> Journal::open(const std::string& directory, const std::string& device) {
+  auto cookie = namespace_cookie();
+  if (!cookie) return std::unexpected(cookie.error());
+  if (device.empty() || device.find('/') != std::string::npos) {
+    return make_error(Error::Kind::config, fmt::format("\"{}\" is no device name", device));
+  }
+  const std::string path = fmt::format("{}/{}.{}.journal", directory, device, *cookie);
+  for (int attempt = 0; attempt < open_attempts; ++attempt) {
+    if (auto made = make_directory(directory); !made) return std::unexpected(made.error());
+    UniqueFd file{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)};
+    if (!file) {
+      if (errno == ENOENT) continue;  // the last user has just removed the directory
+      return system_error("open " + path);
+    }
+    auto locked = lock(file.get(), path, device);
+    if (!locked) return std::unexpected(locked.error());
+    if (!*locked) continue;
+    Journal journal(directory, path, std::move(file));
+    auto text = read_all(journal.file_.get(), path);
+    if (!text) {
+      journal.file_.reset();  // not ours to remove
+      return std::unexpected(text.error());
+    }
+    journal.read_lines(*text);
+    return journal;
+  }
+  return make_error(Error::Kind::unavailable, fmt::format("open {}: it kept vanishing", path));
+}
+
+void Journal::read_lines(std::string_view text) {
+  const std::size_t end = text.rfind('\n');
+  text = text.substr(0, end == std::string_view::npos ? 0 : end + 1);
+  length_ = text.size();
+  while (!text.empty()) {
+    std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(line.size() + 1);
+    const bool made = line.starts_with("+\t");
+    std::uint64_t id = 0;
+    const char* start = line.size() > 2 ? line.data() + 2 : line.data() + line.size();
+    const auto [stop, error] = std::from_chars(start, line.data() + line.size(), id);
+    if ((!made && !line.starts_with("-\t")) || error != std::errc{} || id == 0 ||
+        id == UINT64_MAX) {
+      ++damaged_lines_;
+      continue;
+    }
+    next_id_ = std::max(next_id_, id + 1);
+    line.remove_prefix(static_cast<std::size_t>(stop - line.data()));
+    if (!made) {
+      std::erase_if(entries_, [id](const Entry& entry) { return entry.id == id; });
+      continue;
+    }
+    if (!line.empty()) line.remove_prefix(1);
+    if (auto change = change_from_line(line)) {
+      entries_.push_back({id, std::move(*change)});
+    } else {
+      ++damaged_lines_;
+    }
+  }
+}
+
+Result<void> Journal::append(const std::string& line) {
+  const std::string whole = line + "\n";
+  const ssize_t written =
+      ::pwrite(file_.get(), whole.data(), whole.size(), static_cast<off_t>(length_));
+  const int write_errno = written < 0 ? errno : ENOSPC;
+  if (written != static_cast<ssize_t>(whole.size()) || ::fdatasync(file_.get()) != 0) {
+    const int failed = written == static_cast<ssize_t>(whole.size()) ? errno : write_errno;
+    // Without its newline the half line means nothing, cut off or not.
+    if (::ftruncate(file_.get(), static_cast<off_t>(length_)) != 0) errno = 0;
+    return system_error(failed, "write " + path_);
+  }
+  length_ += whole.size();
+  // What an unfinished line of the last run had beyond this one must not become part of the next.
+  if (::ftruncate(file_.get(), static_cast<off_t>(length_)) != 0) {
+    return system_error("write " + path_);
+  }
+  return {};
+}
+
+Result<std::uint64_t> Journal::record(const Change& change) {
+  const std::uint64_t id = next_id_;
+  auto appended = append(fmt::format("+\t{}\t{}", id, to_line(change)));
+  if (!appended) return std::unexpected(appended.error());
+  ++next_id_;
+  entries_.push_back({id, change});
+  return id;
+}
+
+Result<void> Journal::strike(std::uint64_t id) {
+  if (std::erase_if(entries_, [id](const Entry& entry) { return entry.id == id; }) == 0) return {};
+  return append(fmt::format("-\t{}", id));
+}
+
+Result<void> Journal::undo_all(Netlink& netlink) {
+  Result<void> first;
+  const std::vector<Entry> standing = entries_;
+  for (const Entry& entry : std::views::reverse(standing)) {
+    auto undone = undo(entry.change, netlink);
+    if (undone) undone = strike(entry.id);
+    if (!undone && first) first = undone;
+  }
+  return first;
+}
+
+}  // namespace tw::node

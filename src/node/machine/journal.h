@@ -1,0 +1,80 @@
+// What would outlive the process, written down before it is made.
+//
+// Rules, routes that do not hang on the TUN, and kernel settings stay when a node is killed. Each
+// is appended to DIRECTORY/DEVICE.NAMESPACE.journal and synced before it is made, struck out once
+// it is undone, and what is left at the next start is undone then, latest first. The file is its
+// own lock: one live node a device and network namespace. NAMESPACE is the kernel's cookie of the
+// namespace, which unlike its inode number is never given out twice.
+//
+// One line an entry, fields split by tabs:  "+ ID KIND …" made,  "- ID" undone.  A line without its
+// newline was never finished, and so neither was what it announced.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "node/machine/netlink.h"
+#include "node/machine/sysctl.h"
+
+namespace tw::node {
+
+inline constexpr std::string_view run_directory = "/run/thalweg";
+
+using Change = std::variant<RuleSpec, RouteSpec, SysctlChange>;
+
+/// Undoes one change; succeeds if it is undone already.
+Result<void> undo(const Change& change, Netlink& netlink);
+
+class Journal {
+ public:
+  struct Entry {
+    std::uint64_t id = 0;
+    Change change;
+  };
+
+  /// Creates the directory (mode 0700) and the file if need be, takes the lock, and reads what the
+  /// last run has left. `unavailable` if another live node holds the lock.
+  static Result<Journal> open(const std::string& directory, const std::string& device);
+  Journal(Journal&&) noexcept = default;
+  Journal& operator=(Journal&&) = delete;
+  /// Removes the file, and the directory if it is then empty, unless something still stands.
+  ~Journal();
+
+  /// What stands, in the order it was made.
+  const std::vector<Entry>& entries() const noexcept { return entries_; }
+  /// Lines that could not be read: a sign of damage, not of a crash.
+  std::size_t damaged_lines() const noexcept { return damaged_lines_; }
+  const std::string& path() const noexcept { return path_; }
+
+  /// On disk when it returns; on failure the file is as it was. Call before making the change.
+  Result<std::uint64_t> record(const Change& change);
+  /// The change is undone.
+  Result<void> strike(std::uint64_t id);
+  /// Undoes everything that stands, latest first. Goes on past a failure, keeps the entry, and
+  /// returns the first error.
+  Result<void> undo_all(Netlink& netlink);
+
+ private:
+  Journal(std::string directory, std::string path, UniqueFd file) noexcept;
+  Result<void> append(const std::string& line);
+  void read_lines(std::string_view text);
+
+  std::string directory_, path_;
+  UniqueFd file_;
+  std::uint64_t length_ = 0;  // bytes of whole lines
+  std::uint64_t next_id_ = 1;
+  std::size_t damaged_lines_ = 0;
+  std::vector<Entry> entries_;
+};
+
+/// A change as the fields of a journal line, and back; exposed for its test.
+std::string to_line(const Change& change);
+std::optional<Change> change_from_line(std::string_view line);
+
+}  // namespace tw::node

@@ -1,0 +1,364 @@
+#include "node/machine/links.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <ranges>
+#include <set>
+#include <utility>
+
+#include "node/machine/links_plan.h"
+
+namespace tw::node {
+namespace {
+
+bool is_sysctl_of(const Change& change, std::string_view family_folder) {
+  const auto* sysctl = std::get_if<SysctlChange>(&change);
+  return sysctl != nullptr && sysctl->key.starts_with(family_folder);
+}
+
+// Two seconds in all, far beyond what a busy machine's work queue needs.
+constexpr int address_attempts = 1000, address_pause_ms = 2;
+
+constexpr std::string_view v6_settings = "net/ipv6/";
+
+bool is_wanted(const Change& change, const NetworkPlan& plan) {
+  if (const auto* rule = std::get_if<RuleSpec>(&change)) return plan.rules.contains(*rule);
+  if (const auto* route = std::get_if<RouteSpec>(&change))
+    return plan.local_routes.contains(*route);
+  return is_sysctl_of(change, v6_settings) ? plan.forward_v6 : plan.forward_v4;
+}
+
+bool has(const std::vector<InterfaceAddress>& addresses, const InterfaceAddress& address) {
+  return std::ranges::find(addresses, address) != addresses.end();
+}
+
+std::unexpected<Error> explained(Error error, const Prefix& prefix) {
+  if (error.os_errno == EEXIST) {
+    error.detail += fmt::format(
+        " (the machine has another route to {}: remove that, or set install_routes = false)",
+        prefix.text());
+  }
+  return std::unexpected(std::move(error));
+}
+
+}  // namespace
+
+struct Links::State {
+  Netlink netlink;
+  Journal journal;
+  Firewall firewall;
+  std::string device;
+  std::uint32_t link_index = 0;
+
+  NetworkPlan in_force{};  // the plan that was reached last
+  // What the machine has of ours. Each part is changed right after the machine was.
+  NetworkPlan made{};
+  bool filtered = false;
+  std::set<Family> uncertain{};  // whose routes may have gone with an address
+  bool is_up = false;
+
+  ~State() { static_cast<void>(take_down()); }
+
+  Result<void> set_firewall(const NetworkPlan& target);
+  Result<void> remove_routes(const NetworkPlan& target);
+  Result<void> remove_addresses(const NetworkPlan& target);
+  Result<void> remove_journalled(const NetworkPlan& target);
+  Result<void> set_link(const NetworkPlan& target);
+  Result<void> add_addresses(const NetworkPlan& target);
+  Result<void> bring_up(const NetworkPlan& target);
+  Result<void> await_addresses(const NetworkPlan& target);
+  Result<void> set_routes(const NetworkPlan& target);
+  Result<void> set_policy_routing(const NetworkPlan& target);
+  Result<void> set_forwarding(const NetworkPlan& target);
+  Result<void> move_to(const NetworkPlan& target);
+  Result<void> take_down();
+
+  bool stands(const Change& change) const {
+    return std::ranges::any_of(journal.entries(), [&change](const Journal::Entry& entry) {
+      return entry.change == change;
+    });
+  }
+
+  // Journalled, then made; on failure neither.
+  template <typename Make>
+  Result<void> make_journalled(const Change& change, Make make_it) {
+    auto id = journal.record(change);
+    if (!id) return std::unexpected(id.error());
+    auto made_it = make_it();
+    if (made_it) return {};
+    static_cast<void>(journal.strike(*id));  // at worst undone once more at the next start
+    return made_it;
+  }
+};
+
+Result<void> Links::State::set_firewall(const NetworkPlan& target) {
+  if (filtered && made.firewall == target.firewall) return {};
+  if (auto applied = firewall.apply(target.firewall); !applied) return applied;
+  made.firewall = target.firewall;
+  filtered = true;
+  return {};
+}
+
+Result<void> Links::State::remove_routes(const NetworkPlan& target) {
+  for (auto route = made.routes.begin(); route != made.routes.end();) {
+    if (target.routes.contains(route->first)) {
+      ++route;
+      continue;
+    }
+    auto removed = netlink.remove_route({.prefix = route->first, .device = device});
+    if (!removed) return removed;
+    route = made.routes.erase(route);
+  }
+  return {};
+}
+
+Result<void> Links::State::remove_addresses(const NetworkPlan& target) {
+  const std::vector<InterfaceAddress> before = made.addresses;
+  for (const InterfaceAddress& address : std::views::reverse(before)) {
+    if (has(target.addresses, address)) continue;
+    if (auto removed = netlink.remove_address(device, address); !removed) return removed;
+    std::erase(made.addresses, address);
+    uncertain.insert(address.address.family());
+  }
+  if (made.addresses.size() == before.size()) return {};
+  // With a primary address Linux may take the secondary ones of its subnet away, and with the last
+  // address of a family every route by the device.
+  auto present = netlink.addresses();
+  if (!present) return std::unexpected(present.error());
+  std::erase_if(made.addresses, [&](const InterfaceAddress& address) {
+    return std::ranges::none_of(*present, [&](const LocalAddress& local) {
+      return local.link_index == link_index && local.address == address;
+    });
+  });
+  return {};
+}
+
+Result<void> Links::State::remove_journalled(const NetworkPlan& target) {
+  const std::vector<Journal::Entry> standing = journal.entries();
+  for (const Journal::Entry& entry : std::views::reverse(standing)) {
+    if (is_wanted(entry.change, target)) continue;
+    if (auto undone = undo(entry.change, netlink); !undone) return undone;
+    if (auto struck = journal.strike(entry.id); !struck) return struck;
+  }
+  made.forward_v4 = made.forward_v4 && target.forward_v4;
+  made.forward_v6 = made.forward_v6 && target.forward_v6;
+  return {};
+}
+
+Result<void> Links::State::set_link(const NetworkPlan& target) {
+  if (target.mtu != 0 && made.mtu != target.mtu) {
+    if (auto set = netlink.set_mtu(device, target.mtu); !set) return set;
+    made.mtu = target.mtu;
+  }
+  if (target.tx_queue_packets != 0 && made.tx_queue_packets != target.tx_queue_packets) {
+    if (auto set = netlink.set_tx_queue(device, target.tx_queue_packets); !set) return set;
+    made.tx_queue_packets = target.tx_queue_packets;
+  }
+  return {};
+}
+
+Result<void> Links::State::add_addresses(const NetworkPlan& target) {
+  for (const InterfaceAddress& address : target.addresses) {
+    if (has(made.addresses, address)) continue;
+    if (auto added = netlink.add_address(device, address); !added) return added;
+    made.addresses.push_back(address);
+  }
+  return {};
+}
+
+Result<void> Links::State::bring_up(const NetworkPlan&) {
+  if (is_up) return {};
+  // No address that nobody has asked for, and no router solicitations into the tunnel. It goes with
+  // the device, so there is nothing to put back; a machine without IPv6 has no such setting.
+  auto quiet = plan_sysctl(fmt::format("net/ipv6/conf/{}/addr_gen_mode", device), "1");
+  if (quiet) {
+    if (auto set = make(*quiet); !set) return set;
+  }
+  if (auto set = netlink.set_up(device, true); !set) return set;
+  is_up = true;
+  return {};
+}
+
+// IPv6 addresses work only once a kernel thread has put them into the routing table: microseconds
+// as a rule, but whoever connects right after up() must find them.
+Result<void> Links::State::await_addresses(const NetworkPlan& target) {
+  for (const InterfaceAddress& own : target.addresses) {
+    for (int attempt = 0;; ++attempt) {
+      auto delivered = netlink.delivers(own.address);
+      if (!delivered) return std::unexpected(delivered.error());
+      if (*delivered) break;
+      if (attempt == address_attempts) {
+        return make_error(Error::Kind::unavailable,
+                          fmt::format("{} did not come into use on {} (is IPv6 disabled there?)",
+                                      own.address.text(), device));
+      }
+      ::poll(nullptr, 0, address_pause_ms);
+    }
+  }
+  return {};
+}
+
+Result<void> Links::State::set_routes(const NetworkPlan& target) {
+  for (const auto& [prefix, metrics] : target.routes) {
+    const auto present = made.routes.find(prefix);
+    const bool known = present != made.routes.end();
+    if (known && present->second == metrics && !uncertain.contains(prefix.address.family())) {
+      continue;
+    }
+    const RouteSpec route{.prefix = prefix, .device = device, .metrics = metrics};
+    auto set = known ? netlink.replace_route(route) : netlink.add_route(route);
+    if (!set) return explained(set.error(), prefix);
+    made.routes[prefix] = metrics;
+  }
+  uncertain.clear();
+  return {};
+}
+
+Result<void> Links::State::set_policy_routing(const NetworkPlan& target) {
+  for (const RouteSpec& route : target.local_routes) {
+    if (stands(route)) continue;
+    auto added = make_journalled(route, [&] { return netlink.replace_route(route); });
+    if (!added) {
+      if (added.error().os_errno == ENETDOWN) {
+        return in_context("the relay needs lo to be up (ip link set lo up)", added.error());
+      }
+      return added;
+    }
+  }
+  // The rule last: it must not lead to an empty table.
+  for (const RuleSpec& rule : target.rules) {
+    if (stands(rule)) continue;
+    if (auto added = make_journalled(rule, [&] { return netlink.add_rule(rule); }); !added) {
+      return added;
+    }
+  }
+  return {};
+}
+
+Result<void> Links::State::set_forwarding(const NetworkPlan& target) {
+  const bool turn_v4 = target.forward_v4 && !made.forward_v4;
+  const bool turn_v6 = target.forward_v6 && !made.forward_v6;
+  for (const auto& [key, value] : forwarding_settings(turn_v4, turn_v6)) {
+    auto change = plan_sysctl(key, value);
+    if (!change) return in_context("turn on forwarding", change.error());
+    if (change->old_value == change->value) continue;
+    if (auto set = make_journalled(*change, [&] { return make(*change); }); !set) {
+      return in_context("turn on forwarding", set.error());
+    }
+  }
+  made.forward_v4 = made.forward_v4 || turn_v4;
+  made.forward_v6 = made.forward_v6 || turn_v6;
+  return {};
+}
+
+Result<void> Links::State::move_to(const NetworkPlan& target) {
+  using Step = Result<void> (State::*)(const NetworkPlan&);
+  // What can fail because of others comes before what only takes away.
+  constexpr std::array<Step, 11> steps{
+      &State::set_firewall,    &State::remove_routes,    &State::remove_addresses,
+      &State::set_link,        &State::add_addresses,    &State::bring_up,
+      &State::await_addresses, &State::set_routes,       &State::set_policy_routing,
+      &State::set_forwarding,  &State::remove_journalled};
+  for (const Step step : steps) {
+    if (auto done = (this->*step)(target); !done) return done;
+  }
+  in_force = target;
+  return {};
+}
+
+Result<void> Links::State::take_down() {
+  Result<void> first;
+  const auto note = [&first](Result<void> result) {
+    if (!result && first) first = std::move(result);
+  };
+  if (is_up) {
+    // Nothing enters or leaves from here on. The device may be gone before us.
+    if (auto set = netlink.set_up(device, false); !set && set.error().os_errno != ENODEV) note(set);
+    is_up = false;
+  }
+  const NetworkPlan nothing;
+  note(remove_routes(nothing));
+  note(remove_addresses(nothing));
+  note(journal.undo_all(netlink));
+  made = NetworkPlan{};
+  in_force = NetworkPlan{};
+  if (auto removed = firewall.remove(); !removed) {
+    note(removed);
+  } else {
+    filtered = false;
+  }
+  return first;
+}
+
+Links::Links(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
+Links::Links(Links&&) noexcept = default;
+Links& Links::operator=(Links&&) noexcept = default;
+Links::~Links() = default;
+
+Result<Links> Links::up(const NodeConfig& config, const std::string& directory) {
+  const std::string& device = config.tunnel.interface;
+  const std::string doing = fmt::format("bring up the network of {}", device);
+  auto firewall = Firewall::open(device);
+  if (!firewall) return in_context(doing, firewall.error());
+  auto netlink = Netlink::open();
+  if (!netlink) return in_context(doing, netlink.error());
+  auto link = netlink->link(device);
+  if (!link) return in_context(doing, link.error());
+  auto journal = Journal::open(directory, device);
+  if (!journal) return in_context(doing, journal.error());
+  if (auto undone = journal->undo_all(*netlink); !undone) {
+    return in_context(
+        fmt::format("{}: undo what the last run has left ({})", doing, journal->path()),
+        undone.error());
+  }
+  auto state = std::unique_ptr<State>(new State{.netlink = std::move(*netlink),
+                                                .journal = std::move(*journal),
+                                                .firewall = std::move(*firewall),
+                                                .device = device,
+                                                .link_index = link->index,
+                                                .made = {}});
+  Links links(std::move(state));  // takes down what is there if we return early
+  auto moved = links.state_->move_to(plan_network(config, link->index));
+  if (!moved) return in_context(doing, moved.error());
+  return links;
+}
+
+Result<void> Links::apply(const NodeConfig& config) {
+  const std::string& device = config.tunnel.interface;
+  if (device != state_->device) {
+    return make_error(
+        Error::Kind::config,
+        fmt::format("the interface cannot change from {} to {} while running: restart",
+                    state_->device, device));
+  }
+  const std::string doing = fmt::format("change the network of {}", device);
+  const NetworkPlan before = state_->in_force;
+  auto moved = state_->move_to(plan_network(config, state_->link_index));
+  if (moved) return {};
+  Error error = moved.error();
+  if (auto back = state_->move_to(before); !back) {
+    error.detail +=
+        fmt::format(" (and what was before could not be restored: {})", back.error().text());
+  }
+  return in_context(doing, std::move(error));
+}
+
+Result<void> Links::down() { return state_->take_down(); }
+
+const std::vector<std::string>& Links::warnings() const noexcept {
+  return state_->in_force.warnings;
+}
+
+Result<std::uint64_t> Links::tx_dropped() {
+  auto link = state_->netlink.link(state_->device);
+  if (!link) return std::unexpected(link.error());
+  return link->tx_dropped;
+}
+
+Result<std::vector<FirewallCount>> Links::refused() { return state_->firewall.counts(); }
+
+}  // namespace tw::node

@@ -1,0 +1,53 @@
+// Brings up, changes and takes down everything a tunnel needs of the machine's network: addresses,
+// routes, policy routing for the relay, the firewall, forwarding.
+//
+// The configuration becomes a plan (links_plan.h), and the machine is moved from the plan in force
+// to the next: what is in both is not touched. A step that fails takes everything back, to the plan
+// before it or to nothing: never half-applied. The firewall comes first and goes last, so that
+// nothing passes that it would refuse. What would outlive the process is journalled (journal.h).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "node/config/config.h"
+#include "node/machine/firewall.h"
+#include "node/machine/journal.h"
+
+namespace tw::node {
+
+/// Belongs to one thread and one network namespace. Needs CAP_NET_ADMIN all along, root's uid for
+/// the journal, and nothing else.
+class Links {
+ public:
+  /// The TUN must exist; opened before this, it is still down. Undoes what a killed node has left.
+  /// `unavailable` if another node is running on the device.
+  static Result<Links> up(const NodeConfig& config,
+                          const std::string& directory = std::string{run_directory});
+  Links(Links&&) noexcept;
+  Links& operator=(Links&&) noexcept;
+  /// down(), without a word about failures.
+  ~Links();
+
+  /// On an error everything is as it was before. Another interface needs another Links.
+  Result<void> apply(const NodeConfig& config);
+  /// Removes everything that up() and apply() have made; the device stays, and is down. Goes on
+  /// past a failure and returns the first. Again: does nothing.
+  Result<void> down();
+
+  /// Of the configuration in force, for the operator's log.
+  const std::vector<std::string>& warnings() const noexcept;
+  /// Packets the kernel could not queue on the TUN since it was made.
+  Result<std::uint64_t> tx_dropped();
+  Result<std::vector<FirewallCount>> refused();
+
+ private:
+  struct State;
+  explicit Links(std::unique_ptr<State> state) noexcept;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace tw::node

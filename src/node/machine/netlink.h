@@ -1,0 +1,103 @@
+// The machine's links, addresses, routes and rules, through one rtnetlink socket.
+//
+// What add_x() took, remove_x() takes: the value is the record of how to undo it. Adding what is
+// there and removing what is gone succeed, so that undoing twice does no harm; only a route that
+// somebody else has made is never replaced, but reported. Errors say what was tried, and what the
+// kernel said about it (NETLINK_EXT_ACK).
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "node/config/config.h"
+#include "wire/address.h"
+
+namespace tw::node {
+
+inline constexpr std::uint32_t main_table = 254;  ///< RT_TABLE_MAIN
+
+struct LinkState {
+  std::uint32_t index = 0;
+  bool up = false;
+  std::uint32_t mtu = 0;  ///< bytes
+  std::uint32_t tx_queue_packets = 0;
+  std::uint64_t tx_dropped = 0;  ///< packets the kernel could not queue on the device
+};
+
+/// An address as the kernel lists it.
+struct LocalAddress {
+  std::uint32_t link_index = 0;
+  InterfaceAddress address;
+};
+
+struct RouteMetrics {
+  std::uint32_t initcwnd = 0;        ///< segments; 0: the system's
+  std::uint32_t initrwnd = 0;        ///< segments; 0: the system's
+  std::string congestion_control{};  ///< "": the system's
+  friend auto operator<=>(const RouteMetrics&, const RouteMetrics&) = default;
+};
+
+struct RouteSpec {
+  Prefix prefix;
+  std::string device;
+  std::uint32_t table = main_table;
+  bool local = false;  ///< type local: packets for `prefix` are delivered here
+  RouteMetrics metrics{};
+  friend auto operator<=>(const RouteSpec&, const RouteSpec&) = default;
+};
+
+/// Packets with this mark that came in by this device are routed by this table.
+struct RuleSpec {
+  Family family = Family::v4;
+  std::uint32_t priority = 0;
+  std::uint32_t mark = 0;
+  std::uint32_t table = 0;
+  std::string in_device;
+  friend auto operator<=>(const RuleSpec&, const RuleSpec&) = default;
+};
+
+/// Belongs to one thread; works on the network namespace that thread was in at open().
+class Netlink {
+ public:
+  /// Fails only where the kernel has no rtnetlink or no descriptor is left. Changing anything needs
+  /// CAP_NET_ADMIN.
+  static Result<Netlink> open();
+  Netlink(Netlink&&) noexcept;
+  Netlink& operator=(Netlink&&) noexcept;
+  ~Netlink();
+
+  /// `unavailable` if there is no such device.
+  Result<LinkState> link(const std::string& device);
+  Result<void> set_up(const std::string& device, bool up);
+  Result<void> set_mtu(const std::string& device, std::uint32_t bytes);
+  Result<void> set_tx_queue(const std::string& device, std::uint32_t packets);
+
+  Result<void> add_address(const std::string& device, const InterfaceAddress& address);
+  Result<void> remove_address(const std::string& device, const InterfaceAddress& address);
+  /// Every address of every link.
+  Result<std::vector<LocalAddress>> addresses();
+  /// Whether packets to the address are delivered here. Linux begins to do so a moment after
+  /// add_address() for IPv6, even without duplicate address detection.
+  Result<bool> delivers(const IpAddress& address);
+
+  /// An error with EEXIST if the table has a route to the prefix already, by whatever device.
+  Result<void> add_route(const RouteSpec& route);
+  /// Takes the place of the route of our own that was added before, without a gap.
+  Result<void> replace_route(const RouteSpec& route);
+  Result<void> remove_route(const RouteSpec& route);
+
+  Result<void> add_rule(const RuleSpec& rule);
+  Result<void> remove_rule(const RuleSpec& rule);
+
+ private:
+  struct Socket;
+  explicit Netlink(std::unique_ptr<Socket> socket) noexcept;
+  Result<void> change_route(int type, int flags, const RouteSpec& route, std::string_view doing);
+  std::unique_ptr<Socket> socket_;
+};
+
+}  // namespace tw::node
