@@ -123,10 +123,11 @@ std::size_t TunnelLane::poll(Instant now, std::size_t budget) noexcept {
 }
 
 bool TunnelLane::arm() noexcept {
-  // `&`, not `&&`: every port must be armed, whatever the others say.
-  bool quiet = channel_.events.empty() & unsent_.empty() & tun_.arm();
-  if (udp_.v4 != nullptr) quiet &= udp_.v4->arm();
-  if (udp_.v6 != nullptr) quiet &= udp_.v6->arm();
+  bool quiet = channel_.events.empty() && unsent_.empty();
+  for (Port* port : {&tun_, udp_.v4, udp_.v6}) {
+    // Every port must be armed, whatever the others say.
+    if (port != nullptr && !port->arm()) quiet = false;
+  }
   return quiet;
 }
 
