@@ -1,5 +1,6 @@
 #include "node/node.h"
 
+#include <net/if.h>
 #include <poll.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -75,7 +76,14 @@ Result<void> Node::open_sockets() {
   settings.interface = config_.tunnel.interface;
   settings.mtu = config_.tunnel.mtu;
   Result<std::unique_ptr<Device>> device = Device::open(settings);
-  if (!device) return std::unexpected(device.error());
+  if (!device) {
+    // The kernel's word for it is "busy" or "invalid", and does not say what to do.
+    if (::if_nametoindex(settings.interface.c_str()) == 0) return std::unexpected(device.error());
+    return make_error(Error::Kind::unavailable,
+                      settings.interface +
+                          " exists already: stop what made it (another node, or 'ip link del " +
+                          settings.interface + "'), or choose another [tunnel] interface");
+  }
   device_ = std::move(*device);
   if (::mkdir(std::string{run_directory}.c_str(), 0700) != 0 && errno != EEXIST) {
     return system_error("mkdir " + std::string{run_directory});
