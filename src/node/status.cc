@@ -46,7 +46,7 @@ Json handshakes_json(const HandshakeStatus& handshakes) {
 Json peer_json(const PeerStatus& peer) {
   return {{"name", peer.name},
           {"public_key", peer.public_key},
-          {"endpoint", peer.endpoint.empty() ? Json{} : Json{peer.endpoint}},
+          {"endpoint", peer.endpoint.empty() ? Json() : Json(peer.endpoint)},
           {"allowed_ips", peer.allowed_ips},
           {"last_handshake_s", peer.last_handshake_s},
           {"received_bytes", peer.received_bytes},
