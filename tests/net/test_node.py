@@ -1,0 +1,427 @@
+"""`thalweg run`, `check` and `status`: what they promise, what they refuse, what they leave behind."""
+
+import json
+import os
+import pathlib
+import re
+import signal
+import stat
+
+import lib
+
+BINARY = os.environ.get("TW_BIN", "")
+METRICS = "127.0.0.1:9586"
+
+TOML = """
+[node]
+control_socket = "{folder}/node.sock"
+log_level = "debug"
+metrics = "127.0.0.1:9586"
+[tunnel]
+interface = "{interface}"
+private_key_file = "{folder}/node.key"
+listen_port = 51820
+addresses = ["10.9.0.1/24", "fd09::1/64"]
+[[peer]]
+name = "anna"
+public_key = "{anna}"
+allowed_ips = ["10.9.0.2/32", "fd09::2/128", "10.20.0.0/16"]
+[[peer]]
+name = "mute"
+public_key = "{mute}"
+allowed_ips = ["10.9.0.9/32"]
+[gateway]
+forward = true
+masquerade = ["10.9.0.0/24"]
+[relay]
+enabled = true
+[[policy]]
+from = ["anna"]
+to = ["192.0.2.0/24"]
+protocol = "tcp"
+action = "relay"
+"""
+
+MORE_TOML = """
+[[policy]]
+from = ["anna"]
+to = ["192.0.2.0/24"]
+protocol = "icmp"
+action = "route"
+[[peer]]
+name = "ben"
+public_key = "{ben}"
+allowed_ips = ["10.9.0.3/32"]
+"""
+
+MISTAKES = """[tunnel]
+interface = "wg0"
+private_key_file = "node.key"
+mtu = "large"
+[[peer]]
+public_key = "short"
+endpoint = "192.0.2.7"
+[relay]
+max_conections = 5
+"""
+
+# A malformed datagram, data for a receiver index of nobody, an initiation without a valid mac1.
+GARBAGE = """
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for datagram in (b"x", b"\\4\\0\\0\\0" + b"\\7" * 60, b"\\1\\0\\0\\0" + b"\\7" * 144):
+    s.sendto(datagram, ("198.18.0.1", 51820))
+"""
+
+
+def write(path, text, mode=0o644):
+    with open(path, "w", encoding="utf-8") as stream:
+        stream.write(text)
+    os.chmod(path, mode)
+
+
+def drops_of(status, direction):
+    return status["workers"][0][direction]["drops"]
+
+
+class Check(lib.NetTest):
+    def setUp(self):
+        super().setUp()
+        self.host = self.net.namespace("host")
+        self.folder = pathlib.Path(self.net.folder)
+        write(self.folder / "node.key", lib.genkey() + "\n", 0o600)
+        self.file = self.folder / "node.toml"
+
+    def check(self, *arguments):
+        return self.host.run([BINARY, "check", *arguments], check=False)
+
+    def test_a_good_file(self):
+        names = {"folder": self.folder, "interface": "wg0", "anna": lib.pubkey(lib.genkey()),
+                 "mute": lib.pubkey(lib.genkey())}
+        write(self.file, TOML.format(**names))
+        done = self.check("-c", self.file)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual(json.loads(self.check("--json", "-c", self.file).stdout),
+                         {"ok": True, "mistakes": []})
+
+    def test_every_mistake_is_said_with_its_place_and_remedy(self):
+        write(self.file, MISTAKES)
+        done = self.check("-c", self.file)
+        self.assertEqual(done.returncode, 1)
+        for line, key in ((4, r"tunnel\.mtu"), (6, r"peer\[1\]\.public_key"),
+                          (7, r"peer\[1\]\.endpoint"), (9, r"relay\.max_conections")):
+            self.assertRegex(done.stderr, rf"(?m)^{re.escape(str(self.file))}:{line}:\d+: {key}: .+ — .+")
+        self.assertIn('"max_connections"', done.stderr)
+        report = self.check("--json", "-c", self.file)
+        self.assertEqual(report.returncode, 1)
+        report = json.loads(report.stdout)
+        self.assertFalse(report["ok"])
+        self.assertEqual([mistake["line"] for mistake in report["mistakes"]], [4, 6, 7, 9])
+        for mistake in report["mistakes"]:
+            self.assertTrue(mistake["what"] and mistake["mend"] and mistake["column"] > 0, mistake)
+
+    def test_a_file_that_is_not_there_or_no_toml(self):
+        done = self.check("-c", self.file)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(str(self.file), done.stderr)
+        write(self.file, "[tunnel\n")
+        done = self.check("-c", self.file)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, rf"(?m)^{re.escape(str(self.file))}:1:\d+: ")
+
+    def test_an_import_of_wg_quick(self):
+        key, psk = lib.genkey(), lib.genpsk()
+        write(self.folder / "wg7.conf", f"[Interface]\nPrivateKey = {key}\nAddress = 10.9.0.1/24\n"
+              "PostUp = true\n" + lib.Peer(lib.pubkey(lib.genkey()), "10.9.0.2/32", "192.0.2.7:51820",
+                                           psk, 25).section(), 0o600)
+        done = self.check("--import", self.folder / "wg7.conf")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for secret in (key, psk):
+            self.assertNotIn(secret, done.stdout + done.stderr)
+        write(self.file, done.stdout)
+        missing = self.check("-c", self.file)
+        self.assertEqual(missing.returncode, 1)
+        self.assertIn("wg7.key", missing.stderr)
+        # The commands that it prints make the key files.
+        commands = re.findall(r"(?m)^# +(\(umask 077; .*)$", done.stdout)
+        self.host.run(["sh", "-ec", f"cd {self.folder}\n" + "\n".join(commands)])
+        self.assertEqual((self.folder / "wg7.key").read_text(encoding="ascii").strip(), key)
+        self.assertEqual(self.check("-c", self.file).returncode, 0)
+
+
+class Node(lib.NetTest):
+    """A node, and a host `behind` it; anna() is a client across a wire of its own."""
+
+    def setUp(self):
+        super().setUp()
+        self.host, self.behind = self.net.namespace("node"), self.net.namespace("behind")
+        self.folder = self.net.folder
+        self.net.veth(self.host, self.behind, "192.0.2.1/24", "192.0.2.80/24")
+        self.client = self.net.namespace("anna")
+        self.net.veth(self.host, self.client, "198.18.0.1/24", "198.18.0.2/24")
+        self.keys = {name: lib.genkey() for name in ("node", "anna", "mute", "ben")}
+        self.interface = lib.unique_interface()
+        self.names = {"folder": self.folder, "interface": self.interface,
+                      **{name: lib.pubkey(key) for name, key in self.keys.items()}}
+        write(f"{self.folder}/node.key", self.keys["node"] + "\n", 0o600)
+        self.file = f"{self.folder}/node.toml"
+        self.configure(TOML)
+        self.before = self.left()
+        self.node = None
+
+    def configure(self, text, path=None):
+        write(path or self.file, text.format(**self.names))
+
+    def start(self):
+        self.node = lib.thalweg(self.host, "run", "-c", self.file)
+        self.node.wait_log(r"up, port 51820")
+
+    def connect(self, namespace, name, endpoint, address):
+        """wireguard-go as the peer of this name; returns its interface."""
+        interface = lib.unique_interface()
+        lib.wireguard_go(namespace, interface)
+        lib.configure(namespace, interface, self.keys[name],
+                      [lib.Peer(self.names["node"], "10.9.0.0/24,192.0.2.0/24", f"{endpoint}:51820")])
+        namespace.address(interface, f"{address}/24", mtu=1420)
+        return interface
+
+    def anna(self):
+        interface = self.connect(self.client, "anna", "198.18.0.1", "10.9.0.2")
+        self.client.ip(f"route add 192.0.2.0/24 dev {interface}")
+        self.assertEqual(lib.ping(self.client, "10.9.0.1", 5).received, 5)
+        return interface
+
+    def status(self):
+        return json.loads(self.host.run([BINARY, "status", "--json", "--socket",
+                                         f"{self.folder}/node.sock"]).stdout)
+
+    def left(self):
+        """All that a node could leave on its host. Link-local addresses come and go by themselves."""
+        shown = {command: sorted(line for line in self.host.run(command).stdout.splitlines()
+                                 if "fe80::" not in line)
+                 for command in ("ip rule", "ip -6 rule", "ip route show table all",
+                                 "ip -6 route show table all", "nft list ruleset",
+                                 r"sysctl -a -r ^net\.ipv[46]\.(conf|ip_forward)")}
+        shown["links"] = re.findall(r"(?m)^\d+: ([^:@]+)", self.host.ip("-o link show"))
+        places = ("/run/thalweg", "/var/run/wireguard", self.folder)
+        shown["files"] = [str(path) for place in places if os.path.isdir(place)
+                          for path in pathlib.Path(place).iterdir()
+                          if path.name.startswith(f"{self.interface}.") or path.suffix == ".sock"
+                          and place == self.folder]
+        return shown
+
+    def refused(self, pattern, argv=None):
+        """`thalweg run` fails with one clear error, and leaves the host as it was."""
+        before = self.left()
+        done = self.host.run(argv or [BINARY, "run", "-c", self.file], check=False)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertRegex(done.stderr, pattern)
+        self.assertEqual(len(re.findall(r"(?m)^thalweg run: ", done.stderr)), 1, done.stderr)
+        self.assertLessEqual(len(done.stderr.splitlines()), 2, done.stderr)
+        self.assertEqual(self.left(), before)
+
+    def serves(self):
+        """The tunnel of the running node carries packets."""
+        wire = self.anna()
+        self.assertTrue(self.status()["peers"][0]["last_handshake_s"])
+        self.client.ip(f"link del {wire}")
+
+    def stops(self):
+        self.assertEqual(self.node.stop(), 0, self.node.log())
+        self.assertEqual(self.left(), self.before)
+
+
+class Counters(Node):
+    def setUp(self):
+        super().setUp()
+        self.start()
+        self.wire = self.anna()
+
+    def balanced(self):
+        """The status, once nothing is on its way, if nothing is lost without a reason."""
+        status = self.status()
+        for worker in status["workers"]:
+            for name in ("from_wire", "to_wire"):
+                one = worker[name]
+                if one["queued"] or one["received"] + one["generated"] != (
+                        one["sent"] + one["consumed"] + sum(one["drops"].values())):
+                    return None
+        return status
+
+    def test_every_segment_is_accounted_for(self):
+        self.assertEqual(lib.ping(self.client, "10.9.0.1", 50, 0.01).received, 50)
+        self.client.run(["python3", "-c", GARBAGE])
+        self.host.run("ping -c 2 -i 0.1 -W 1 10.9.0.77", check=False)  # nobody's
+        self.host.run("ping -c 2 -i 0.1 -W 1 10.9.0.9", check=False)  # of a peer without an endpoint
+        self.client.ip(f"address add 10.9.0.66/24 dev {self.wire}")  # not anna's
+        self.client.run("ping -c 2 -i 0.1 -W 1 -I 10.9.0.66 10.9.0.1", check=False)
+
+        def counted():
+            status = self.status()
+            return status["handshakes"]["drops"].get("bad_mac1") and status
+        status = lib.wait_until(counted, "the initiation without mac1 to be counted")
+        self.assertEqual(status["handshakes"]["drops"], {"bad_mac1": 1})
+        drops = drops_of(status, "from_wire")
+        self.assertEqual((drops["malformed"], drops["no_keypair"], drops["not_allowed_ip"]), (1, 1, 2))
+        drops = drops_of(status, "to_wire")
+        self.assertEqual(drops["no_endpoint"], 2)
+        self.assertGreaterEqual(drops["no_route"], 2)  # the kernel sends router solicitations too
+        status = lib.wait_until(self.balanced, f"the books to balance: {json.dumps(self.status())}", 3)
+        self.assertGreaterEqual(status["workers"][0]["from_wire"]["sent"], 55)
+        self.assertRegex(status["peers"][0]["endpoint"], r"^198\.18\.0\.2:\d+$")
+
+        table = self.host.run([BINARY, "status", "--socket", f"{self.folder}/node.sock"]).stdout
+        for word in ("peer anna: 198.18.0.2:", "peer mute: no endpoint, handshake never", "no_route",
+                     "bad_mac1", "not_allowed_ip", "relay: 0 active"):
+            self.assertIn(word, table)
+        text = self.host.run(["curl", "-s", "--noproxy", "*", f"http://{METRICS}/metrics"]).stdout
+        values = dict(re.findall(r"(?m)^(thalweg_\S+) (\S+)$", text))
+        for name, value in (
+                ('drops_total{worker="0",direction="to_wire",reason="no_endpoint"}', 2),
+                ('drops_total{worker="handshakes",direction="from_wire",reason="bad_mac1"}', 1),
+                ("handshakes_total", status["handshakes"]["established"]),
+                ('segments_total{worker="0",direction="from_wire",what="sent"}',
+                 status["workers"][0]["from_wire"]["sent"])):
+            self.assertEqual(float(values[f"thalweg_{name}"]), value, name)
+
+    def test_what_it_may_still_do(self):
+        lines = pathlib.Path(f"/proc/{self.pid()}/status").read_text(encoding="ascii")
+        fields = dict(line.split(":\t", 1) for line in lines.splitlines() if ":\t" in line)
+        # NET_BIND_SERVICE, NET_ADMIN, NET_RAW, SYS_RESOURCE, BPF
+        allowed = sum(1 << number for number in (10, 12, 13, 24, 39))
+        for held in ("CapBnd", "CapPrm", "CapEff", "CapInh", "CapAmb"):
+            self.assertEqual(int(fields[held], 16) & ~allowed, 0, held)
+        self.assertTrue(int(fields["CapEff"], 16) & 1 << 12)
+        self.assertEqual(fields["NoNewPrivs"].strip(), "1")
+        limits = pathlib.Path(f"/proc/{self.pid()}/limits").read_text(encoding="ascii")
+        self.assertRegex(limits, r"Max core file size +0 +0 ")
+        for path in (f"{self.folder}/node.sock", f"/var/run/wireguard/{self.interface}.sock"):
+            self.assertEqual(stat.S_IMODE(os.stat(path).st_mode) & 0o077, 0, path)
+
+    def pid(self):
+        """`ip netns exec` becomes the program."""
+        return self.node.pid
+
+
+class Reload(Node):
+    def test_changes_do_not_touch_an_unchanged_peer(self):
+        self.start()
+        wire = self.anna()
+        handshakes = lib.wg(self.client, "show", wire, "latest-handshakes")
+        established = self.status()["handshakes"]["established"]
+        self.assertEqual(lib.ping(self.client, "192.0.2.80", 1).received, 0)
+        stream = self.client.start("ping -n -i 0.01 10.9.0.1")
+        stream.wait_log("icmp_seq=5 ")
+
+        self.configure(TOML + MORE_TOML)
+        self.node.signal(signal.SIGHUP)
+        self.node.wait_log(r"node\.toml: reloaded")
+        self.assertEqual([peer["name"] for peer in self.status()["peers"]], ["anna", "mute", "ben"])
+        self.assertEqual(lib.ping(self.client, "192.0.2.80", 3).received, 3)
+        rules = self.host.run("nft list ruleset").stdout
+
+        self.configure(TOML + MORE_TOML + "\n[relay.turbo]\ninitcwmd = 5\n")
+        self.node.signal(signal.SIGHUP)
+        self.node.wait_log(r"node\.toml:\d+:\d+: relay\.turbo\.initcwmd: unknown key.*initcwnd")
+        self.node.wait_log(r"reload: .*has mistakes; nothing was changed")
+        self.configure(TOML.replace("listen_port", "mtu = 1300\nlisten_port"))
+        self.node.signal(signal.SIGHUP)
+        self.node.wait_log(r"reload: tunnel\.mtu cannot change while the node runs")
+        self.assertEqual(len(self.status()["peers"]), 3)
+        self.assertEqual(re.sub(r"packets \d+ bytes \d+", "", self.host.run("nft list ruleset").stdout),
+                         re.sub(r"packets \d+ bytes \d+", "", rules))
+
+        stream.signal(signal.SIGINT)
+        stream.wait()
+        self.assertRegex(stream.log(), r" 0% packet loss")
+        self.assertEqual(lib.wg(self.client, "show", wire, "latest-handshakes"), handshakes)
+        self.assertEqual(self.status()["handshakes"]["established"], established)
+        self.connect(self.behind, "ben", "192.0.2.1", "10.9.0.3")
+        self.assertEqual(lib.ping(self.behind, "10.9.0.1", 3).received, 3)
+        self.stops()
+
+
+class Ends(Node):
+    def test_sigterm_leaves_nothing(self):
+        self.start()
+        during = self.left()
+        for place, here in during.items():
+            if place not in ("ip -6 rule",):
+                self.assertNotEqual(here, self.before[place], place)
+        self.stops()
+
+    def test_the_next_start_undoes_what_a_killed_one_left(self):
+        self.start()
+        self.node.signal(signal.SIGKILL)
+        self.node.wait()
+        self.assertNotEqual(self.left(), self.before)
+        self.start()
+        self.serves()
+        self.stops()
+
+    def test_the_interface_is_removed(self):
+        self.start()
+        self.host.ip(f"link del {self.interface}")
+        self.assertEqual(self.node.wait(), 1)
+        self.assertIn("was removed", self.node.log())
+        self.assertEqual(self.left(), self.before)
+
+
+class Refusals(Node):
+    def test_key_files(self):
+        os.chmod(f"{self.folder}/node.key", 0o644)
+        done = self.host.run([BINARY, "run", "-c", self.file], check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, rf"node\.toml:8:\d+: tunnel\.private_key_file: .*chmod 600 "
+                                      rf"{self.folder}/node\.key")
+        os.unlink(f"{self.folder}/node.key")
+        self.refused(r"node\.toml:8:\d+: tunnel\.private_key_file: ")
+
+    def test_ports_and_names_in_use(self):
+        hold = ("import socket, time; s = socket.socket({}); s.bind({!r}); {}\n"
+                "print('held', flush=True); time.sleep(60)")
+        holder = self.host.start(["python3", "-c", hold.format("type=socket.SOCK_DGRAM",
+                                                               ("", 51820), "")])
+        holder.wait_log("held")
+        self.refused("51820.*in use")
+        holder.stop()
+        holder = self.host.start(["python3", "-c", hold.format("", ("127.0.0.1", 9586), "s.listen()")])
+        holder.wait_log("held")
+        self.refused(rf"node\.metrics: cannot listen on {re.escape(METRICS)}")
+        holder.stop()
+        self.host.ip(f"link add {self.interface} type veth peer name other")
+        self.refused(f"{self.interface} exists already")
+        self.host.ip(f"link del {self.interface}")
+        self.start()
+        self.stops()
+
+    def test_a_second_node(self):
+        self.start()
+        self.refused(f"{self.interface} exists already")
+        second = f"{self.folder}/second.toml"
+        self.configure(TOML.replace('"{interface}"', f'"{lib.unique_interface()}"'), second)
+        self.refused(r"node\.sock: a running node answers there", [BINARY, "run", "-c", second])
+        self.serves()
+        self.stops()
+
+    def test_who_may_not_run_it(self):
+        run = [BINARY, "run", "-c", self.file]
+        # Only to reach the files: a test's folder is root's.
+        reading = "+dac_read_search"
+        self.refused("needs root", ["setpriv", "--reuid=65534", "--clear-groups", "--inh-caps", reading,
+                                    "--ambient-caps", reading, *run])
+        self.refused("CAP_NET_ADMIN", ["setpriv", "--bounding-set", "-net_admin", *run])
+
+    def test_a_kernel_without_tun(self):
+        self.refused("/dev/net/tun is missing", ["unshare", "-m", "sh", "-c", (
+            f"mount -t tmpfs none /dev/net && exec {BINARY} run -c {self.file}")])
+
+    def test_a_full_disk_for_logs(self):
+        self.configure(TOML.replace('log_level', 'log_file = "/dev/full"\nlog_level'))
+        self.start()
+        self.serves()
+        self.stops()
+
+
+if __name__ == "__main__":
+    lib.main()
