@@ -38,6 +38,7 @@ struct HandshakeCounters {
   Counter processed;
   Counter initiations_sent, responses_sent, cookies_sent;
   Counter established;
+  Counter events_lost;  ///< found the ring to the worker full: the protocol repeats what they said
   DropCounters drops;
 };
 

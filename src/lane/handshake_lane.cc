@@ -56,7 +56,7 @@ void HandshakeLane::push(HandshakeEvent&& event) noexcept {
   // may lose too: the protocol repeats it. Only the index of a keypair that never arrived must go
   // back.
   if (!channel_.events.push(std::move(event))) {
-    counters_.drops.add(Drop::queue_full);
+    counters_.events_lost.add();
     if (event.keypair) indices_.release(event.keypair->local_index);
     return;
   }
@@ -88,6 +88,10 @@ void HandshakeLane::send(wg::PeerId peer, const std::optional<Endpoint>& to,
 }
 
 void HandshakeLane::reply(const Endpoint& to, ByteView datagram) noexcept {
+  // Whoever knows our public key can ask for these: they must not crowd out a finished handshake.
+  if (channel_.events.size() + reserved_events >= HandshakeChannel::capacity) {
+    return counters_.events_lost.add();
+  }
   HandshakeEvent event;
   event.kind = HandshakeEvent::Kind::reply;
   event.to = to;

@@ -16,6 +16,9 @@ class HandshakeLane final : public Poller, private wg::HandshakeSink {
   /// Messages that may wait before those without a valid mac2 are answered with a cookie.
   static constexpr std::size_t under_load_threshold = HandshakeChannel::capacity / 8;
 
+  /// Slots of the event ring that cookie replies may not take.
+  static constexpr std::size_t reserved_events = 256;
+
   /// All must outlive this. `worker` is woken when there is an event for it.
   HandshakeLane(HandshakeChannel& channel, ExecContext& worker, IndexAllocator& indices,
                 RandomSource& random, const Clock& clock);

@@ -120,6 +120,11 @@ Result<std::unique_ptr<ControlServer>> ControlServer::listen(const std::string& 
                                                              Handler handler) {
   const Result<sockaddr_un> address = unix_address(path);
   if (!address) return std::unexpected(address.error());
+  struct stat file{};
+  if (::lstat(path.c_str(), &file) == 0 && !S_ISSOCK(file.st_mode)) {
+    return make_error(Error::Kind::config,
+                      path + " is there and is no socket; set another [node] control_socket");
+  }
   if (connect_to(path)) {
     return make_error(
         Error::Kind::unavailable,

@@ -88,6 +88,7 @@ void add_handshakes(Families& families, const HandshakeStatus& handshakes) {
   add(messages, {{"what", "initiation_sent"}}, handshakes.initiations_sent);
   add(messages, {{"what", "response_sent"}}, handshakes.responses_sent);
   add(messages, {{"what", "cookie_sent"}}, handshakes.cookies_sent);
+  add(messages, {{"what", "event_lost"}}, handshakes.events_lost);
   auto established = counters("handshakes_total", "Handshakes completed");
   add(established, {}, handshakes.established);
   families.push_back(std::move(messages));

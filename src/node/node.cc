@@ -106,7 +106,7 @@ Result<void> Node::start_parts() {
   links_ = std::move(*links);
   for (const std::string& warning : links_->warnings()) log::warning("{}", warning);
   if (Result<void> started = device_->start(); !started) return started;
-  if (Result<void> applied = apply_device(config_); !applied) return applied;
+  if (Result<void> applied = apply_device(wanted_device(config_)); !applied) return applied;
   if (config_.relay.enabled) {
     if (Result<void> started = start_relay(); !started) return started;
   }
@@ -142,10 +142,9 @@ void Node::stop_relay() noexcept {
   relay_.reset();
 }
 
-Result<void> Node::apply_device(const NodeConfig& next) {
+Result<void> Node::apply_device(WantedDevice wanted) {
   const Result<DeviceState> state = device_->state();
   if (!state) return std::unexpected(state.error());
-  WantedDevice wanted = wanted_device(next);
   if (Result<void> applied = device_->apply(difference(*state, wanted_, wanted)); !applied) {
     return applied;
   }
@@ -182,11 +181,12 @@ Result<void> Node::reload() {
 }
 
 Result<void> Node::apply(NodeConfig next) {
+  WantedDevice wanted = wanted_device(next);  // may block in the resolver: not under the lock
   const std::lock_guard lock{mutex_};
   const NodeConfig old = config_;
   if (Result<void> applied = links_->apply(next); !applied) return applied;
   for (const std::string& warning : links_->warnings()) log::warning("{}", warning);
-  if (Result<void> applied = apply_device(next); !applied) {
+  if (Result<void> applied = apply_device(std::move(wanted)); !applied) {
     if (const Result<void> back = links_->apply(old); !back) log::error("{}", back.error().text());
     return applied;
   }
@@ -281,7 +281,11 @@ void Node::drain(int signal_fd) {
     log::info("draining: {} relayed connections, at most {} s", active, drain_timeout.count());
   while (active > 0 && clock_.now() < deadline) {
     pollfd again{signal_fd, POLLIN, 0};
-    if (::poll(&again, 1, 50) > 0) break;
+    signalfd_siginfo signal{};
+    if (::poll(&again, 1, 50) > 0 && ::read(signal_fd, &signal, sizeof signal) == sizeof signal &&
+        signal.ssi_signo != static_cast<std::uint32_t>(SIGHUP)) {
+      break;
+    }
     active = active_connections();
   }
   if (active > 0) log::info("draining: {} relayed connections are reset", active);

@@ -53,7 +53,7 @@ class Node {
   Result<void> start_parts();
   Result<void> start_relay();
   void stop_relay() noexcept;
-  Result<void> apply_device(const NodeConfig& next);
+  Result<void> apply_device(WantedDevice wanted);
   Result<void> apply_relay(const NodeConfig& next);
   Result<void> apply(NodeConfig next);
   bool handle_signal(int signal);

@@ -40,6 +40,7 @@ Json handshakes_json(const HandshakeStatus& handshakes) {
           {"initiations_sent", handshakes.initiations_sent},
           {"responses_sent", handshakes.responses_sent},
           {"cookies_sent", handshakes.cookies_sent},
+          {"events_lost", handshakes.events_lost},
           {"drops", drops_json(handshakes.drops)}};
 }
 
@@ -115,6 +116,7 @@ HandshakeStatus read_counters(const lane::HandshakeCounters& counters) noexcept 
   status.initiations_sent = counters.initiations_sent.value();
   status.responses_sent = counters.responses_sent.value();
   status.cookies_sent = counters.cookies_sent.value();
+  status.events_lost = counters.events_lost.value();
   status.drops = read_drops(counters.drops);
   return status;
 }

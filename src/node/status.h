@@ -34,6 +34,7 @@ struct WorkerStatus {
 struct HandshakeStatus {
   std::uint64_t received = 0, processed = 0, established = 0;
   std::uint64_t initiations_sent = 0, responses_sent = 0, cookies_sent = 0;
+  std::uint64_t events_lost = 0;  ///< decisions the worker was too late to take
   std::array<std::uint64_t, drop_count> drops{};
 };
 

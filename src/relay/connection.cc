@@ -1,5 +1,8 @@
 #include "relay/connection.h"
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+
 #include <sys/epoll.h>
 
 #include <cerrno>
@@ -129,22 +132,41 @@ Instant Connection::deadline(const RelayLimits& limits) const noexcept {
     case Phase::header:
     case Phase::connecting:
       return last_activity_ + limits.connect_timeout;
-    case Phase::relaying:
-      return last_activity_ +
-             (up_.ended() || down_.ended() ? limits.half_close_timeout : limits.idle_timeout);
+    case Phase::relaying: {
+      // What a leg has taken may wait for minutes in the far PoP's buffers, where only that PoP can
+      // see it move: it is the one that ends the silence, and this side follows.
+      const bool half_closed = (up_.ended() && pop_.empty()) || (down_.ended() && !is_leg_);
+      return last_activity_ + (half_closed ? limits.half_close_timeout : limits.idle_timeout);
+    }
     case Phase::finished:
       break;
   }
   return Instant::max();
 }
 
-void Connection::expire() noexcept {
+// A reader slower than the timeout is not silent: our send queue towards it shrinks.
+bool Connection::still_delivering() noexcept {
+  std::uint64_t queued = 0;
+  for (const int socket : {front_.get(), back_.get()}) {
+    int bytes = 0;
+    if (::ioctl(socket, SIOCOUTQ, &bytes) == 0 && bytes > 0) {
+      queued += static_cast<std::uint64_t>(bytes);
+    }
+  }
+  return std::exchange(undelivered_, queued) != queued && queued > 0;
+}
+
+void Connection::expire(Instant now) noexcept {
   switch (phase_) {
     case Phase::header:
       return finish(Outcome::bad_header);
     case Phase::connecting:
       return finish(Outcome::connect_failed);
     case Phase::relaying:
+      if (still_delivering()) {
+        last_activity_ = now;
+        return;
+      }
       return finish(Outcome::idle);
     case Phase::finished:
       break;

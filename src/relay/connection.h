@@ -51,12 +51,15 @@ class Connection {
   /// When expire() is due, unless something happens before.
   Instant deadline(const RelayLimits& limits) const noexcept;
   /// Ends it the way its phase says.
-  void expire() noexcept;
+  /// Ends it, unless it is half-closed and bytes are still on their way to a slow reader: then it
+  /// goes on (phase unchanged), and deadline() is later.
+  void expire(Instant now) noexcept;
   void finish(Outcome outcome, int os_errno = 0) noexcept;
   /// Closes both sockets: in order if the outcome is `closed`, else with a reset.
   void close() noexcept;
 
   Phase phase() const noexcept { return phase_; }
+  bool is_finished() const noexcept { return phase_ == Phase::finished; }
   Outcome outcome() const noexcept { return outcome_; }
   int os_errno() const noexcept { return os_errno_; }
   int socket(Side side) const noexcept { return side == Side::front ? front_.get() : back_.get(); }
@@ -77,12 +80,14 @@ class Connection {
   Step finish_connect(Instant now) noexcept;
   Step relay(Instant now, PipePool& pipes, std::size_t quantum) noexcept;
   Step end(Outcome outcome, int os_errno = 0) noexcept;
+  bool still_delivering() noexcept;
 
   UniqueFd front_, back_;
   Endpoint peer_, client_, target_;
   std::string pop_;
   Direction up_, down_;
   Instant begun_, last_activity_;
+  std::uint64_t undelivered_ = 0;  // bytes in both send queues when last looked at
   int os_errno_ = 0;
   Phase phase_;
   Outcome outcome_ = Outcome::shutdown;

@@ -1,7 +1,10 @@
 #include "relay/connection.h"
 
 #include <gtest/gtest.h>
+#include <linux/sockios.h>
+#include <poll.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 
 #include <csignal>
 
@@ -161,11 +164,21 @@ TEST_F(ConnectionTest, AClientThatGivesUpEndsTheConnecting) {
   EXPECT_EQ(connection.outcome(), Outcome::reset);
 }
 
+/// Until the peer's kernel has acknowledged everything, which it may put off for 40 ms.
+void wait_until_acknowledged(int socket) {
+  int bytes = 1;
+  for (int round = 0; round < 1000 && bytes > 0; ++round) {
+    ASSERT_EQ(::ioctl(socket, SIOCOUTQ, &bytes), 0);
+    ::poll(nullptr, 0, bytes > 0 ? 1 : 0);
+  }
+  ASSERT_EQ(bytes, 0);
+}
+
 TEST_F(ConnectionTest, DeadlinesFollowThePhase) {
   const RelayLimits limits;
   Connection leg = Connection::leg(std::move(connect_pair().ours), {}, start);
   EXPECT_EQ(leg.deadline(limits), start + limits.connect_timeout);
-  leg.expire();
+  leg.expire(start);
   EXPECT_EQ(leg.outcome(), Outcome::bad_header);
 
   Connection connection = relaying();
@@ -173,6 +186,8 @@ TEST_F(ConnectionTest, DeadlinesFollowThePhase) {
   put(client.get(), "x");
   EXPECT_TRUE(wait_for(connection.socket(Side::front), POLLIN));
   advance(connection, start + 5s);
+  EXPECT_TRUE(wait_for(server.get(), POLLIN));
+  EXPECT_EQ(get(server.get()).bytes, "x");
   EXPECT_EQ(connection.deadline(limits), start + 5s + limits.idle_timeout);
   ::shutdown(client.get(), SHUT_WR);
   EXPECT_TRUE(wait_for(connection.socket(Side::front), POLLRDHUP));
@@ -181,7 +196,30 @@ TEST_F(ConnectionTest, DeadlinesFollowThePhase) {
   // A turn in which nothing moves gives nobody more time.
   advance(connection, start + 20s);
   EXPECT_EQ(connection.deadline(limits), start + 9s + limits.half_close_timeout);
-  connection.expire();
+  wait_until_acknowledged(connection.socket(Side::back));
+  connection.expire(start + 70s);
+  EXPECT_EQ(connection.outcome(), Outcome::idle);
+}
+
+// The server has sent all and closed; a slow client still reads: that is no silence.
+TEST_F(ConnectionTest, AHalfCloseWaitsForASlowReader) {
+  const RelayLimits limits;
+  Connection connection = relaying();
+  const std::string page(8U << 20U, 'p');
+  std::size_t sent = 0;
+  for (int turn = 0; turn < 100; ++turn) {
+    const ssize_t more =
+        ::send(server.get(), page.data(), page.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (more > 0) sent += static_cast<std::size_t>(more);
+    advance(connection);
+  }
+  ASSERT_GT(sent, 0U);
+  connection.expire(start + 60s);
+  ASSERT_FALSE(connection.is_finished());
+  EXPECT_GE(connection.deadline(limits), start + 60s + limits.half_close_timeout);
+  // Nothing was read since: now it is silence.
+  connection.expire(start + 120s);
+  EXPECT_TRUE(connection.is_finished());
   EXPECT_EQ(connection.outcome(), Outcome::idle);
 }
 

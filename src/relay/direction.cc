@@ -103,15 +103,17 @@ Direction::Turn Direction::fill_pipe(int source, PipePool& pipes, std::size_t& t
     if (count < 0 && errno == EINTR) continue;
     if (count < 0 && !would_block(errno)) return fail(errno);
     if (count > 0) in_pipe_ = static_cast<std::size_t>(count);
-    if (count < 0 && source_urgent_) {
-      if (const Turn turn = copy_to_pipe(source); turn == Turn::broken) return turn;
+    // Once the end is in, splice says "end" at an urgent byte: only recv knows which it is.
+    bool at_end = false;
+    if (count == 0 || (count < 0 && source_urgent_)) {
+      if (const Turn turn = copy_to_pipe(source, at_end); turn == Turn::broken) return turn;
     }
     if (in_pipe_ > 0) {
       taken += in_pipe_;
       return Turn::done;
     }
     pipes.give_back(*std::exchange(pipe_, std::nullopt));
-    if (count < 0) {
+    if (!at_end) {
       source_ready_ = false;
       return Turn::blocked;
     }
@@ -121,11 +123,12 @@ Direction::Turn Direction::fill_pipe(int source, PipePool& pipes, std::size_t& t
 }
 
 // splice stops before an urgent byte for good; recv, with SO_OOBINLINE, takes it in its place.
-Direction::Turn Direction::copy_to_pipe(int source) noexcept {
+Direction::Turn Direction::copy_to_pipe(int source, bool& at_end) noexcept {
   std::array<std::uint8_t, PIPE_BUF> buffer;
   const auto count = ::recv(source, buffer.data(), buffer.size(), MSG_DONTWAIT);
   if (count <= 0) {
     source_urgent_ = false;
+    at_end = count == 0;
     return count == 0 || would_block(errno) || errno == EINTR ? Turn::blocked : fail(errno);
   }
   // One page into an empty pipe: it fits.

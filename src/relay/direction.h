@@ -50,7 +50,7 @@ class Direction {
   Turn send_prefix(int source, int sink) noexcept;
   Turn empty_pipe(int sink, PipePool& pipes) noexcept;
   Turn fill_pipe(int source, PipePool& pipes, std::size_t& taken) noexcept;
-  Turn copy_to_pipe(int source) noexcept;
+  Turn copy_to_pipe(int source, bool& at_end) noexcept;
   Turn fail(int os_errno) noexcept;
 
   std::vector<std::uint8_t> prefix_;

@@ -168,6 +168,22 @@ TEST_F(DirectionTest, UrgentBytesStayInTheirPlace) {
   EXPECT_EQ(direction.bytes(), 50'012U);
 }
 
+// With the end already in, splice calls the urgent byte the end of the stream.
+TEST_F(DirectionTest, AnUrgentByteBeforeTheEndIsNotTheEnd) {
+  put(source.theirs.get(), "before");
+  ASSERT_EQ(::send(source.theirs.get(), "!", 1, MSG_OOB), 1);
+  put(source.theirs.get(), "after");
+  ::shutdown(source.theirs.get(), SHUT_WR);
+  ASSERT_TRUE(wait_for(source.ours.get(), POLLRDHUP) & POLLRDHUP);
+  std::string received;
+  for (int round = 0; round < 1000 && received.size() < 12; ++round) {
+    ASSERT_NE(pump_on(), Flow::broken);
+    received += get(sink.theirs.get()).bytes;
+  }
+  EXPECT_EQ(received, "before!after");
+  EXPECT_TRUE(direction.ended());
+}
+
 TEST_F(DirectionTest, AResetSourceIsBrokenAndNotEnded) {
   put(source.theirs.get(), "half a message");
   ASSERT_TRUE(wait_for(source.ours.get(), POLLIN));

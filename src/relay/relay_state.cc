@@ -155,7 +155,8 @@ void Relay::State::expire(Instant now) {
     if (connection == nullptr) return;
     const Instant deadline = connection->deadline(settings.limits);
     if (deadline > now) return table.watch(id, deadline);
-    connection->expire();
+    connection->expire(now);
+    if (!connection->is_finished()) return table.watch(id, connection->deadline(settings.limits));
     end(id, *connection, now);
   });
 }

@@ -61,7 +61,8 @@ void Session::install(Keypair&& keypair, Instant now, ReleasedIndices& released,
   }
   packet_received(now);
   wipe_at_ = now + wipe_after;
-  may_ask_at_ = Instant{};
+  // A responder waits for the packet that confirms its keypair before it asks for another.
+  may_ask_at_ = next_ ? now + rekey_timeout : Instant{};
 }
 
 std::optional<Session::SealSlot> Session::next_seal(Instant now) noexcept {

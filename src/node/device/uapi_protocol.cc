@@ -252,7 +252,11 @@ UapiConversation::Progress UapiConversation::receive(ByteView bytes, SecretText&
     }
     std::ranges::copy(part, line_.begin() + static_cast<std::ptrdiff_t>(line_size_));
     line_size_ += part.size();
-    if (ends) verdict = line({line_.data(), std::exchange(line_size_, 0)}, out);
+    if (ends) {
+      const std::size_t size = std::exchange(line_size_, 0);
+      verdict = line({line_.data(), size}, out);
+      crypto::wipe({reinterpret_cast<std::uint8_t*>(line_.data()), size});
+    }
   }
   return {bytes.size() - text.size(), verdict == Verdict::hang_up};
 }

@@ -50,6 +50,11 @@ class Privileges : public ::testing::Test {
  protected:
   void SetUp() override {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root, to have something to drop";
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+    GTEST_SKIP() << "ThreadSanitizer runs a thread of its own, which a forked child lacks";
+#endif
+#endif
   }
 };
 
