@@ -6,6 +6,7 @@ holds the reading end of a pipe, learns every note from it, and acts when the pi
 """
 
 import ctypes
+import glob
 import os
 import shutil
 import signal
@@ -69,6 +70,11 @@ def _undo(kind, name):
             os.unlink(name)
         except FileNotFoundError:
             pass
+    elif kind == "journals":
+        # A killed node's journal is undone by the next start in its network namespace; here that
+        # namespace goes, and with it all that the journal names.
+        for path in glob.glob(f"/run/thalweg/{name}.*.journal"):
+            os.unlink(path)
     elif kind == "folder":
         shutil.rmtree(name, ignore_errors=True)
     else:

@@ -15,7 +15,9 @@ _numbers = itertools.count()
 
 def unique_interface():
     """A new interface name. UAPI sockets do not know namespaces: names must be unique machine-wide."""
-    return f"tw{os.getpid()}n{next(_numbers)}"
+    name = f"tw{os.getpid()}n{next(_numbers)}"
+    leftovers.note("journals", name)
+    return name
 
 
 def genkey():
