@@ -57,6 +57,7 @@ void HandshakeLane::push(HandshakeEvent&& event) noexcept {
   // back.
   if (!channel_.events.push(std::move(event))) {
     counters_.events_lost.add();
+    // NOLINTNEXTLINE(bugprone-use-after-move): what push() refuses, it leaves as it was.
     if (event.keypair) indices_.release(event.keypair->local_index);
     return;
   }

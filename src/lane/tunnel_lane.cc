@@ -251,6 +251,7 @@ void TunnelLane::request(HandshakeRequest::Kind kind, wg::PeerId peer,
   request.index = index;
   wake_handshakes_ = true;
   if (!unsent_.empty() || !channel_.requests.push(std::move(request))) {
+    // NOLINTNEXTLINE(bugprone-use-after-move): what push() refuses, it leaves as it was.
     unsent_.push_back(std::move(request));
   }
 }

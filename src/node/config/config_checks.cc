@@ -90,6 +90,7 @@ void check_pop(const PopDraft& pop, const ConfigDraft& draft,
       draft.peers, [&](const PeerDraft& candidate) { return candidate.peer.name == name; });
   if (!name.empty() && peer == draft.peers.end()) {
     std::vector<std::string> names;
+    names.reserve(draft.peers.size());
     for (const PeerDraft& known : draft.peers) names.push_back(known.peer.name);
     mistakes.add(pop.key + ".peer", "no [[peer]] has the name " + shown(name),
                  did_you_mean(name, names, "name the peer that is this PoP"));

@@ -64,6 +64,7 @@ void expand(const std::string& word, const std::string& key, const ConfigDraft& 
   const auto peer = std::ranges::find_if(draft.peers, named);
   if (peer == draft.peers.end()) {
     std::vector<std::string> names;
+    names.reserve(draft.peers.size());
     for (const PeerDraft& known : draft.peers) names.push_back(known.peer.name);
     mistakes.add(key, shown(word) + " is neither a prefix nor the name of a peer",
                  did_you_mean(word, names, R"(write "10.9.0.0/24", or a name of a [[peer]])"));

@@ -56,7 +56,7 @@ Parsed<crypto::Secret<32>> key_of(std::string_view text, bool is_whole, const st
     return flaw(shown(path) + " does not hold one key in base64",
                 "write 44 characters of base64 into it and nothing else, as `wg genkey` does");
   }
-  const crypto::Secret<32> key{std::span<const std::uint8_t, 32>{*bytes}};
+  crypto::Secret<32> key{std::span<const std::uint8_t, 32>{*bytes}};
   crypto::wipe(*bytes);
   if (key.is_zero()) {
     return flaw(shown(path) + " holds a key of zeros",

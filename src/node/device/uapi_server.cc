@@ -42,8 +42,8 @@ Result<sockaddr_un> address_of(const std::string& path) {
 bool answers(const sockaddr_un& address) noexcept {
   const UniqueFd probe{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
   const auto* target = reinterpret_cast<const sockaddr*>(&address);
-  // A full backlog (EAGAIN) is a listener too.
-  return ::connect(probe.get(), target, sizeof address) == 0 || would_block(errno);
+  // A full backlog (EAGAIN) is a listener too. Out of descriptors: bind will say so.
+  return probe && (::connect(probe.get(), target, sizeof address) == 0 || would_block(errno));
 }
 
 }  // namespace

@@ -109,6 +109,7 @@ std::string address_match(Family family, std::string_view field,
 std::string address_match(Family family, std::string_view field,
                           const std::vector<IpAddress>& addresses) {
   std::vector<Prefix> prefixes;
+  prefixes.reserve(addresses.size());
   for (const IpAddress& address : addresses) {
     prefixes.push_back(Prefix::of(address, static_cast<std::uint8_t>(address.bits())));
   }
