@@ -95,7 +95,8 @@ Result<void> drop_privileges() {
     return make_error(Error::Kind::unavailable, "needs root: run with sudo (CAP_NET_ADMIN)");
   }
   capng_clear(CAPNG_SELECT_ALL);
-  constexpr auto sets =
+  // libcap-ng takes sets or-ed together, though its enum does not name the sums.
+  constexpr auto sets =  // NOLINTNEXTLINE(clang-analyzer-optin.core.EnumCastOutOfRange)
       static_cast<capng_type_t>(CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET);
   for (const unsigned capability : wanted) {
     if (capng_update(CAPNG_ADD, sets, capability) != 0) {
