@@ -39,6 +39,7 @@ struct Train {
   std::uint16_t identification = 7;
   std::uint32_t sequence = 1000;
   std::uint16_t gso_size = 1000;
+  std::uint16_t source_port = 40000;
   Bytes payload{};
 
   std::size_t segments() const {
@@ -126,7 +127,7 @@ struct Train {
 
   Bytes transport_header(std::size_t first, bool last, std::size_t payload_size) const {
     Bytes out;
-    put16(out, 40000);
+    put16(out, source_port);
     put16(out, 443);
     if (!tcp) {
       put16(out, 8 + payload_size);
