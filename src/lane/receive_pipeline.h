@@ -1,7 +1,9 @@
-// From the wire: classify → open → check → deliver. All segments of one receive call are opened in
-// one batch, whosever they are, and then delivered in the order they came.
+// From the wire: classify → open → check → join → deliver. All segments of one receive call are
+// opened in one batch, whosever they are, then checked in the order they came; neighbours of one
+// inner flow are joined into a train and cross the TUN in one write.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -10,6 +12,7 @@
 #include "lane/peer_table.h"
 #include "port/port.h"
 #include "steer/steering_table.h"
+#include "wire/coalescer.h"
 #include "wire/wg_message.h"
 
 namespace tw::lane {
@@ -23,6 +26,8 @@ class ReceiveEvents {
   /// A packet of this peer has authenticated, and its session has said what follows from that.
   virtual void session_event(LanePeer& peer, const wg::SessionActions& actions,
                              const wg::ReleasedIndices& released) noexcept = 0;
+  /// Packets of this peer have authenticated: its timers may have moved.
+  virtual void session_touched(LanePeer& peer) noexcept = 0;
 };
 
 class ReceivePipeline {
@@ -36,25 +41,47 @@ class ReceivePipeline {
   /// Which buckets are this worker's. Both must outlive this.
   void set_steering(const ReceiverIndex& codec, const SteeringTable& table,
                     ContextId self) noexcept;
-  /// Where opened packets go.
-  void set_tun(Port& tun) noexcept { tun_ = &tun; }
+  /// Where opened packets go. `kinds`: what it takes as trains.
+  void set_tun(Port& tun, CoalescerKinds kinds) noexcept {
+    tun_ = &tun;
+    coalescer_.set_kinds(kinds);
+  }
 
   /// Handles all segments of a batch that a UDP port has filled, in place.
   void receive(PacketBatch& batch, Instant now) noexcept;
 
  private:
   struct Arrival {
+    LanePeer* peer;  // these two as long as keypairs_moved_ is false
+    wg::LiveKeypair* keypair;
     std::uint32_t receiver_index;
     std::uint32_t datagram_bytes;
-    const Endpoint* from;  // of its train
+    const Train* train;
+  };
+  /// The packets of a train are mostly one peer's, so the last one found is tried first.
+  struct Found {
+    std::uint32_t receiver_index = 0;
+    LanePeer* peer = nullptr;
+    wg::LiveKeypair* keypair = nullptr;
+  };
+  /// The same for the source address that was last seen to be among a peer's allowed IPs.
+  struct Allowed {
+    const LanePeer* peer = nullptr;
+    std::size_t size = 0;
+    std::array<std::uint8_t, 16> source{};
   };
 
-  void segment(ByteSpan datagram, const Endpoint& from, Instant now) noexcept;
-  void data(ByteSpan datagram, const Endpoint& from, Instant now) noexcept;
+  void segment(ByteSpan datagram, const Train& train, Instant now) noexcept;
+  void data(ByteSpan datagram, const Train& train, Instant now) noexcept;
+  bool find(std::uint32_t receiver_index) noexcept;
   void open_and_deliver(Instant now) noexcept;
   void deliver(const Arrival& arrival, const crypto::AeadJob& job, Instant now) noexcept;
-  void deliver_inner(LanePeer& peer, ByteSpan plaintext) noexcept;
+  void touch(LanePeer* peer) noexcept;
+  void deliver_inner(LanePeer& peer, ByteSpan plaintext, std::uint8_t outer_class) noexcept;
+  bool is_allowed(const LanePeer& peer, ByteView source) noexcept;
   void write_tun() noexcept;
+  void write_singly(const JoinedPackets& joined) noexcept;
+  void count_sent(const JoinedPackets& joined) noexcept;
   void drop(Drop reason) noexcept { counters_.from_wire.drops.add(reason); }
 
   PeerTable& peers_;
@@ -67,7 +94,12 @@ class ReceivePipeline {
   Port* tun_ = nullptr;
   std::vector<crypto::AeadJob> jobs_;
   std::vector<Arrival> arrivals_;  // of the job with the same index
-  PacketBatch to_tun_{jobs_capacity};
+  Found found_;
+  Allowed allowed_;
+  LanePeer* touched_ = nullptr;  // its timers are still to be looked at
+  bool keypairs_moved_ = false;  // by a packet of the batch that is being delivered
+  Coalescer coalescer_;
+  std::vector<Train> to_tun_;
 };
 
 }  // namespace tw::lane

@@ -1,16 +1,12 @@
 #include "lane/staging_pool.h"
 
-#include <algorithm>
-
 #include "base/assert.h"
-#include "port/packet_batch.h"
 
 namespace tw::lane {
 
 StagingPool::StagingPool(std::size_t slots, std::size_t packet_bytes)
     : packet_bytes_(packet_bytes),
-      stride_(PacketBatch::headroom + packet_bytes + PacketBatch::tailroom),
-      storage_(new std::uint8_t[stride_ * slots]),
+      storage_(new std::uint8_t[packet_bytes * slots]),
       next_(slots),
       length_(slots) {
   TW_ASSERT(slots > 0 && slots < none);
@@ -21,16 +17,15 @@ StagingPool::StagingPool(std::size_t slots, std::size_t packet_bytes)
 }
 
 ByteSpan StagingPool::packet(std::uint32_t slot) noexcept {
-  return {storage_.get() + slot * stride_ + PacketBatch::headroom, length_[slot]};
+  return {storage_.get() + slot * packet_bytes_, length_[slot]};
 }
 
-bool StagingPool::push(Queue& queue, ByteView packet_bytes) noexcept {
-  if (free_ == none || packet_bytes.size() > packet_bytes_) return false;
+ByteSpan StagingPool::push(Queue& queue, std::size_t length) noexcept {
+  if (free_ == none || length > packet_bytes_) return {};
   const std::uint32_t slot = free_;
   free_ = next_[slot];
-  length_[slot] = static_cast<std::uint32_t>(packet_bytes.size());
+  length_[slot] = static_cast<std::uint32_t>(length);
   next_[slot] = none;
-  std::copy(packet_bytes.begin(), packet_bytes.end(), packet(slot).begin());
   if (queue.tail == none) {
     queue.head = slot;
   } else {
@@ -38,7 +33,7 @@ bool StagingPool::push(Queue& queue, ByteView packet_bytes) noexcept {
   }
   queue.tail = slot;
   ++queue.count;
-  return true;
+  return packet(slot);
 }
 
 void StagingPool::drop_oldest(Queue& queue) noexcept {

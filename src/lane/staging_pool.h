@@ -19,12 +19,12 @@ class StagingPool {
     std::uint32_t count = 0;
   };
 
-  /// `slots` packets of up to `packet_bytes` each, with the head- and tailroom of a PacketBatch, so
-  /// that they can be sealed where they lie. Allocates once; untouched slots cost no memory.
+  /// `slots` packets of up to `packet_bytes` each. Allocates once; untouched slots cost no memory.
   StagingPool(std::size_t slots, std::size_t packet_bytes);
 
-  /// False, and nothing kept, if there is no free slot or the packet is too long for one.
-  bool push(Queue& queue, ByteView packet) noexcept;
+  /// A slot behind the others, to be filled with a packet of `length` bytes, at least one. Empty,
+  /// and nothing kept, if no slot is free or the packet is too long for one.
+  ByteSpan push(Queue& queue, std::size_t length) noexcept;
   /// Frees the oldest slot. The queue must not be empty.
   void drop_oldest(Queue& queue) noexcept;
   /// Frees all slots; returns how many there were.
@@ -41,7 +41,6 @@ class StagingPool {
   ByteSpan packet(std::uint32_t slot) noexcept;
 
   std::size_t packet_bytes_;
-  std::size_t stride_;
   std::unique_ptr<std::uint8_t[]> storage_;
   std::vector<std::uint32_t> next_;  // of a queue, or of the free list
   std::vector<std::uint32_t> length_;

@@ -5,14 +5,17 @@
 #include <cerrno>
 
 #include "base/assert.h"
+#include "wire/ecn.h"
 #include "wire/wg_message.h"
 
 namespace tw::lane {
 namespace {
 
 constexpr std::uint32_t padding_multiple = 16;
-static_assert(PacketBatch::headroom >= wg_data_header_size);
-static_assert(PacketBatch::tailroom >= padding_multiple - 1 + wg_tag_size);
+constexpr std::size_t overhead = wg_data_header_size + wg_tag_size;
+/// What one UDP_SEGMENT send carries: an IPv4 datagram's bytes, and the kernel's UDP_MAX_SEGMENTS.
+constexpr std::size_t train_bytes_max = 65'507;
+constexpr std::size_t train_segments_max = 128;
 
 /// Length on the wire: zero-padded to 16 bytes, but not beyond the MTU.
 std::uint32_t padded_length(std::uint32_t length, std::uint32_t mtu) noexcept {
@@ -21,10 +24,12 @@ std::uint32_t padded_length(std::uint32_t length, std::uint32_t mtu) noexcept {
   return std::max(length, std::min(padded, mtu));
 }
 
+bool is_later(int os_errno) noexcept { return os_errno == EAGAIN || os_errno == ENOBUFS; }
+
 }  // namespace
 
 TransmitPipeline::TransmitPipeline(crypto::AeadEngine& engine, LaneCounters& counters)
-    : engine_(engine), counters_(counters), keepalive_buffers_(batch_capacity, wg_data_min_size) {
+    : engine_(engine), counters_(counters), arena_(new std::uint8_t[arena_bytes]) {
   jobs_.reserve(batch_capacity);
   pending_.reserve(batch_capacity);
   for (Outgoing* outgoing : {&v4_, &v6_}) {
@@ -33,29 +38,69 @@ TransmitPipeline::TransmitPipeline(crypto::AeadEngine& engine, LaneCounters& cou
   }
 }
 
+bool TransmitPipeline::full(std::size_t inner_bytes) const noexcept {
+  return jobs_.size() == batch_capacity ||
+         arena_used_ + overhead + inner_bytes + padding_multiple > arena_bytes;
+}
+
+bool TransmitPipeline::too_large(std::size_t inner_bytes) noexcept {
+  return inner_bytes + overhead > train_bytes_max;
+}
+
 void TransmitPipeline::queue(LanePeer& peer, const wg::Session::SealSlot& slot,
-                             ByteSpan packet) noexcept {
-  TW_ASSERT(!full() && peer.endpoint.has_value());
-  const auto length = static_cast<std::uint32_t>(packet.size());
-  const std::uint32_t padded = padded_length(length, mtu_);
-  std::fill_n(packet.data() + length, padded - length, std::uint8_t{0});
-
-  std::uint8_t* datagram = packet.data() - wg_data_header_size;
-  write_wg_data_header(std::span<std::uint8_t, wg_data_header_size>{datagram, wg_data_header_size},
-                       slot.keypair->keys.remote_index, slot.counter);
-  jobs_.push_back({&slot.keypair->keys.send_key, slot.counter, packet.data(), padded, false});
-
-  Train train;
-  train.bytes = datagram;
-  train.length = static_cast<std::uint32_t>(wg_data_header_size + padded + wg_tag_size);
-  train.segment_size = train.length;
-  train.destination = *peer.endpoint;
-  pending_.push_back({&peer, train, length == 0, false});
+                             const GsoView& packet, std::size_t segment) noexcept {
+  const std::size_t length = packet.segment_length(segment);
+  TW_ASSERT(!full(length) && !too_large(length));
+  std::uint8_t* inner = arena_.get() + arena_used_ + wg_data_header_size;
+  packet.segment(segment, {inner, length});
+  append(peer, slot, static_cast<std::uint32_t>(length), packet.traffic_class() & ecn::mask);
 }
 
 void TransmitPipeline::queue_keepalive(LanePeer& peer, const wg::Session::SealSlot& slot) noexcept {
+  TW_ASSERT(!full(0));
   counters_.to_wire.generated.add();
-  queue(peer, slot, keepalive_buffers_.buffer(keepalives_++).first(0));
+  append(peer, slot, 0, 0);
+}
+
+/// The inner packet lies in its place in the arena already.
+void TransmitPipeline::append(LanePeer& peer, const wg::Session::SealSlot& slot,
+                              std::uint32_t length, std::uint8_t traffic_class) noexcept {
+  TW_ASSERT(peer.endpoint.has_value());
+  std::uint8_t* datagram = arena_.get() + arena_used_;
+  std::uint8_t* inner = datagram + wg_data_header_size;
+  std::uint32_t padded = padded_length(length, mtu_);
+  if (too_large(padded)) padded = length;
+  std::fill_n(inner + length, padded - length, std::uint8_t{0});
+  write_wg_data_header(std::span<std::uint8_t, wg_data_header_size>{datagram, wg_data_header_size},
+                       slot.keypair->keys.remote_index, slot.counter);
+  jobs_.push_back({&slot.keypair->keys.send_key, slot.counter, inner, padded, false});
+
+  const auto bytes = static_cast<std::uint32_t>(overhead + padded);
+  if (length == 0 || !extend(peer, bytes, traffic_class)) {
+    Train train;
+    train.bytes = datagram;
+    train.length = train.segment_size = bytes;
+    train.traffic_class = traffic_class;
+    train.destination = *peer.endpoint;
+    pending_.push_back({&peer, train, length == 0, false});
+  }
+  arena_used_ += bytes;
+}
+
+/// True if the datagram behind the last train is one more segment of it.
+bool TransmitPipeline::extend(const LanePeer& peer, std::uint32_t datagram,
+                              std::uint8_t traffic_class) noexcept {
+  if (pending_.empty()) return false;
+  Pending& last = pending_.back();
+  Train& train = last.train;
+  // Only the last segment may be shorter.
+  if (last.peer != &peer || last.is_keepalive || train.traffic_class != traffic_class ||
+      datagram > train.segment_size || train.length % train.segment_size != 0 ||
+      train.length + datagram > train_bytes_max || train.segments() == train_segments_max) {
+    return false;
+  }
+  train.length += datagram;
+  return true;
 }
 
 void TransmitPipeline::seal_and_send() noexcept {
@@ -71,32 +116,39 @@ void TransmitPipeline::seal_and_send() noexcept {
   }
   send_family(ports_.v4, v4_);
   send_family(ports_.v6, v6_);
+  arena_used_ = 0;
+}
+
+void TransmitPipeline::note_sent(Pending& pending, std::size_t segments,
+                                 std::size_t bytes) noexcept {
+  pending.left = true;
+  pending.peer->sent_bytes += bytes;
+  counters_.to_wire.sent.add(segments);
+  counters_.to_wire.sent_bytes.add(bytes);
 }
 
 void TransmitPipeline::send_family(Port* port, Outgoing& outgoing) noexcept {
+  const std::span<const Train> trains{outgoing.trains};
   std::size_t next = 0;
-  const std::size_t count = outgoing.trains.size();
-  while (next < count) {
-    if (port == nullptr) {  // the host has no IPv6, say
-      counters_.to_wire.drops.add(Drop::socket_error, count - next);
-      break;
-    }
-    const SendResult result = port->send(std::span<const Train>{outgoing.trains}.subspan(next));
+  bool later = false;  // the socket is full: what is left is dropped
+  while (next < trains.size()) {
+    SendResult result;
+    if (port != nullptr && !later) result = port->send(trains.subspan(next));
     for (std::size_t i = next; i < next + result.taken; ++i) {
-      Pending& pending = pending_[outgoing.pending[i]];
-      pending.left = true;
-      pending.peer->sent_bytes += pending.train.length;
-      counters_.to_wire.sent.add();
-      counters_.to_wire.sent_bytes.add(pending.train.length);
+      note_sent(pending_[outgoing.pending[i]], trains[i].segments(), trains[i].length);
     }
     next += result.taken;
-    if (next == count) break;
-    if (result.os_errno == EAGAIN || result.os_errno == ENOBUFS) {
-      // Waiting would only move the queue from the socket to here; TCP inside slows down on loss.
-      counters_.to_wire.drops.add(Drop::socket_full, count - next);
-      break;
+    if (next == trains.size()) break;
+    // Part of a train may have left.
+    const Train& refused = trains[next];
+    if (result.partial > 0) {
+      note_sent(pending_[outgoing.pending[next]], result.partial,
+                result.partial * refused.segment_size);
     }
-    drop(Drop::socket_error);
+    // Waiting would only move the queue from the socket to here; TCP inside slows down on loss.
+    later = later || is_later(result.os_errno);
+    counters_.to_wire.drops.add(later ? Drop::socket_full : Drop::socket_error,
+                                refused.segments() - result.partial);
     ++next;
   }
   outgoing.trains.clear();
@@ -118,8 +170,7 @@ void TransmitPipeline::send_handshake(const Endpoint& to, ByteView message,
   if (port == nullptr) return drop(Drop::socket_error);
   const SendResult result = port->send({&train, 1});
   if (result.taken == 0) {
-    const bool later = result.os_errno == EAGAIN || result.os_errno == ENOBUFS;
-    return drop(later ? Drop::socket_full : Drop::socket_error);
+    return drop(is_later(result.os_errno) ? Drop::socket_full : Drop::socket_error);
   }
   counters_.to_wire.sent.add();
   counters_.to_wire.sent_bytes.add(train.length);

@@ -1,14 +1,17 @@
-// To the wire: look up → seal → send. Packets are queued where they lie and sealed in one batch,
-// which may span peers; flush() sends them.
+// To the wire: split → checksum → seal → send. A packet or train from the TUN is copied, segment by
+// segment and checksummed on the way, behind a WireGuard header each; what lies side by side for
+// one peer leaves as one train. Everything queued, whosever it is, is sealed in one batch: flush().
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "crypto/aead_engine.h"
 #include "lane/counters.h"
 #include "lane/peer_table.h"
 #include "port/port.h"
+#include "wire/gso.h"
 
 namespace tw::lane {
 
@@ -20,7 +23,11 @@ struct UdpPorts {
 
 class TransmitPipeline {
  public:
+  /// Segments sealed together.
   static constexpr std::size_t batch_capacity = 128;
+  /// Sealed bytes between two flushes: with what they were made of, half of a small second-level
+  /// cache.
+  static constexpr std::size_t arena_bytes = 256 * 1024;
 
   TransmitPipeline(crypto::AeadEngine& engine, LaneCounters& counters);
 
@@ -28,16 +35,20 @@ class TransmitPipeline {
   /// Largest inner packet: padding never grows a packet beyond it (whitepaper, section 5.4.6).
   void set_mtu(std::uint32_t mtu) noexcept { mtu_ = mtu; }
 
-  /// True if queue() has to wait for a flush().
-  bool full() const noexcept { return jobs_.size() == batch_capacity; }
   bool idle() const noexcept { return jobs_.empty(); }
-  /// `packet` has a PacketBatch's head- and tailroom around it and stays untouched until flush().
-  /// The slot is the session's; the peer must have an endpoint.
-  void queue(LanePeer& peer, const wg::Session::SealSlot& slot, ByteSpan packet) noexcept;
-  /// An empty packet; counted as generated here.
+  /// True if a segment of this many inner bytes has to wait for a flush().
+  bool full(std::size_t inner_bytes) const noexcept;
+  /// True if a datagram cannot carry so many inner bytes.
+  static bool too_large(std::size_t inner_bytes) noexcept;
+  /// One segment of a packet that is the caller's again at once. Not when full() or too_large().
+  /// The slot is the session's and must be sealed, so the keypair must live until flush(); the peer
+  /// must have an endpoint.
+  void queue(LanePeer& peer, const wg::Session::SealSlot& slot, const GsoView& packet,
+             std::size_t segment) noexcept;
+  /// An empty packet; counted as generated here. Not when full(0).
   void queue_keepalive(LanePeer& peer, const wg::Session::SealSlot& slot) noexcept;
 
-  /// Seals and sends what is queued. Calls sent(peer, is_keepalive) for each that left.
+  /// Seals and sends what is queued. Calls sent(peer, is_keepalive) for each train that left.
   template <typename Sent>
   void flush(Sent&& sent) noexcept {
     if (jobs_.empty()) return;
@@ -46,7 +57,6 @@ class TransmitPipeline {
       if (pending.left) sent(*pending.peer, pending.is_keepalive);
     }
     pending_.clear();
-    keepalives_ = 0;
   }
 
   /// A handshake message, at once and as it is. Counted as generated here.
@@ -59,14 +69,18 @@ class TransmitPipeline {
     bool is_keepalive;
     bool left;
   };
-  /// The trains of one address family, and which pending packet each is.
+  /// The trains of one address family, and which pending one each is.
   struct Outgoing {
     std::vector<Train> trains;
     std::vector<std::size_t> pending;
   };
 
+  void append(LanePeer& peer, const wg::Session::SealSlot& slot, std::uint32_t inner,
+              std::uint8_t traffic_class) noexcept;
+  bool extend(const LanePeer& peer, std::uint32_t datagram, std::uint8_t traffic_class) noexcept;
   void seal_and_send() noexcept;
   void send_family(Port* port, Outgoing& outgoing) noexcept;
+  void note_sent(Pending& pending, std::size_t segments, std::size_t bytes) noexcept;
   void drop(Drop reason) noexcept { counters_.to_wire.drops.add(reason); }
 
   crypto::AeadEngine& engine_;
@@ -76,8 +90,8 @@ class TransmitPipeline {
   std::vector<crypto::AeadJob> jobs_;
   std::vector<Pending> pending_;
   Outgoing v4_, v6_;
-  PacketBatch keepalive_buffers_;
-  std::size_t keepalives_ = 0;
+  std::unique_ptr<std::uint8_t[]> arena_;
+  std::size_t arena_used_ = 0;
 };
 
 }  // namespace tw::lane

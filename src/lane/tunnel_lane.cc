@@ -13,8 +13,9 @@ namespace {
 /// keep our own wishes out.
 constexpr std::size_t reserved_requests = 256;
 constexpr Duration timer_tick = 10ms;
-constexpr std::size_t udp_buffer_bytes = 65536;  // a UDP_GRO train
-constexpr std::size_t tun_buffer_bytes = 65536;
+constexpr std::size_t buffer_bytes = 65536;  // a UDP_GRO train, or a TUN packet with offloads
+/// Bytes handled in one go, so that what one stage has touched is in the cache for the next.
+constexpr std::size_t batch_bytes = 256 * 1024;
 
 }  // namespace
 
@@ -26,10 +27,10 @@ TunnelLane::TunnelLane(TunnelLaneParts parts, TunnelLaneLimits limits)
       timers_(limits.peers, timer_tick, parts.handshakes.clock().now()),
       receive_(peers_, parts.engine, counters_, *this),
       transmit_(parts.engine, counters_),
-      udp_batch_(limits.receive_trains, udp_buffer_bytes),
-      tun_batch_(std::min(limits.tun_packets, TransmitPipeline::batch_capacity), tun_buffer_bytes) {
+      udp_batch_(limits.receive_trains, buffer_bytes, batch_bytes),
+      tun_batch_(limits.tun_packets, buffer_bytes, batch_bytes) {
   receive_.set_steering(parts.codec, parts.steering, parts.self);
-  receive_.set_tun(tun_);
+  receive_.set_tun(tun_, parts.tun_takes);
 }
 
 TunnelLane::~TunnelLane() = default;
@@ -164,6 +165,8 @@ void TunnelLane::session_event(LanePeer& peer, const wg::SessionActions& actions
   act(peer, actions);
 }
 
+void TunnelLane::session_touched(LanePeer& peer) noexcept { rearm(peer); }
+
 // ---- To the wire
 
 std::size_t TunnelLane::transmit(std::size_t budget) noexcept {
@@ -171,38 +174,55 @@ std::size_t TunnelLane::transmit(std::size_t budget) noexcept {
   while (handled < budget) {
     tun_batch_.clear();
     if (tun_.poll(tun_batch_) == 0) break;
-    handled += tun_batch_.size();
     const bool more = tun_batch_.room() == 0;
-    for (const Train& train : tun_batch_.trains()) transmit_packet(train);
-    flush();  // the batch's buffers are written again next
+    for (const Train& train : tun_batch_.trains()) handled += transmit_packet(train);
+    flush();
     if (!more) break;
   }
   return handled;
 }
 
-void TunnelLane::transmit_packet(const Train& train) noexcept {
-  counters_.to_wire.received.add();
-  counters_.to_wire.received_bytes.add(train.length);
-  const std::optional<IpPacketView> packet = IpPacketView::of(train.all());
-  if (!packet) return counters_.to_wire.drops.add(Drop::malformed_inner);
-  const std::optional<wg::PeerId> id = peers_.allowed_ips().lookup(packet->target);
-  if (!id) return counters_.to_wire.drops.add(Drop::no_route);
+/// Returns how many segments that was.
+std::size_t TunnelLane::transmit_packet(const Train& train) noexcept {
+  DirectionCounters& counters = counters_.to_wire;
+  const std::optional<GsoView> packet = GsoView::of(train.all(), train.vnet);
+  const std::size_t segments = packet ? packet->segment_count() : 1;
+  const auto drop_all = [&](Drop reason) {
+    counters.drops.add(reason, segments);
+    return segments;
+  };
+  counters.received.add(segments);
+  counters.received_bytes.add(packet ? packet->wire_bytes(0) : train.length);
+  if (!packet) return drop_all(Drop::malformed_inner);
+  if (TransmitPipeline::too_large(packet->segment_length(0))) return drop_all(Drop::too_large);
+  const std::optional<wg::PeerId> id = peers_.allowed_ips().lookup(packet->target());
+  if (!id) return drop_all(Drop::no_route);
   LanePeer* peer = peers_.find(*id);
   TW_ASSERT(peer != nullptr);
-  if (!peer->endpoint) return counters_.to_wire.drops.add(Drop::no_endpoint);
+  if (!peer->endpoint) return drop_all(Drop::no_endpoint);
 
-  const std::optional<wg::Session::SealSlot> slot = peer->session.next_seal(now_);
-  if (!slot) return stage(*peer, train.all());
-  if (transmit_.full()) flush();
-  transmit_.queue(*peer, *slot, train.all());
+  for (std::size_t segment = 0; segment < segments; ++segment) {
+    if (transmit_.full(packet->segment_length(segment))) flush();
+    if (const std::optional<wg::Session::SealSlot> slot = peer->session.next_seal(now_)) {
+      transmit_.queue(*peer, *slot, *packet, segment);
+    } else {
+      stage(*peer, *packet, segment);
+    }
+  }
+  return segments;
 }
 
-void TunnelLane::stage(LanePeer& peer, ByteView packet) noexcept {
+void TunnelLane::stage(LanePeer& peer, const GsoView& packet, std::size_t segment) noexcept {
   if (peer.staged.count >= wg::staged_packets_max) {
     staging_.drop_oldest(peer.staged);
     counters_.to_wire.drops.add(Drop::stage_full);
   }
-  if (!staging_.push(peer.staged, packet)) counters_.to_wire.drops.add(Drop::stage_full);
+  const ByteSpan slot = staging_.push(peer.staged, packet.segment_length(segment));
+  if (slot.empty()) {
+    counters_.to_wire.drops.add(Drop::stage_full);
+  } else {
+    packet.segment(segment, slot);
+  }
   wg::SessionActions actions;
   peer.session.staged(now_, actions);
   act(peer, actions);
@@ -210,13 +230,14 @@ void TunnelLane::stage(LanePeer& peer, ByteView packet) noexcept {
 
 void TunnelLane::flush_staged(LanePeer& peer) noexcept {
   flush();
-  staging_.for_each(peer.staged, [&](ByteSpan packet) {
+  staging_.for_each(peer.staged, [&](ByteSpan bytes) {
     const std::optional<wg::Session::SealSlot> slot = peer.session.next_seal(now_);
     if (!slot || !peer.endpoint) return counters_.to_wire.drops.add(Drop::keypair_expired);
-    if (transmit_.full()) flush();
-    transmit_.queue(peer, *slot, packet);
+    const std::optional<GsoView> packet = GsoView::of(bytes, {});
+    TW_ASSERT(packet);  // it was one when it was staged
+    if (transmit_.full(bytes.size())) flush();
+    transmit_.queue(peer, *slot, *packet, 0);
   });
-  flush();  // before the slots are anyone else's
   staging_.drop_all(peer.staged);
 }
 
@@ -237,7 +258,7 @@ void TunnelLane::keepalive(LanePeer& peer) noexcept {
   if (!peer.endpoint) return;
   const std::optional<wg::Session::SealSlot> slot = peer.session.next_seal(now_);
   if (!slot) return want_handshake(peer);
-  if (transmit_.full()) flush();
+  if (transmit_.full(0)) flush();
   transmit_.queue_keepalive(peer, *slot);
 }
 

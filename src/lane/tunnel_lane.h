@@ -24,8 +24,8 @@ struct TunnelLaneLimits {
   std::size_t peers = 65536;          ///< timers; a slot costs 32 bytes
   std::size_t staged_packets = 4096;  ///< of all peers together; touched ones cost memory
   std::size_t staged_packet_bytes = 2048;
-  std::size_t receive_trains = 32;  ///< per call, each with room for a full UDP_GRO train
-  std::size_t tun_packets = 64;     ///< per call
+  std::size_t receive_trains = 128;  ///< handled together, each with room for a full UDP_GRO train
+  std::size_t tun_packets = 128;     ///< the same for what comes from the TUN
 };
 
 /// What the lane runs on. All must outlive it.
@@ -37,6 +37,7 @@ struct TunnelLaneParts {
   const ReceiverIndex& codec;
   const SteeringTable& steering;
   ContextId self;
+  CoalescerKinds tun_takes{};  ///< which trains may be written to the TUN
 };
 
 /// A copy for status, taken on the lane's context.
@@ -82,6 +83,7 @@ class TunnelLane final : public Poller, private ReceiveEvents {
   bool handshake_message(ByteView message, const Endpoint& from) noexcept override;
   void session_event(LanePeer& peer, const wg::SessionActions& actions,
                      const wg::ReleasedIndices& released) noexcept override;
+  void session_touched(LanePeer& peer) noexcept override;
 
   void retry_unsent() noexcept;
   std::size_t take_handshake_events(std::size_t budget) noexcept;
@@ -89,8 +91,8 @@ class TunnelLane final : public Poller, private ReceiveEvents {
   void establish(LanePeer& peer, HandshakeEvent& event) noexcept;
   std::size_t receive(Port* port, std::size_t budget) noexcept;
   std::size_t transmit(std::size_t budget) noexcept;
-  void transmit_packet(const Train& train) noexcept;
-  void stage(LanePeer& peer, ByteView packet) noexcept;
+  std::size_t transmit_packet(const Train& train) noexcept;
+  void stage(LanePeer& peer, const GsoView& packet, std::size_t segment) noexcept;
   void flush_staged(LanePeer& peer) noexcept;
   void flush() noexcept;
   void drop_staged(LanePeer& peer, Drop reason) noexcept;

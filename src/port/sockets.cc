@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <utility>
@@ -78,23 +79,32 @@ Result<UniqueFd> attach_queue(ifreq& request, const std::string& name) {
   return fd;
 }
 
-// Asks for everything, then without UDP segmentation (before Linux 6.2), then for checksums alone.
-Result<TunOffloads> set_offloads(int fd) {
-  constexpr unsigned tcp = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
-  const auto accepted = [fd](unsigned bits) {
+// Asks for what is wanted, and without one after the other if the kernel is too old for it.
+Result<TunOffloads> set_offloads(int fd, const TunOptions& options) {
+  constexpr unsigned tcp = TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+  constexpr unsigned udp = tun_f_uso4 | tun_f_uso6;
+  TunOffloads offloads{true, options.tcp_segmentation, options.udp_segmentation};
+  const auto accepted = [&] {
+    unsigned bits = TUN_F_CSUM;
+    if (offloads.tcp_segmentation) bits |= tcp;
+    if (offloads.udp_segmentation) bits |= udp;
     return ::ioctl(fd, TUNSETOFFLOAD, static_cast<unsigned long>(bits)) == 0;
   };
-  if (accepted(tcp | tun_f_uso4 | tun_f_uso6)) return TunOffloads{true, true, true};
-  if (accepted(tcp)) return TunOffloads{true, true, false};
-  if (accepted(TUN_F_CSUM)) return TunOffloads{true, false, false};
+  if (accepted()) return offloads;
+  if (offloads.udp_segmentation) {
+    offloads.udp_segmentation = false;  // before Linux 6.2
+    if (accepted()) return offloads;
+  }
+  offloads.tcp_segmentation = false;
+  if (accepted()) return offloads;
   return system_error("TUNSETOFFLOAD");
 }
 
-Result<void> prepare_queue(int fd, TunDevice& device) {
+Result<void> prepare_queue(int fd, const TunOptions& options, TunDevice& device) {
   if (!device.vnet_header) return {};
   int size = sizeof(VnetHeader);
   if (::ioctl(fd, TUNSETVNETHDRSZ, &size) != 0) return system_error("TUNSETVNETHDRSZ");
-  const Result<TunOffloads> offloads = set_offloads(fd);
+  const Result<TunOffloads> offloads = set_offloads(fd, options);
   if (!offloads) return std::unexpected(offloads.error());
   device.offloads = *offloads;
   return {};
@@ -107,6 +117,15 @@ Result<void> set_mtu(int control, ifreq request, std::uint32_t mtu) {
 }
 
 }  // namespace
+
+std::uint32_t tun_gso_max_size(std::uint32_t mtu) noexcept {
+  // WireGuard adds 32 bytes to a segment; 40 of IPv4 and TCP are in each and once in the train.
+  constexpr std::uint32_t overhead = 32, headers = 40, most = 65536, most_segments = 64;
+  constexpr std::uint32_t send_max = 65'507;
+  if (mtu <= headers || mtu + overhead > send_max) return most;
+  const std::uint32_t segments = std::min(send_max / (mtu + overhead), most_segments);
+  return std::min(segments * (mtu - headers) + headers, most);
+}
 
 Result<UdpSocket> open_udp(const UdpOptions& options) {
   const IpAddress any = options.family == Family::v6 ? IpAddress::v6({}) : IpAddress::v4({});
@@ -146,7 +165,7 @@ Result<TunDevice> open_tun(std::string_view name, const TunOptions& options) {
     // The first call writes the real name into the request, and the next ones join that device.
     Result<UniqueFd> queue = attach_queue(request, std::string{name});
     if (!queue) return std::unexpected(queue.error());
-    const Result<void> ready = prepare_queue(queue->get(), device);
+    const Result<void> ready = prepare_queue(queue->get(), options, device);
     if (!ready) return in_context("TUN device " + std::string{name}, ready.error());
     device.queues.push_back(std::move(*queue));
   }

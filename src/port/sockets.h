@@ -39,6 +39,8 @@ Result<void> set_fwmark(int fd, std::uint32_t fwmark);
 
 struct TunOptions {
   bool vnet_header = true;             ///< packets carry offloads: trains of up to 64 KB
+  bool tcp_segmentation = true;        ///< with a vnet header: take TCP trains from the kernel
+  bool udp_segmentation = true;        ///< the same for UDP
   std::size_t queues = 1;              ///< made here once: detaching one renumbers the others
   std::optional<std::uint32_t> mtu{};  ///< bytes; none: the kernel's default of 1500
 };
@@ -49,6 +51,12 @@ struct TunOffloads {
   bool tcp_segmentation = false;  ///< TCP packets longer than the MTU
   bool udp_segmentation = false;  ///< the same for UDP (Linux 6.2)
 };
+
+/// The longest packet of a TUN, IP header included, whose segments still fit one UDP_SEGMENT send
+/// once each has its WireGuard header and tag: what gso_max_size should be. `mtu` in bytes, of the
+/// TUN; 65,536, the kernel's own limit, for an MTU so small that the number of segments is what
+/// limits.
+std::uint32_t tun_gso_max_size(std::uint32_t mtu) noexcept;
 
 /// The device is not persistent: it goes when the last queue is closed.
 struct TunDevice {

@@ -18,6 +18,7 @@ namespace tw {
 namespace {
 
 constexpr std::size_t messages_per_call = 64;
+constexpr std::size_t bytes_per_call = 128 * 1024;
 constexpr std::size_t receive_control_bytes = 3 * CMSG_SPACE(sizeof(int));
 constexpr std::size_t send_control_bytes = 2 * CMSG_SPACE(sizeof(int));
 constexpr std::size_t kernel_max_segments = 128;
@@ -145,17 +146,27 @@ UdpPort::UdpPort(UniqueFd fd, SendMessages send_messages)
       send_messages_(send_messages),
       receive_(std::make_unique<Receive>()),
       transmit_(std::make_unique<Transmit>()),
-      max_segments_(kernel_takes_trains(fd_.get()) ? kernel_max_segments : 1) {}
+      max_segments_(kernel_takes_trains(fd_.get()) ? kernel_max_segments : 1),
+      messages_wanted_(messages_per_call) {}
 
 UdpPort::~UdpPort() = default;
 
 std::size_t UdpPort::poll(PacketBatch& batch) noexcept {
-  const std::size_t wanted = std::min(batch.room(), messages_per_call);
-  if (wanted == 0) return 0;
-  for (std::size_t i = 0; i < wanted; ++i) receive_->prepare(i, batch.buffer(i));
-  const std::size_t came = receive(static_cast<unsigned>(wanted));
   std::size_t appended = 0;
-  for (std::size_t i = 0; i < came; ++i) appended += append_received(i, batch) ? 1 : 0;
+  while (const std::size_t wanted = std::min(batch.room(), messages_wanted_)) {
+    for (std::size_t i = 0; i < wanted; ++i) receive_->prepare(i, batch.buffer(i));
+    const std::size_t came = receive(static_cast<unsigned>(wanted));
+    if (came == 0) break;
+    std::size_t bytes = 0;
+    for (std::size_t i = 0; i < came; ++i) {
+      bytes += receive_->messages[i].msg_len;
+      appended += append_received(i, batch) ? 1 : 0;
+    }
+    // Of long trains a few at a time: the batch's byte limit is looked at between calls.
+    messages_wanted_ =
+        std::clamp<std::size_t>(bytes_per_call * came / (bytes + 1), 1, messages_per_call);
+    if (came < wanted) break;
+  }
   return appended;
 }
 

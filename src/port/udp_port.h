@@ -72,7 +72,8 @@ class UdpPort final : public Port {
   SendMessages send_messages_;
   std::unique_ptr<Receive> receive_;
   std::unique_ptr<Transmit> transmit_;
-  std::size_t max_segments_;  ///< that one message may carry; 1 once trains have failed for good
+  std::size_t max_segments_;     ///< that one message may carry; 1 once trains have failed for good
+  std::size_t messages_wanted_;  ///< of one receive call, by the size of what came last
   unsigned refusals_in_a_row_ = 0;
   std::uint32_t last_overflow_ = 0;
   Counter kernel_drops_;

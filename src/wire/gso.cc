@@ -49,6 +49,8 @@ std::optional<GsoView> GsoView::of(ByteView packet, const VnetHeader& vnet) noex
 bool GsoView::admit_single() noexcept {
   const auto ip = IpPacketView::of(packet_);
   if (!ip) return false;
+  traffic_class_ = ip->traffic_class;
+  target_ = ip->target;
   if ((vnet_.flags & VnetHeader::needs_csum) == 0) return true;
   const std::size_t sum_at = std::size_t{vnet_.csum_start} + vnet_.csum_offset;
   // The sum must not be asked for inside the IP header: that would rewrite who the packet is from.
@@ -60,6 +62,8 @@ bool GsoView::admit_train() noexcept {
   if (!ip || ip->total_length != packet_.size()) return false;
   const auto place = TransportPlace::of(packet_, *ip);
   if (!place || vnet_.gso_size == 0) return false;
+  traffic_class_ = ip->traffic_class;
+  target_ = ip->target;
   is_v4_ = ip->version == 4;
   is_tcp_ = place->protocol == protocol_tcp;
   transport_ = place->offset;

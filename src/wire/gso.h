@@ -32,6 +32,10 @@ class GsoView {
   static std::optional<GsoView> of(ByteView packet, const VnetHeader& vnet) noexcept;
 
   ByteView packet() const noexcept { return packet_; }
+  /// TOS byte or traffic class: DSCP and ECN.
+  std::uint8_t traffic_class() const noexcept { return traffic_class_; }
+  /// Where it goes: 4 or 16 bytes, inside the packet.
+  ByteView target() const noexcept { return target_; }
   /// At least 1; up to 65,527 if the sender chose segments of one byte.
   std::size_t segment_count() const noexcept { return segments_; }
   /// Bytes of IP + TCP/UDP header that every segment of a train carries; 0 if it is not a train.
@@ -73,6 +77,8 @@ class GsoView {
   std::size_t segments_ = 1;
   std::size_t header_size_ = 0;
   std::uint16_t transport_ = 0;  ///< offset of the TCP or UDP header
+  ByteView target_;
+  std::uint8_t traffic_class_ = 0;
   bool is_v4_ = false;
   bool is_tcp_ = false;
 };

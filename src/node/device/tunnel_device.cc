@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "base/log.h"
+#include "node/machine/netlink.h"
 #include "port/sockets.h"
 
 namespace tw::node {
@@ -45,14 +47,8 @@ Result<void> Device::open_parts(const DeviceSettings& settings) {
     return make_error(Error::Kind::unavailable,
                       "OpenSSL has no ChaCha20-Poly1305 (a FIPS-only build?)");
   }
-  TunOptions options;
-  options.vnet_header = false;  // the lane takes single packets
-  options.mtu = settings.mtu;
-  Result<TunDevice> tun = open_tun(settings.interface, options);
-  if (!tun) return std::unexpected(tun.error());
-  interface_ = tun->name;
-  ifindex_ = tun->ifindex;
-  tun_ = std::make_unique<TunPort>(std::move(tun->queues.front()), tun->vnet_header);
+  const Result<CoalescerKinds> tun_takes = open_tun_port(settings);
+  if (!tun_takes) return std::unexpected(tun_takes.error());
 
   Result<TunnelSockets> sockets = TunnelSockets::open(0, 0);
   if (!sockets) return std::unexpected(sockets.error());
@@ -72,7 +68,7 @@ Result<void> Device::open_parts(const DeviceSettings& settings) {
   limits.peers = settings.peers_max;
   data_lane_ = std::make_unique<lane::TunnelLane>(
       lane::TunnelLaneParts{*handshakes_, channel_, *engine_, *tun_, codec_, steering_,
-                            data_context},
+                            data_context, *tun_takes},
       limits);
   data_lane_->set_mtu(settings.mtu);
   data_lane_->set_udp_ports(sockets_->ports());
@@ -86,6 +82,34 @@ Result<void> Device::open_parts(const DeviceSettings& settings) {
   if (!watch) return std::unexpected(watch.error());
   watch_ = std::move(*watch);
   return {};
+}
+
+/// Says which trains the TUN takes.
+Result<CoalescerKinds> Device::open_tun_port(const DeviceSettings& settings) {
+  const DeviceOffloads& wanted = settings.offloads;
+  TunOptions options;
+  options.tcp_segmentation = wanted.tun_tcp;
+  options.udp_segmentation = wanted.tun_udp;
+  options.mtu = settings.mtu;
+  Result<TunDevice> tun = open_tun(settings.interface, options);
+  if (!tun) return std::unexpected(tun.error());
+  interface_ = tun->name;
+  ifindex_ = tun->ifindex;
+  tun_ = std::make_unique<TunPort>(std::move(tun->queues.front()), tun->vnet_header);
+  if (wanted.tun_tcp && !tun->offloads.tcp_segmentation) {
+    log::warning("{}: this kernel's TUN has no TCP segmentation offload", interface_);
+  }
+  if (wanted.tun_udp && !tun->offloads.udp_segmentation) {
+    log::warning("{}: this kernel's TUN has no UDP segmentation offload (Linux 6.2)", interface_);
+  }
+  // So that a train fits one send. Longer ones are cut in two: slower, no more.
+  Result<Netlink> netlink = Netlink::open();
+  const Result<void> limited =
+      netlink ? netlink->set_gso_max_size(interface_, tun_gso_max_size(settings.mtu))
+              : Result<void>{std::unexpected(netlink.error())};
+  if (!limited) log::warning("{}", limited.error().text());
+  return CoalescerKinds{.tcp = tun->offloads.tcp_segmentation,
+                        .udp = tun->offloads.udp_segmentation};
 }
 
 Result<void> Device::start() {

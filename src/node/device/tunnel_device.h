@@ -37,11 +37,21 @@
 
 namespace tw::node {
 
+/// Trains cross the kernel in one piece. Each of these can be turned off; what the kernel has not,
+/// or refuses later, is gone by itself, and says so in the log.
+struct DeviceOffloads {
+  bool udp_receive = true;  ///< UDP_GRO
+  bool udp_send = true;     ///< UDP_SEGMENT
+  bool tun_tcp = true;      ///< TCP trains from and to the TUN
+  bool tun_udp = true;      ///< UDP trains from and to the TUN
+};
+
 struct DeviceSettings {
   std::string interface;
   std::uint32_t mtu = 1420;       ///< bytes, of inner packets
   std::size_t peers_max = 65536;  ///< as the kernel's device: 2^16 slots
   GovernorSettings governor{};    ///< of the data worker
+  DeviceOffloads offloads{};
 };
 
 /// References stay good as long as the device; any thread may read.
@@ -83,6 +93,7 @@ class Device final : public DeviceControl {
  private:
   Device() = default;
   Result<void> open_parts(const DeviceSettings& settings);
+  Result<CoalescerKinds> open_tun_port(const DeviceSettings& settings);
   bool wants_new_port(const DeviceChange& change) const noexcept;
   Result<void> change_sockets(const DeviceChange& change);
   void swap_sockets(TunnelSockets sockets);

@@ -273,6 +273,11 @@ Result<void> Netlink::set_tx_queue(const std::string& device, std::uint32_t pack
                            IFLA_TXQLEN, packets);
 }
 
+Result<void> Netlink::set_gso_max_size(const std::string& device, std::uint32_t bytes) {
+  return socket_->set_link(device, fmt::format("set gso_max_size of {} to {}", device, bytes), {},
+                           IFLA_GSO_MAX_SIZE, bytes);
+}
+
 namespace {
 
 Result<Request> address_request(Netlink& netlink, int type, int flags, const std::string& device,

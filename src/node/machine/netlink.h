@@ -75,6 +75,8 @@ class Netlink {
   Result<void> set_up(const std::string& device, bool up);
   Result<void> set_mtu(const std::string& device, std::uint32_t bytes);
   Result<void> set_tx_queue(const std::string& device, std::uint32_t packets);
+  /// The longest packet that the stack leaves to the device to cut. Linux 5.18.
+  Result<void> set_gso_max_size(const std::string& device, std::uint32_t bytes);
 
   Result<void> add_address(const std::string& device, const InterfaceAddress& address);
   Result<void> remove_address(const std::string& device, const InterfaceAddress& address);
