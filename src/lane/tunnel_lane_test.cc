@@ -1,144 +1,20 @@
-// Two lanes with their handshake contexts, joined in memory, in virtual time: what a tunnel does,
-// without a socket or a thread.
 #include "lane/tunnel_lane.h"
 
 #include <gtest/gtest.h>
 
-#include <array>
-#include <memory>
-#include <string>
+#include <cerrno>
 #include <vector>
 
-#include "crypto/primitives.h"
-#include "exec/manual_context.h"
-#include "lane/handshake_lane.h"
-#include "port/memory_port.h"
+#include "lane/test_machines.h"
 
 namespace tw::lane {
 namespace {
 
-using Packets = std::vector<std::vector<std::uint8_t>>;
+using test::ip_packet;
+using test::only_peer;
+using test::Packets;
 
-constexpr wg::PeerId only_peer{0};
-
-/// The smallest IPv4 packet: 10.0.0.`from` to 10.0.0.`to`, protocol 253, `payload` bytes of `fill`.
-std::vector<std::uint8_t> ip_packet(std::uint8_t from, std::uint8_t to, std::size_t payload,
-                                    std::uint8_t fill) {
-  std::vector<std::uint8_t> packet(20 + payload, fill);
-  const std::array<std::uint8_t, 20> header{0x45,
-                                            0,
-                                            static_cast<std::uint8_t>((20 + payload) >> 8U),
-                                            static_cast<std::uint8_t>(20 + payload),
-                                            0,
-                                            0,
-                                            0,
-                                            0,
-                                            64,
-                                            253,
-                                            0,
-                                            0,
-                                            10,
-                                            0,
-                                            0,
-                                            from,
-                                            10,
-                                            0,
-                                            0,
-                                            to};
-  std::copy(header.begin(), header.end(), packet.begin());
-  return packet;
-}
-
-/// One machine: a lane, its handshakes, and the host's end of its TUN.
-class Machine {
- public:
-  Machine(std::uint64_t seed, const Clock& clock)
-      : random_(seed),
-        codec_(random_.next()),
-        context_(ContextId{0}, clock),
-        engine_(crypto::make_openssl_engine()),
-        lane_({context_, channel_, *engine_, tun_, codec_, steering_, ContextId{0}}),
-        handshakes_(channel_, context_, indices_, random_, clock) {
-    MemoryPort::join(tun_, host_);
-    lane_.set_udp_ports({&udp_, nullptr});
-    handshakes_.handshaker().set_private_key(key_);
-    context_.attach(lane_);
-    context_.attach(handshakes_);
-  }
-
-  void add_peer(const Machine& other, std::uint8_t number, bool with_endpoint) {
-    ASSERT_TRUE(
-        handshakes_.handshaker().add_peer(only_peer, {crypto::public_key_of(other.key_), {}}));
-    lane_.add_peer(only_peer);
-    lane_.allowed_ips().insert(*Prefix::parse("10.0.0." + std::to_string(number)), only_peer);
-    if (with_endpoint) lane_.set_endpoint(only_peer, *Endpoint::parse("192.0.2.9:51820"));
-  }
-
-  void from_host(std::vector<std::uint8_t> packet) {
-    Train train;
-    train.bytes = packet.data();
-    train.length = train.segment_size = static_cast<std::uint32_t>(packet.size());
-    ASSERT_EQ(host_.send({&train, 1}).taken, 1U);
-  }
-  Packets to_host() {
-    PacketBatch batch{256, 2048};
-    host_.poll(batch);
-    Packets packets;
-    for (const Train& train : batch.trains()) {
-      packets.emplace_back(train.all().begin(), train.all().end());
-    }
-    return packets;
-  }
-
-  TunnelLane& lane() { return lane_; }
-  MemoryPort& udp() { return udp_; }
-  MemoryPort& tun() { return tun_; }
-  ManualContext& context() { return context_; }
-  const LaneCounters& counters() const { return lane_.counters(); }
-
- private:
-  SeededRandom random_;
-  ReceiverIndex codec_;
-  SteeringTable steering_;
-  ManualContext context_;
-  HandshakeChannel channel_;
-  IndexAllocator indices_{codec_, random_};
-  std::unique_ptr<crypto::AeadEngine> engine_;
-  crypto::PrivateKey key_ = crypto::generate_private_key();
-  MemoryPort udp_, tun_, host_;
-  TunnelLane lane_;
-  HandshakeLane handshakes_;
-};
-
-class TunnelLaneTest : public testing::Test {
- protected:
-  TunnelLaneTest() : left_(1, clock_), right_(2, clock_) {
-    MemoryPort::join(left_.udp(), right_.udp());
-    left_.add_peer(right_, 2, true);
-    right_.add_peer(left_, 1, false);
-  }
-
-  void settle() {
-    for (int turn = 0; turn < 20; ++turn) {
-      left_.context().run_until_idle();
-      right_.context().run_until_idle();
-    }
-  }
-  void advance(Duration by) {
-    clock_.advance(by);
-    settle();
-  }
-  /// The conservation rule of design and counters.h, with `staged` packets waiting on the left.
-  void expect_conserved(std::int64_t staged = 0) {
-    EXPECT_EQ(left_.counters().from_wire.queued(), 0);
-    EXPECT_EQ(left_.counters().to_wire.queued(), staged);
-    EXPECT_EQ(right_.counters().from_wire.queued(), 0);
-    EXPECT_EQ(right_.counters().to_wire.queued(), 0);
-  }
-
-  ManualClock clock_;
-  Machine left_, right_;
-};
+using TunnelLaneTest = test::TwoMachinesTest;
 
 TEST_F(TunnelLaneTest, FirstPacketWaitsForTheHandshakeAndArrives) {
   const auto packet = ip_packet(1, 2, 100, 0xaa);

@@ -29,8 +29,20 @@ SendResult MemoryPort::send(std::span<const Train> trains) noexcept {
       result.os_errno = refusal_ != 0 ? refusal_ : EAGAIN;
       break;
     }
-    const ByteSpan bytes = train.all();
-    far_->waiting_.push_back({train, {bytes.begin(), bytes.end()}});
+    if (train_refusal_ != 0 && train.vnet.gso_type != VnetHeader::gso_none) {
+      result.os_errno = train_refusal_;
+      break;
+    }
+    Train taken = train;
+    const bool in_part = partial_refusal_ != 0;
+    if (in_part) {
+      result.partial = std::min(partial_, train.segments() - 1);
+      result.os_errno = std::exchange(partial_refusal_, 0);
+      taken.length = static_cast<std::uint32_t>(result.partial * train.segment_size);
+    }
+    const ByteSpan bytes = taken.all();
+    far_->waiting_.push_back({taken, {bytes.begin(), bytes.end()}});
+    if (in_part) break;
     ++result.taken;
   }
   return result;

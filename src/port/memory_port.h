@@ -28,7 +28,19 @@ class MemoryPort final : public Port {
 
   /// Makes send() refuse with this errno; 0 ends that.
   void refuse_sends(int os_errno) noexcept { refusal_ = os_errno; }
+  /// The same for trains of more than one TUN segment, as a kernel without the offload does.
+  void refuse_trains(int os_errno) noexcept { train_refusal_ = os_errno; }
+  /// Takes this many segments of the next train, and refuses its rest as a full socket does.
+  void refuse_after_segments(std::size_t segments, int os_errno) noexcept {
+    partial_ = segments;
+    partial_refusal_ = os_errno;
+  }
   std::size_t waiting() const noexcept { return waiting_.size(); }
+  /// Lets `change` alter each train that waits here, as a router on the way may.
+  template <typename Change>
+  void mark_waiting(Change&& change) {
+    for (Owned& owned : waiting_) change(owned.train);
+  }
 
  private:
   struct Owned {
@@ -39,6 +51,9 @@ class MemoryPort final : public Port {
   MemoryPort* far_ = nullptr;
   std::deque<Owned> waiting_;
   int refusal_ = 0;
+  int train_refusal_ = 0;
+  std::size_t partial_ = 0;
+  int partial_refusal_ = 0;
 };
 
 }  // namespace tw
