@@ -28,6 +28,19 @@ function(tw_pkg name)
   target_link_libraries(tw_pkg_${name} INTERFACE PkgConfig::TW_PKG_${name})
 endfunction()
 
+# tw_find(NAME header library package): the same for a library that brings no pkg-config file.
+function(tw_find name header library package)
+  find_path(TW_FIND_${name}_INCLUDE ${header})
+  find_library(TW_FIND_${name}_LIBRARY ${library})
+  if(NOT TW_FIND_${name}_INCLUDE OR NOT TW_FIND_${name}_LIBRARY)
+    message(FATAL_ERROR "${header} or lib${library} is missing: run scripts/deps, or install "
+                        "Debian's ${package}")
+  endif()
+  add_library(tw_pkg_${name} INTERFACE)
+  target_include_directories(tw_pkg_${name} SYSTEM INTERFACE ${TW_FIND_${name}_INCLUDE})
+  target_link_libraries(tw_pkg_${name} INTERFACE ${TW_FIND_${name}_LIBRARY})
+endfunction()
+
 # What is not on a packet's path is compiled without optimisation where sanitizers are on: tests and
 # command lines are most of the code, and this halves the time of a build from nothing.
 function(tw_quick_to_build target)

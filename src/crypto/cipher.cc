@@ -13,19 +13,10 @@ namespace {
 
 constexpr int tag_size = 16;
 
-/// 0^32 ‖ LE64(counter): RFC 8439's nonce as WireGuard uses it (section 5.4.6).
-std::array<std::uint8_t, 12> nonce_of(std::uint64_t counter) noexcept {
-  std::array<std::uint8_t, 12> nonce{};
-  for (std::size_t at = 0; at < 8; ++at) {
-    nonce[4 + at] = static_cast<std::uint8_t>(counter >> (8 * at));
-  }
-  return nonce;
-}
-
 /// Key, nonce and additional data: what both directions begin with.
 void begin(EVP_CIPHER_CTX* context, Direction direction, const SymmetricKey& key,
            std::uint64_t counter, ByteView aad) noexcept {
-  const std::array<std::uint8_t, 12> nonce = nonce_of(counter);
+  const PaddedNonce nonce = padded_nonce_of(counter);
   TW_ASSERT(EVP_CipherInit_ex2(context, nullptr, key.view().data(), nonce.data(),
                                direction == Direction::seal ? 1 : 0, nullptr) == 1);
   int written = 0;
@@ -45,13 +36,12 @@ void update(EVP_CIPHER_CTX* context, ByteView text, std::uint8_t* out) noexcept 
   TW_ASSERT(written == static_cast<int>(text.size()));
 }
 
-/// Picks libsodium's implementations for this CPU, once.
+}  // namespace
+
 void ready_sodium() noexcept {
   static const bool ready = sodium_init() >= 0;
   TW_ASSERT(ready);
 }
-
-}  // namespace
 
 CipherContext make_cipher_context(Direction direction) noexcept {
   const EVP_CIPHER* cipher = algorithms().chacha20_poly1305;
