@@ -51,17 +51,21 @@ void HandshakeLane::handle(const HandshakeRequest& request, Instant now, bool un
   }
 }
 
-void HandshakeLane::push(HandshakeEvent&& event) noexcept {
+bool HandshakeLane::push(HandshakeEvent&& event) noexcept {
   // A full ring means that the worker has not run for 2,048 events. What is lost is what the wire
-  // may lose too: the protocol repeats it. Only the index of a keypair that never arrived must go
-  // back.
+  // may lose too: the protocol repeats it.
   if (!channel_.events.push(std::move(event))) {
     counters_.events_lost.add();
-    // NOLINTNEXTLINE(bugprone-use-after-move): what push() refuses, it leaves as it was.
-    if (event.keypair) indices_.release(event.keypair->local_index);
-    return;
+    return false;
   }
   woke_worker_ = true;
+  return true;
+}
+
+void HandshakeLane::push_message(HandshakeEvent&& event, ByteView datagram) noexcept {
+  TW_ASSERT(event.message.assign(datagram));
+  if (push(std::move(event))) return count_sent(datagram);
+  counters_.drops.add(Drop::queue_full);
 }
 
 void HandshakeLane::count_sent(ByteView datagram) noexcept {
@@ -83,25 +87,22 @@ void HandshakeLane::send(wg::PeerId peer, const std::optional<Endpoint>& to,
   event.kind = HandshakeEvent::Kind::send;
   event.peer = peer;
   event.to = to;
-  TW_ASSERT(event.message.assign(datagram));
-  count_sent(datagram);
-  push(std::move(event));
+  push_message(std::move(event), datagram);
 }
 
 void HandshakeLane::reply(const Endpoint& to, ByteView datagram) noexcept {
   // Whoever knows our public key can ask for these: they must not crowd out a finished handshake.
   if (channel_.events.size() + reserved_events >= HandshakeChannel::capacity) {
-    return counters_.events_lost.add();
+    counters_.events_lost.add();
+    return counters_.drops.add(Drop::queue_full);
   }
   HandshakeEvent event;
   event.kind = HandshakeEvent::Kind::reply;
   event.to = to;
-  TW_ASSERT(event.message.assign(datagram));
-  count_sent(datagram);
-  push(std::move(event));
+  push_message(std::move(event), datagram);
 }
 
-void HandshakeLane::established(wg::PeerId peer, wg::Keypair keypair,
+bool HandshakeLane::established(wg::PeerId peer, wg::Keypair keypair,
                                 const Endpoint& from) noexcept {
   HandshakeEvent event;
   event.kind = HandshakeEvent::Kind::established;
@@ -109,15 +110,22 @@ void HandshakeLane::established(wg::PeerId peer, wg::Keypair keypair,
   event.to = from;
   event.wall = clock_.wall();
   event.keypair = std::make_unique<wg::Keypair>(keypair);
+  // Refused, the keypair is wiped where it lies: with the event, here.
+  if (!push(std::move(event))) return false;
   counters_.established.add();
-  push(std::move(event));
+  return true;
 }
 
 void HandshakeLane::gave_up(wg::PeerId peer) noexcept {
   HandshakeEvent event;
   event.kind = HandshakeEvent::Kind::gave_up;
   event.peer = peer;
-  push(std::move(event));
+  // Lost, what the session has staged expires by its own time.
+  static_cast<void>(push(std::move(event)));
+}
+
+void HandshakeLane::unanswered(wg::PeerId peer) noexcept {
+  if (told_unanswered_) told_unanswered_(peer);
 }
 
 }  // namespace tw::lane

@@ -2,6 +2,9 @@
 // events out to it. Data never waits for a curve operation, because they do not share a thread.
 #pragma once
 
+#include <functional>
+#include <utility>
+
 #include "base/time.h"
 #include "exec/context.h"
 #include "lane/counters.h"
@@ -23,6 +26,10 @@ class HandshakeLane final : public Poller, private wg::HandshakeSink {
   HandshakeLane(HandshakeChannel& channel, ExecContext& worker, IndexAllocator& indices,
                 RandomSource& random, const Clock& clock);
 
+  /// Whom to tell of peers that do not answer initiations (see wg::HandshakeSink::unanswered), on
+  /// this lane's context. Before attach(); `told` must not throw.
+  void on_unanswered(std::function<void(wg::PeerId)> told) { told_unanswered_ = std::move(told); }
+
   /// On this lane's context only, as all of it: keys and peers are set through it.
   wg::Handshaker& handshaker() noexcept { return handshaker_; }
   const HandshakeCounters& counters() const noexcept { return counters_; }
@@ -33,13 +40,15 @@ class HandshakeLane final : public Poller, private wg::HandshakeSink {
 
  private:
   void handle(const HandshakeRequest& request, Instant now, bool under_load) noexcept;
-  void push(HandshakeEvent&& event) noexcept;
+  [[nodiscard]] bool push(HandshakeEvent&& event) noexcept;
+  void push_message(HandshakeEvent&& event, ByteView datagram) noexcept;
   void count_sent(ByteView datagram) noexcept;
   void send(wg::PeerId peer, const std::optional<Endpoint>& to,
             ByteView datagram) noexcept override;
   void reply(const Endpoint& to, ByteView datagram) noexcept override;
-  void established(wg::PeerId peer, wg::Keypair keypair, const Endpoint& from) noexcept override;
+  bool established(wg::PeerId peer, wg::Keypair keypair, const Endpoint& from) noexcept override;
   void gave_up(wg::PeerId peer) noexcept override;
+  void unanswered(wg::PeerId peer) noexcept override;
 
   HandshakeChannel& channel_;
   ExecContext& worker_;
@@ -47,6 +56,7 @@ class HandshakeLane final : public Poller, private wg::HandshakeSink {
   const Clock& clock_;
   wg::Handshaker handshaker_;
   HandshakeCounters counters_;
+  std::function<void(wg::PeerId)> told_unanswered_;
   HandshakeRequest request_;  // kept, so that popping does not build one each time
   bool woke_worker_ = false;
 };

@@ -37,6 +37,7 @@ struct HandshakeEntry {
 
   std::optional<HandshakeState> pending;        // our initiation that waits for its response
   std::optional<std::uint32_t> response_index;  // of our last response, for its cookie reply only
+  unsigned unanswered = 0;  // initiations since the last handshake with the peer
   Instant attempt_began;
   Instant retry_at = Instant::max();
 };

@@ -158,6 +158,10 @@ void Handshaker::State::send_initiation(HandshakeEntry& peer, Instant now, WallT
   peer.sent_at = now;
   peer.cookie.add_macs(datagram, peer.mac_keys, now);
   table.set_pending(peer, *pending);
+  if (peer.unanswered > 0 && peer.unanswered % unanswered_initiations == 0) {
+    sink.unanswered(peer.id);
+  }
+  ++peer.unanswered;
   sink.send(peer.id, std::nullopt, datagram);
 }
 
@@ -202,12 +206,18 @@ std::optional<Drop> Handshaker::State::receive_initiation(const WgInitiationView
     table.give_back(*index);
     return Drop::bad_handshake;
   }
+  // The curve operations have been spent: neither a copy nor a flood may have them again.
   peer->received_timestamp = *timestamp;
   peer->answered_at = now;
-  if (peer->public_key < self->public_key) table.abandon(*peer);  // ours, if it crosses theirs
+  keypair->outlasts = peer->public_key < self->public_key;
+  if (!sink.established(peer->id, std::move(*keypair), from)) {
+    // Answered, the peer would believe in a session that nobody here has.
+    table.give_back(*index);
+    return Drop::queue_full;
+  }
+  peer->unanswered = 0;
   peer->cookie.add_macs(datagram, peer->mac_keys, now);
   table.set_response_index(*peer, *index);
-  sink.established(peer->id, std::move(*keypair), from);
   sink.send(peer->id, from, datagram);
   return std::nullopt;
 }
@@ -221,9 +231,12 @@ std::optional<Drop> Handshaker::State::receive_response(const WgResponseView& me
   std::optional<Keypair> keypair =
       consume_response(*self, *peer->pending, peer->preshared_key, message, now);
   if (!keypair) return Drop::bad_handshake;
+  keypair->outlasts = self->public_key < peer->public_key;
+  // Undelivered, the handshake stays where it was, and the retry begins another.
+  if (!sink.established(peer->id, std::move(*keypair), from)) return Drop::queue_full;
+  peer->unanswered = 0;
   table.complete(*peer);
   table.schedule(*peer, Instant::max());
-  sink.established(peer->id, std::move(*keypair), from);
   return std::nullopt;
 }
 

@@ -4,8 +4,9 @@
 // It shares nothing with the sessions that carry data, so that it can run on a thread of its own.
 //
 // As a responder it keeps no state: the response leaves within receive(). Where two initiations
-// cross, both are answered, and that of the smaller public key goes on: without this rule both
-// sides would wait for their retries, or end with a keypair of their own each.
+// cross, both are answered and ours waits for its answer all the same: other implementations give
+// theirs up at that moment, and only ours is then left to succeed. Between two ends that both go
+// on, the keypairs say which of the two is kept (Keypair::outlasts).
 #pragma once
 
 #include <cstdint>
@@ -46,9 +47,14 @@ class HandshakeSink {
   /// A handshake is complete; `from` is where the peer's authenticated message came from. The index
   /// keypair.local_index now belongs to the session, which reports it with release(). A responder's
   /// response follows by send(): the keypair is there before the peer can use it.
-  virtual void established(PeerId peer, Keypair keypair, const Endpoint& from) noexcept = 0;
+  /// False if the keypair cannot be delivered: then it is wiped, its index stays with the
+  /// Handshaker, the response is not sent, and the next initiation begins afresh.
+  [[nodiscard]] virtual bool established(PeerId peer, Keypair keypair,
+                                         const Endpoint& from) noexcept = 0;
   /// REKEY_ATTEMPT_TIME has passed without an answer; no further retries until initiate().
   virtual void gave_up(PeerId peer) noexcept = 0;
+  /// Another `unanswered_initiations` have had no answer; the next goes out all the same.
+  virtual void unanswered(PeerId /*peer*/) noexcept {}
 };
 
 struct HandshakePeer {

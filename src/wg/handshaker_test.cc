@@ -94,6 +94,25 @@ TEST_F(HandshakerTest, RetriesUntilTheAttemptTimeIsOver) {
   EXPECT_EQ(left.handshaker.next_deadline(), Instant::max());
 }
 
+TEST_F(HandshakerTest, SaysWhenInitiationsGoUnanswered) {
+  initiate();
+  for (unsigned sent = 1; sent <= 8; ++sent) {
+    EXPECT_EQ(left.sink.times_unanswered, (sent - 1) / unanswered_initiations);
+    if (sent < 8) to_next_deadline();
+  }
+  // An answer, to the last of them, begins the count again.
+  const Datagram last = left.sink.sent.back().datagram;
+  EXPECT_EQ(to_right(last), std::nullopt);
+  EXPECT_EQ(to_left(right.sink.take_sent()), std::nullopt);
+  left.sink = {};
+  clock.advance(rekey_timeout);
+  initiate();
+  for (unsigned sent = 1; sent < unanswered_initiations; ++sent) to_next_deadline();
+  EXPECT_EQ(left.sink.times_unanswered, 0U);
+  to_next_deadline();
+  EXPECT_EQ(left.sink.times_unanswered, 1U);
+}
+
 TEST_F(HandshakerTest, AskingAgainProlongsTheAttempt) {
   const Instant begun = clock.now();
   initiate();
@@ -150,19 +169,54 @@ TEST_F(HandshakerTest, InitiationsSurviveAClockThatStepsBack) {
   EXPECT_EQ(to_right(left.sink.take_sent()), std::nullopt) << "even for a peer added anew";
 }
 
-TEST_F(HandshakerTest, CrossingInitiationsEndInOneSession) {
+TEST_F(HandshakerTest, CrossingInitiationsAreBothAnsweredAndBothGoOn) {
   initiate();
   right.handshaker.initiate(peer, clock.now(), clock.wall(), right.sink);
   const Datagram from_left = left.sink.take_sent();
   const Datagram from_right = right.sink.take_sent();
   EXPECT_EQ(to_right(from_left), std::nullopt);
   EXPECT_EQ(to_left(from_right), std::nullopt);
-  const std::optional<Drop> at_left = to_left(right.sink.take_sent());
-  const std::optional<Drop> at_right = to_right(left.sink.take_sent());
-  const bool left_goes_on = left.public_key < right.public_key;
-  EXPECT_EQ(at_left, left_goes_on ? std::nullopt : std::optional{Drop::bad_handshake});
-  EXPECT_EQ(at_right, left_goes_on ? std::optional{Drop::bad_handshake} : std::nullopt);
-  EXPECT_EQ(left.sink.keypairs.size() + right.sink.keypairs.size(), 3U);
+  EXPECT_EQ(to_left(right.sink.take_sent()), std::nullopt);
+  EXPECT_EQ(to_right(left.sink.take_sent()), std::nullopt);
+  const bool left_is_smaller = left.public_key < right.public_key;
+  for (const auto* device : {&left, &right}) {
+    const bool ours_outlasts = left_is_smaller == (device == &left);
+    ASSERT_EQ(device->sink.keypairs.size(), 2U);
+    EXPECT_FALSE(device->sink.keypairs[0].keypair.is_initiator);
+    EXPECT_EQ(device->sink.keypairs[0].keypair.outlasts, !ours_outlasts);
+    EXPECT_TRUE(device->sink.keypairs[1].keypair.is_initiator);
+    EXPECT_EQ(device->sink.keypairs[1].keypair.outlasts, ours_outlasts);
+    EXPECT_EQ(device->handshaker.next_deadline(), Instant::max()) << "no retry is left";
+  }
+}
+
+// A responder whose keypair nobody takes must not answer: the initiator would believe in it.
+TEST_F(HandshakerTest, AnUndeliveredKeypairIsNotAnswered) {
+  initiate();
+  const Datagram initiation = left.sink.take_sent();
+  right.sink.full = true;
+  EXPECT_EQ(to_right(initiation), Drop::queue_full);
+  EXPECT_TRUE(right.sink.silent());
+  EXPECT_TRUE(right.indices.in_use.empty());
+  right.sink.full = false;
+  EXPECT_EQ(to_right(initiation), Drop::stale_handshake) << "its curve operations are spent";
+  to_next_deadline();
+  EXPECT_EQ(to_right(left.sink.take_sent()), std::nullopt);
+  EXPECT_EQ(to_left(right.sink.take_sent()), std::nullopt);
+}
+
+TEST_F(HandshakerTest, AnInitiatorsUndeliveredKeypairIsRetried) {
+  initiate();
+  EXPECT_EQ(to_right(left.sink.take_sent()), std::nullopt);
+  left.sink.full = true;
+  EXPECT_EQ(to_left(right.sink.take_sent()), Drop::queue_full);
+  EXPECT_TRUE(left.sink.silent());
+  EXPECT_EQ(left.indices.in_use.size(), 1U) << "of the handshake that still waits";
+  left.sink.full = false;
+  to_next_deadline();
+  EXPECT_EQ(to_right(left.sink.take_sent()), std::nullopt);
+  EXPECT_EQ(to_left(right.sink.take_sent()), std::nullopt);
+  EXPECT_EQ(left.indices.in_use.size(), 1U) << "now the session's";
 }
 
 TEST_F(HandshakerTest, AResponseIsConsumedOnce) {

@@ -17,6 +17,9 @@ struct Keypair {
   Instant created;
   bool is_initiator =
       false;  ///< the initiator may send at once, the responder after a first packet
+  /// Its initiator has the smaller public key: of two handshakes that crossed, this one is kept.
+  /// Both ends compute the same.
+  bool outlasts = false;
 };
 
 }  // namespace tw::wg

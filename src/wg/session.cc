@@ -12,6 +12,10 @@ constexpr Duration wipe_after = 3 * reject_after_time;
 /// the handshake ends before the keypair does.
 constexpr Duration rekey_late = reject_after_time - keepalive_timeout - rekey_timeout;
 
+/// One when the peer turns out to have the other keypair too; and one back, if it had confirmed
+/// ours meanwhile and what made us change was only late.
+constexpr std::uint8_t exchanges_after_crossing = 2;
+
 bool usable(const LiveKeypair* keypair, Instant now) noexcept {
   return keypair != nullptr && now - keypair->keys.created < reject_after_time &&
          keypair->next_counter < reject_after_messages;
@@ -43,8 +47,10 @@ void Session::install(Keypair&& keypair, Instant now, ReleasedIndices& released,
   auto live = std::make_unique<LiveKeypair>();
   live->keys = std::move(keypair);
   release(previous_, released);
+  exchanges_left_ = 0;
   if (live->keys.is_initiator) {
     if (next_ != nullptr) {
+      if (next_->keys.outlasts) exchanges_left_ = exchanges_after_crossing;
       release(current_, released);
       previous_ = std::move(next_);
     } else {
@@ -92,6 +98,7 @@ std::optional<Drop> Session::authenticated(LiveKeypair& keypair, std::uint64_t c
                                            SessionActions& actions) noexcept {
   if (!keypair.window.accept(counter)) return Drop::replayed;
   if (&keypair == next_.get()) confirm(released, actions);
+  if (&keypair == previous_.get() && exchanges_left_ > 0) settle_crossing();
   packet_received(now);
   if (!asked_late_ && usable(current_.get(), now) && current_->keys.is_initiator &&
       now - current_->keys.created >= rekey_late) {
@@ -106,10 +113,18 @@ void Session::confirm(ReleasedIndices& released, SessionActions& actions) noexce
   release(previous_, released);
   previous_ = std::move(current_);
   current_ = std::move(next_);
+  exchanges_left_ = 0;
   asked_late_ = false;
   staged_until_ = Instant::max();
   may_ask_at_ = Instant{};
   actions.confirmed = true;
+}
+
+/// The peer seals under what we had set aside for a handshake of our own that crossed it. Were each
+/// end to keep its own, both would rekey, and either would drop what the other still sends.
+void Session::settle_crossing() noexcept {
+  --exchanges_left_;
+  std::swap(previous_, current_);
 }
 
 void Session::sent(bool is_keepalive, Instant now, SessionActions& actions) noexcept {
@@ -201,6 +216,7 @@ void Session::drop_keypairs(ReleasedIndices& released) noexcept {
   release(previous_, released);
   release(current_, released);
   release(next_, released);
+  exchanges_left_ = 0;
 }
 
 void Session::clear(ReleasedIndices& released) noexcept {

@@ -66,8 +66,10 @@ class Session {
 
   /// A new keypair. An initiator's becomes current at once, and the actions ask for the packet that
   /// tells the responder so; a responder's is `next` until the first packet is received under it.
-  /// Receiver indices that went out of use are appended to `released` (at most two). Counts as a
-  /// handshake message received and, for a responder, sent.
+  /// Where two handshakes crossed, either end seals under its own until packets of the peer show
+  /// that it has the one that outlasts: that is then kept by both. Receiver indices that went out
+  /// of use are appended to `released` (at most two). Counts as a handshake message received and,
+  /// for a responder, sent.
   void install(Keypair&& keypair, Instant now, ReleasedIndices& released,
                SessionActions& actions) noexcept;
 
@@ -122,6 +124,7 @@ class Session {
   void ask(Instant now, SessionActions& actions) noexcept;
   void ask_for_packet(Instant now, SessionActions& actions) noexcept;
   void confirm(ReleasedIndices& released, SessionActions& actions) noexcept;
+  void settle_crossing() noexcept;
   void drop_keypairs(ReleasedIndices& released) noexcept;
   void packet_sent(Instant now) noexcept;
   void packet_received(Instant now) noexcept;
@@ -141,6 +144,8 @@ class Session {
   Duration persistent_keepalive_;
   WallTime last_handshake_{};
   bool asked_late_ = false;  // the current keypair's last-minute rekey was asked for
+  /// How often a packet received under `previous_` may still make it the current one.
+  std::uint8_t exchanges_left_ = 0;
 };
 
 }  // namespace tw::wg

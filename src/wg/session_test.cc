@@ -128,6 +128,41 @@ TEST_F(SessionTest, AnInitiatorsKeypairMakesTheNextThePrevious) {
   EXPECT_EQ(sealing(), 3U) << "a previous keypair does not come back";
 }
 
+// Where handshakes crossed and the peer's outlasts: as soon as the peer is seen to use it.
+TEST_F(SessionTest, OfTwoThatCrossedTheOutlastingOneIsKept) {
+  Keypair peers = keypair(1, false);
+  peers.outlasts = true;
+  ReleasedIndices released;
+  session.install(std::move(peers), start, released, actions);
+  install(2, true);
+  EXPECT_EQ(sealing(), 2U) << "other implementations know no keypair but this";
+  EXPECT_EQ(receive(1, 0), Indices{});
+  EXPECT_EQ(sealing(), 1U);
+  receive(1, 1);
+  EXPECT_EQ(sealing(), 1U);
+  EXPECT_EQ(live(), (Indices{1, 2}));
+  receive(2, 0);
+  EXPECT_EQ(sealing(), 2U) << "the peer had confirmed ours before it could know better";
+  receive(1, 2);
+  EXPECT_EQ(sealing(), 2U) << "and that is the end of it";
+}
+
+// A responder's keypair waits for its first packet: what is to be sent meanwhile must not begin a
+// handshake of its own, which would cross what the initiator is about to confirm.
+TEST_F(SessionTest, AResponderWithTrafficDoesNotAskTooEarly) {
+  install(1, false);
+  actions = {};
+  session.staged(start, actions);
+  session.staged(start + rekey_timeout - 1ns, actions);
+  EXPECT_FALSE(actions.initiate);
+  session.staged(start + rekey_timeout, actions);
+  EXPECT_TRUE(actions.initiate) << "no packet has come: the response may be lost";
+  receive(1, 0, start + rekey_timeout);
+  actions = {};
+  session.staged(start + rekey_timeout, actions);
+  EXPECT_TRUE(actions.initiate) << "once confirmed it may ask again";
+}
+
 TEST_F(SessionTest, ReplaysAreRefusedAndTouchNoTimer) {
   install(1, false);
   receive(1, 7);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <deque>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <set>
@@ -42,7 +43,11 @@ class TestLink {
     }
   }
   Instant next() const { return queue_.empty() ? Instant::max() : queue_.begin()->first; }
-  Datagram take() { return std::move(queue_.extract(queue_.begin()).mapped()); }
+  Datagram take(std::size_t at = 0) {
+    return std::move(
+        queue_.extract(std::next(queue_.begin(), static_cast<std::ptrdiff_t>(at))).mapped());
+  }
+  std::size_t in_flight() const { return queue_.size(); }
 
   Quality quality;
 
@@ -85,6 +90,7 @@ class TestEnd final : public HandshakeSink {
       last_drop = open(datagram);
     } else {
       last_drop = handshaker_->receive(datagram, Endpoint{}, clock_.now(), false, *this);
+      if (std::exchange(answered_, false) && is_single_minded) handshaker_->forget(PeerId{0});
     }
     obey();
   }
@@ -99,6 +105,10 @@ class TestEnd final : public HandshakeSink {
     return std::min(handshaker_->next_deadline(), session_.next_deadline());
   }
 
+  /// The receiver indices, ours and the peer's, of the keypair that was sealed with last.
+  std::pair<std::uint32_t, std::uint32_t> sealed_under;
+  /// Gives its own initiation up when it answers one, as the Linux module and wireguard-go do.
+  bool is_single_minded = false;
   std::set<std::uint64_t> delivered;
   std::vector<Instant> established_at;
   std::size_t keepalives_received = 0;
@@ -118,16 +128,18 @@ class TestEnd final : public HandshakeSink {
 
   void send(PeerId, const std::optional<Endpoint>& to, ByteView datagram) noexcept override {
     if (!to) session_.handshake_sent(clock_.now());
+    if (to) answered_ = true;
     out_.send(datagram, clock_.now());
   }
   void reply(const Endpoint&, ByteView datagram) noexcept override {
     out_.send(datagram, clock_.now());
   }
-  void established(PeerId, Keypair keypair, const Endpoint&) noexcept override {
+  bool established(PeerId, Keypair keypair, const Endpoint&) noexcept override {
     ReleasedIndices released;
     session_.install(std::move(keypair), clock_.now(), released, actions_);
     established_at.push_back(clock_.now());
     give_back(released);
+    return true;
   }
   void gave_up(PeerId) noexcept override { session_.gave_up(clock_.now(), actions_); }
 
@@ -138,6 +150,7 @@ class TestEnd final : public HandshakeSink {
     const auto [last, first_use] = sealed_.try_emplace(key, slot->counter);
     TW_ASSERT(first_use ? slot->counter == 0 : slot->counter == last->second + 1);
     last->second = slot->counter;
+    sealed_under = {slot->keypair->keys.local_index, slot->keypair->keys.remote_index};
 
     const std::size_t length = is_keepalive ? 0 : 8;
     Datagram datagram(wg_data_min_size + length);
@@ -205,6 +218,7 @@ class TestEnd final : public HandshakeSink {
   std::unique_ptr<Handshaker> handshaker_;
   Session session_;
   std::unique_ptr<crypto::AeadEngine> engine_ = crypto::make_openssl_engine();
+  bool answered_ = false;
   std::deque<std::uint64_t> staged_;
   SessionActions actions_;
   std::map<crypto::Hash, std::uint64_t> sealed_;  // last counter under each key, by its hash

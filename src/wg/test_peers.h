@@ -57,10 +57,13 @@ class RecordingSink final : public HandshakeSink {
   void reply(const Endpoint& to, ByteView datagram) noexcept override {
     replies.emplace_back(to, Datagram{datagram.begin(), datagram.end()});
   }
-  void established(PeerId peer, Keypair keypair, const Endpoint& from) noexcept override {
+  bool established(PeerId peer, Keypair keypair, const Endpoint& from) noexcept override {
+    if (full) return false;
     keypairs.push_back({peer, std::move(keypair), from});
+    return true;
   }
   void gave_up(PeerId peer) noexcept override { given_up.push_back(peer); }
+  void unanswered(PeerId /*peer*/) noexcept override { ++times_unanswered; }
 
   /// The one datagram sent since the last call.
   Datagram take_sent() {
@@ -77,6 +80,8 @@ class RecordingSink final : public HandshakeSink {
   std::vector<std::pair<Endpoint, Datagram>> replies;
   std::vector<Established> keypairs;
   std::vector<PeerId> given_up;
+  unsigned times_unanswered = 0;
+  bool full = false;  // refuses keypairs
 };
 
 /// A private key of 32 bytes counting up: `number` tells one from another.
