@@ -11,7 +11,7 @@
 namespace tw::relay {
 
 Result<Leg> DirectLegs::acquire(const LegRequest& request) {
-  auto socket = open_onward({.target = request.target});
+  auto socket = open_onward({.target = request.target, .limits = &limits_});
   if (!socket) return std::unexpected(std::move(socket.error()));
   return Leg{*std::move(socket), {}};
 }
@@ -20,7 +20,8 @@ PopLegs::PopLegs(const RelaySettings& settings, const PopSettings& pop)
     : device_(settings.tun_device),
       our_addresses_(settings.leg_addresses),
       pop_{pop.overlay_address, settings.leg_port, 0},
-      turbo_(settings.turbo) {}
+      turbo_(settings.turbo),
+      limits_(settings.limits) {}
 
 Result<Leg> PopLegs::acquire(const LegRequest& request) {
   const auto ours = std::ranges::find(our_addresses_, pop_.address.family(), &IpAddress::family);
@@ -28,8 +29,11 @@ Result<Leg> PopLegs::acquire(const LegRequest& request) {
     return make_error(Error::Kind::unavailable,
                       "connect to " + pop_.text() + ": no overlay address of its family is ours");
   }
-  auto socket =
-      open_onward({.target = pop_, .device = device_, .source = {*ours, 0, 0}, .turbo = &turbo_});
+  auto socket = open_onward({.target = pop_,
+                             .device = device_,
+                             .source = {*ours, 0, 0},
+                             .turbo = &turbo_,
+                             .limits = &limits_});
   if (!socket) return std::unexpected(std::move(socket.error()));
   std::array<std::uint8_t, proxy_max_size> header;
   const std::size_t size = write_proxy_header(

@@ -12,13 +12,17 @@ namespace tw::relay {
 
 class DirectLegs final : public LegSource {
  public:
+  explicit DirectLegs(const RelayLimits& limits) noexcept : limits_(limits) {}
   Result<Leg> acquire(const LegRequest& request) override;
+
+ private:
+  const RelayLimits limits_;
 };
 
 class PopLegs final : public LegSource {
  public:
-  /// `settings` names the device, our addresses, the leg port and turbo start; nothing is kept of
-  /// it by reference.
+  /// `settings` names the device, our addresses, the leg port, turbo start and limits; nothing is
+  /// kept of it by reference.
   PopLegs(const RelaySettings& settings, const PopSettings& pop);
   /// Fails if we have no address of the PoP's family to come from: it would not know us.
   Result<Leg> acquire(const LegRequest& request) override;
@@ -28,6 +32,7 @@ class PopLegs final : public LegSource {
   const std::vector<IpAddress> our_addresses_;
   const Endpoint pop_;
   const TurboSettings turbo_;
+  const RelayLimits limits_;
 };
 
 }  // namespace tw::relay

@@ -1,6 +1,5 @@
 #include "relay/listener.h"
 
-#include <fcntl.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -32,16 +31,6 @@ bool is_of_one_connection(int code) noexcept {
 }
 
 }  // namespace
-
-void SpareFd::keep() noexcept {
-  if (!fd_) fd_.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-}
-
-bool SpareFd::give_up() noexcept {
-  const bool had = static_cast<bool>(fd_);
-  fd_.reset();
-  return had;
-}
 
 AcceptStatus Listener::accept(SpareFd& spare, Accepted& accepted) noexcept {
   bool gave_up = false;

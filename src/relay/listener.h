@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "base/spare_fd.h"
 #include "base/unique_fd.h"
 #include "wire/address.h"
 
@@ -23,22 +24,12 @@ enum class AcceptStatus : std::uint8_t {
   exhausted  ///< out of descriptors or memory, and nothing could be done: try again later
 };
 
-/// A descriptor in reserve: given up for the moment in which a connection is accepted to be reset.
-class SpareFd {
- public:
-  /// Opens it, unless it is open. Without it `exhausted` takes the place of `refused`.
-  void keep() noexcept;
-  bool give_up() noexcept;
-
- private:
-  UniqueFd fd_;
-};
-
 class Listener {
  public:
   enum class Kind : std::uint8_t { clients, legs };
   Listener(UniqueFd socket, Kind kind) noexcept : socket_(std::move(socket)), kind_(kind) {}
 
+  /// Without a descriptor to spare `exhausted` takes the place of `refused`.
   AcceptStatus accept(SpareFd& spare, Accepted& accepted) noexcept;
 
   Kind kind() const noexcept { return kind_; }

@@ -73,6 +73,36 @@ TEST(Listener, WhatIsAcceptedLingersAndDoesNotDelay) {
   }
 }
 
+TEST(Listener, BothHalvesNoticeADeadPeer) {
+  RelayLimits limits;
+  limits.keepalive = 90s;
+  limits.user_timeout = 30s;
+  const auto value = [](int socket, int level, int name) {
+    int found = 0;
+    socklen_t size = sizeof found;
+    return ::getsockopt(socket, level, name, &found, &size) == 0 ? found : -1;
+  };
+  Listener listener{open_listener({.address = loopback_port(), .limits = &limits}).value(),
+                    Listener::Kind::clients};
+  const UniqueFd onward =
+      open_onward({.target = local_endpoint(listener.fd()), .limits = &limits}).value();
+  wait_for(listener.fd(), POLLIN);
+  SpareFd spare;
+  Accepted accepted;
+  ASSERT_EQ(listener.accept(spare, accepted), AcceptStatus::accepted);
+  for (const int socket : {onward.get(), accepted.socket.get()}) {
+    EXPECT_EQ(value(socket, SOL_SOCKET, SO_KEEPALIVE), 1);
+    EXPECT_EQ(value(socket, IPPROTO_TCP, TCP_KEEPIDLE), 90);
+    EXPECT_EQ(value(socket, IPPROTO_TCP, TCP_KEEPINTVL), 30);
+    EXPECT_EQ(value(socket, IPPROTO_TCP, TCP_KEEPCNT), keepalive_probes);
+    EXPECT_EQ(value(socket, IPPROTO_TCP, TCP_USER_TIMEOUT), 30'000);
+  }
+  limits.keepalive = limits.user_timeout = 0s;
+  ASSERT_TRUE(notice_death(onward.get(), limits));
+  EXPECT_EQ(value(onward.get(), SOL_SOCKET, SO_KEEPALIVE), 0);
+  EXPECT_EQ(value(onward.get(), IPPROTO_TCP, TCP_USER_TIMEOUT), 0);
+}
+
 TEST(Listener, WithoutDescriptorsAConnectionIsResetAtOnce) {
   Gate gate;
   const UniqueFd first = gate.connect(), second = gate.connect(), third = gate.connect();

@@ -26,10 +26,11 @@ enum class Outcome : std::uint8_t {
   bad_header,       ///< a leg whose PROXY v2 header is malformed, or did not come in time
   connect_failed,   ///< the onward connection was refused or timed out
   limit,            ///< max_connections, or out of descriptors
+  client_limit,     ///< max_connections_per_client
   idle,             ///< idle_timeout or half_close_timeout
   shutdown,         ///< the node stopped
 };
-inline constexpr std::size_t outcome_count = 10;
+inline constexpr std::size_t outcome_count = 11;
 std::string_view name_of(Outcome outcome) noexcept;
 
 struct PopCounters {

@@ -9,6 +9,7 @@
 namespace tw::relay {
 namespace {
 
+constexpr Duration crowd_pause = 1min;    // between two lines on clients with too many connections
 constexpr Duration accept_pause = 100ms;  // out of descriptors: until one may have come back
 
 }  // namespace
@@ -52,10 +53,15 @@ void Relay::State::serve_client(Accepted accepted, Instant now) {
   ++counters.accepted_clients;
   const Verdict verdict = admission_.admit_client(accepted.peer, accepted.address);
   if (!verdict) return refuse(Listener::Kind::clients, accepted, verdict.error());
+  if (clients_.of(accepted.peer.address) >= settings.limits.max_connections_per_client) {
+    say_crowd(accepted.peer.address, now);
+    return refuse(Listener::Kind::clients, accepted, Outcome::client_limit);
+  }
 
   const int front = accepted.socket.get();
   const ConnectionId id = table.add(
       Connection::client(std::move(accepted.socket), accepted.peer, accepted.address, now));
+  clients_.add(accepted.peer.address);
   Connection& connection = *table.find(id);
   if (!watch_socket(front, id, Side::front)) {
     connection.finish(Outcome::limit, errno);
@@ -78,6 +84,16 @@ void Relay::State::serve_leg(Accepted accepted, Instant now) {
     return end(id, connection, now);
   }
   table.watch(id, connection.deadline(settings.limits));
+}
+
+void Relay::State::say_crowd(const IpAddress& client, Instant now) {
+  if (now < crowd_said_again_) return;
+  crowd_said_again_ = now + crowd_pause;
+  log::warning(
+      "relay: {} has {} connections, as many as one client may (relay.max_connections_per_client): "
+      "further ones are refused; {} so far, of all clients",
+      client.text(), clients_.of(client),
+      counters.outcomes[std::to_underlying(Outcome::client_limit)] + 1);
 }
 
 // The socket is closed by its owner's return: with SO_LINGER {1, 0}, a reset.

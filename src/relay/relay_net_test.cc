@@ -373,6 +373,30 @@ TEST_F(RelayNetTest, MaxConnectionsResetsWhoIsTooMany) {
   send_and_end(server, client, "still served");
 }
 
+TEST_F(RelayNetTest, AClientWithTooManyIsResetAndOthersAreServed) {
+  RelaySettings first = settings_of_first();
+  first.limits.max_connections_per_client = 2;
+  start(std::move(first), settings_of_last());
+  const UniqueFd listener = listen_at("192.0.2.80:8080");
+  const UniqueFd listener6 = listen_at("[2001:db8:2::80]:8080");
+  UniqueFd client = connect_from(network->client, "192.0.2.80:8080");
+  const UniqueFd server = accept_at(listener);
+  const UniqueFd second = connect_from(network->client, "192.0.2.80:8080");
+  const UniqueFd second_server = accept_at(listener);
+  const UniqueFd third = connect_from(network->client, "192.0.2.80:8080");
+  EXPECT_EQ(end_of(third), ECONNRESET);
+  EXPECT_EQ(count(*relay_first, Outcome::client_limit), 1U);
+  EXPECT_EQ(count(*relay_first, Outcome::limit), 0U);
+  const UniqueFd other = connect_from(network->client, "[2001:db8:2::80]:8080");
+  const UniqueFd other_server = accept_at(listener6);
+  send_and_end(other_server, other, "another address has room of its own");
+  client.reset();
+  EXPECT_TRUE(until([&] { return relay_first->snapshot().active == 2; }));
+  const UniqueFd fourth = connect_from(network->client, "192.0.2.80:8080");
+  const UniqueFd fourth_server = accept_at(listener);
+  send_and_end(fourth_server, fourth, "and whoever has ended one may have another");
+}
+
 TEST_F(RelayNetTest, DrainingFinishesWhatRuns) {
   start();
   const UniqueFd listener = listen_at("192.0.2.80:8080");

@@ -46,7 +46,7 @@ Relay::State::State(RelaySettings wanted, int tun, UniqueFd epoll,
       epoll_(std::move(epoll)),
       lookup_(std::move(lookup)),
       admission_(settings, tun_index_, *lookup_),
-      direct_(std::make_unique<DirectLegs>()),
+      direct_(std::make_unique<DirectLegs>(settings.limits)),
       pipes_(settings.limits.pipe_bytes) {
   counters.outcomes.resize(outcome_count);
   spare_.keep();
@@ -55,6 +55,7 @@ Relay::State::State(RelaySettings wanted, int tun, UniqueFd epoll,
 
 void Relay::State::use_settings() {
   admission_ = Admission{settings, tun_index_, *lookup_};
+  direct_ = std::make_unique<DirectLegs>(settings.limits);
   std::vector<PopCounters> kept;
   by_pop_.clear();
   for (const PopSettings& pop : settings.pops) {
@@ -65,6 +66,9 @@ void Relay::State::use_settings() {
   pops = std::move(kept);
   pipes_.set_pipe_bytes(settings.limits.pipe_bytes);
   for (const Door& door : doors_) {
+    if (auto done = notice_death(door.listener.fd(), settings.limits); !done) {
+      log::warning("relay: accepted connections keep their limits: {}", done.error().text());
+    }
     if (door.listener.kind() != Listener::Kind::legs) continue;
     if (auto done = start_fast(door.listener.fd(), settings.turbo); !done) {
       log::warning("relay: accepted legs keep their turbo settings: {}", done.error().text());
@@ -91,7 +95,8 @@ Result<void> Relay::State::open_door(const Endpoint& address, Listener::Kind kin
   auto socket = open_listener({.address = address,
                                .device = settings.tun_device,
                                .transparent = !legs,
-                               .turbo = legs ? &settings.turbo : nullptr});
+                               .turbo = legs ? &settings.turbo : nullptr,
+                               .limits = &settings.limits});
   if (!socket) return std::unexpected(std::move(socket.error()));
   epoll_event event{.events = EPOLLIN | EPOLLET, .data = {.u64 = doors_.size()}};
   if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, socket->get(), &event) != 0) {
@@ -211,6 +216,7 @@ void Relay::State::end(ConnectionId id, Connection& connection, Instant now) {
                connection.bytes_upstream(), connection.bytes_downstream(), lasted.count());
   }
   connection.close();
+  if (!connection.is_leg()) clients_.remove(connection.peer().address);
   table.remove(id);
 }
 
@@ -247,6 +253,7 @@ void Relay::State::reset_all() noexcept {
     connection.close();
     table.remove(id);
   });
+  clients_.clear();
 }
 
 }  // namespace tw::relay

@@ -11,6 +11,7 @@
 
 #include "base/unique_fd.h"
 #include "relay/admission.h"
+#include "relay/client_counts.h"
 #include "relay/connection_table.h"
 #include "relay/kernel_route.h"
 #include "relay/leg_source.h"
@@ -54,6 +55,7 @@ struct Relay::State {
   void serve(Listener::Kind kind, Accepted accepted, Instant now);
   void serve_client(Accepted accepted, Instant now);
   void serve_leg(Accepted accepted, Instant now);
+  void say_crowd(const IpAddress& client, Instant now);
   void refuse(Listener::Kind kind, const Accepted& accepted, Outcome outcome);
   void take_turn(ConnectionId id, Instant now);
   void decide_leg(ConnectionId id, Connection& connection, Instant now);
@@ -73,10 +75,12 @@ struct Relay::State {
   std::vector<std::unique_ptr<LegSource>> by_pop_;  // beside settings.pops
   std::vector<Door> doors_;
   SpareFd spare_;
+  ClientCounts clients_;
   PipePool pipes_;
   std::vector<ConnectionId> without_pipe_;
   bool draining_ = false;
   Instant accept_again_ = Instant::max(), pipes_again_ = Instant::max();
+  Instant crowd_said_again_;  // when the next crowded-out client may be logged
 };
 
 }  // namespace tw::relay

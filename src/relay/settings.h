@@ -37,12 +37,24 @@ struct RelayLimits {
   /// Each holds two sockets and at most four pipe ends: nine thousand fit 20,000 descriptors only
   /// because pipes are held while bytes are in them.
   std::size_t max_connections = 9000;
+  /// Of one client address, where it enters the overlay. A network behind one address may have
+  /// hundreds of users; a client gone wild must not have everybody's room.
+  std::size_t max_connections_per_client = 2000;
   std::size_t pipe_bytes = 256U << 10U;  ///< asked for; the kernel may give less
   Duration connect_timeout = 10s;        ///< onward connection, and a leg's PROXY header
   Duration idle_timeout = 2h;            ///< no byte either way
   Duration half_close_timeout = 1min;    ///< one side has ended, and the other is silent
+  /// Silence after which the kernel asks whether the other side still lives (TCP keepalive); it is
+  /// taken for dead after keepalive_probes more questions without an answer. Zero: never asks.
+  Duration keepalive = 5min;
+  /// TCP_USER_TIMEOUT: bytes unacknowledged for so long end the connection. Zero: the system's
+  /// (a quarter of an hour), because the kernel counts a reader that has paused as well.
+  Duration user_timeout = 0s;
   friend bool operator==(const RelayLimits&, const RelayLimits&) noexcept = default;
 };
+
+inline constexpr Duration keepalive_interval = 30s;  ///< between two questions
+inline constexpr int keepalive_probes = 5;
 
 struct RelaySettings {
   std::string tun_device;                ///< both ends of a leg are bound to it

@@ -74,6 +74,23 @@ Result<void> start_fast(int socket, const TurboSettings& turbo) {
   return std::move(options).result();
 }
 
+Result<void> notice_death(int socket, const RelayLimits& limits) {
+  const auto seconds = [](Duration time) {
+    return static_cast<int>(std::chrono::duration_cast<std::chrono::seconds>(time).count());
+  };
+  const auto timeout_ms = static_cast<unsigned>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(limits.user_timeout).count());
+  Options options{socket, "watch for a dead peer"};
+  options.set(SOL_SOCKET, SO_KEEPALIVE, limits.keepalive > 0s ? 1 : 0, "keepalive")
+      .set(IPPROTO_TCP, TCP_USER_TIMEOUT, timeout_ms, "user timeout");
+  if (limits.keepalive > 0s) {
+    options.set(IPPROTO_TCP, TCP_KEEPIDLE, seconds(limits.keepalive), "keepalive idle time")
+        .set(IPPROTO_TCP, TCP_KEEPINTVL, seconds(keepalive_interval), "keepalive interval")
+        .set(IPPROTO_TCP, TCP_KEEPCNT, keepalive_probes, "keepalive probes");
+  }
+  return std::move(options).result();
+}
+
 Result<UniqueFd> open_listener(const ListenerOptions& wanted) {
   const std::string what = "listen on " + wanted.address.text() + " of " + wanted.device;
   const bool v4 = wanted.address.address.is_v4();
@@ -88,6 +105,7 @@ Result<UniqueFd> open_listener(const ListenerOptions& wanted) {
   if (wanted.transparent && !v4) options.set(IPPROTO_IPV6, IPV6_TRANSPARENT, 1, "transparent");
   auto done = std::move(options).result();
   if (done && wanted.turbo) done = start_fast(socket->get(), *wanted.turbo);
+  if (done && wanted.limits) done = notice_death(socket->get(), *wanted.limits);
   if (!done) return std::unexpected(std::move(done.error()));
 
   const SocketAddress address = to_sockaddr(wanted.address);
@@ -100,6 +118,10 @@ Result<UniqueFd> open_onward(const OnwardOptions& wanted) {
   const std::string what = "connect to " + wanted.target.text();
   auto socket = open_tcp(wanted.target.address.family(), what);
   if (!socket) return socket;
+  if (wanted.limits) {
+    auto done = notice_death(socket->get(), *wanted.limits);
+    if (!done) return std::unexpected(std::move(done.error()));
+  }
   if (!wanted.device.empty()) {
     // Bound to the TUN: with the tunnel down a leg fails, and does not leave by the default route.
     auto done = std::move(Options{socket->get(), what}

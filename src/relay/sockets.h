@@ -18,6 +18,7 @@ struct ListenerOptions {
   std::string device{};                  ///< accepts what comes in by this device only
   bool transparent = false;              ///< TPROXY: answers for addresses that are not ours
   const TurboSettings* turbo = nullptr;  ///< of a listener for legs
+  const RelayLimits* limits = nullptr;   ///< when a silent side is dead; null: the system's
 };
 /// Listening, non-blocking, close-on-exec. What is accepted from it inherits the options.
 Result<UniqueFd> open_listener(const ListenerOptions& options);
@@ -27,6 +28,7 @@ struct OnwardOptions {
   std::string device{};                  ///< of a leg; else empty: whichever the route says
   Endpoint source{};                     ///< of a leg; port 0: any
   const TurboSettings* turbo = nullptr;  ///< of a leg
+  const RelayLimits* limits = nullptr;   ///< as above
 };
 /// A connection being made: writable, or failed, when that is decided.
 Result<UniqueFd> open_onward(const OnwardOptions& options);
@@ -34,6 +36,10 @@ Result<UniqueFd> open_onward(const OnwardOptions& options);
 /// Buffers and congestion control of a leg. Before connect; on a listener, for what it accepts from
 /// now on. Forced past the system's limits, which needs CAP_NET_ADMIN.
 Result<void> start_fast(int socket, const TurboSettings& turbo);
+
+/// Keepalive and user timeout, as `limits` has them. On a listener, for what it accepts from now
+/// on.
+Result<void> notice_death(int socket, const RelayLimits& limits);
 
 /// From now on close() ends the connection in order: what the kernel holds is still delivered.
 void end_in_order(int socket) noexcept;

@@ -15,6 +15,8 @@ constexpr std::uint64_t smallest_buffer = 64U << 10U, largest_buffer = 512U << 2
 constexpr std::uint64_t largest_initcwnd = 65'535;
 constexpr std::int64_t longest_connect_s = 600;
 constexpr std::int64_t longest_half_close_s = 24L * 3600;
+constexpr std::int64_t longest_keepalive_s = 32'767;  // the kernel's own bound
+constexpr std::int64_t longest_user_timeout_s = 24L * 3600;
 constexpr std::int64_t longest_idle_s = 30L * 24 * 3600;
 
 void read_turbo(TableReader table, relay::TurboSettings& turbo) {
@@ -30,10 +32,14 @@ void read_relay(TableReader table, RelayConfig& relay) {
   table.number("leg_port", relay.leg_port, 1);
   table.list("local_targets", relay.local_targets, read_prefix);
   table.number("max_connections", relay.limits.max_connections, 1, most_connections);
+  table.number("max_connections_per_client", relay.limits.max_connections_per_client, 1,
+               most_connections);
   table.number("pipe_bytes", relay.limits.pipe_bytes, smallest_pipe, largest_pipe);
   table.seconds("connect_timeout_s", relay.limits.connect_timeout, 1, longest_connect_s);
   table.seconds("idle_timeout_s", relay.limits.idle_timeout, 1, longest_idle_s);
   table.seconds("half_close_timeout_s", relay.limits.half_close_timeout, 1, longest_half_close_s);
+  table.seconds("keepalive_s", relay.limits.keepalive, 0, longest_keepalive_s);
+  table.seconds("user_timeout_s", relay.limits.user_timeout, 0, longest_user_timeout_s);
   read_turbo(table.table("turbo"), relay.turbo);
   table.close();
 }

@@ -80,10 +80,13 @@ listen_port = 1001
 leg_port = 1002
 local_targets = ["192.0.2.7"]
 max_connections = 77
+max_connections_per_client = 7
 pipe_bytes = 65536
 connect_timeout_s = 3
 idle_timeout_s = 60
 half_close_timeout_s = 9
+keepalive_s = 90
+user_timeout_s = 30
 
 [relay.turbo]
 initcwnd = 100
@@ -146,7 +149,7 @@ TEST(Config, ReadsTheRelayAndThePolicy) {
   EXPECT_EQ(config->relay.listen_port, 1001);
   EXPECT_EQ(config->relay.leg_port, 1002);
   EXPECT_THAT(config->relay.local_targets, ElementsAre(prefix("192.0.2.7/32")));
-  EXPECT_EQ(config->relay.limits, (relay::RelayLimits{77, 65536, 3s, 60s, 9s}));
+  EXPECT_EQ(config->relay.limits, (relay::RelayLimits{77, 7, 65536, 3s, 60s, 9s, 90s, 30s}));
   EXPECT_EQ(config->relay.turbo, (relay::TurboSettings{100, 1048576, "bbr"}));
   ASSERT_EQ(config->pops.size(), 1U);
   EXPECT_EQ(config->pops[0].peer, "singapore");

@@ -1,0 +1,33 @@
+// How many connections each client address has, so that one cannot take the room of all. Only
+// addresses that have any are kept: as many as there are connections at most.
+#pragma once
+
+#include <cstddef>
+#include <unordered_map>
+
+#include "base/assert.h"
+#include "wire/address.h"
+
+namespace tw::relay {
+
+class ClientCounts {
+ public:
+  std::size_t of(const IpAddress& client) const noexcept {
+    const auto found = counts_.find(client.unmapped());
+    return found == counts_.end() ? 0 : found->second;
+  }
+  void add(const IpAddress& client) { ++counts_[client.unmapped()]; }
+  /// Once for each add().
+  void remove(const IpAddress& client) noexcept {
+    const auto found = counts_.find(client.unmapped());
+    TW_ASSERT(found != counts_.end());
+    if (--found->second == 0) counts_.erase(found);
+  }
+  void clear() noexcept { counts_.clear(); }
+  std::size_t clients() const noexcept { return counts_.size(); }
+
+ private:
+  std::unordered_map<IpAddress, std::size_t> counts_;
+};
+
+}  // namespace tw::relay
