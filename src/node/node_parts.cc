@@ -63,7 +63,8 @@ NodeStatus device_status(Device& device, const NodeConfig& config) {
   NodeStatus status;
   status.interface = device.interface();
   status.listen_port = device.listen_port();
-  status.cipher_engine = std::string{device.engine_name()};
+  status.cipher_engine = std::string{device.cipher().chosen.name};
+  status.cipher_ns_per_packet = device.cipher().per_packet.count();
   status.workers.push_back(read_counters("0", device.counters().lane));
   status.handshakes = read_counters(device.counters().handshakes);
   status.kernel_drops_udp = device.kernel_drops();

@@ -127,6 +127,7 @@ std::string to_json(const NodeStatus& status) {
             {"public_key", status.public_key},
             {"listen_port", status.listen_port},
             {"cipher_engine", status.cipher_engine},
+            {"cipher_ns_per_packet", status.cipher_ns_per_packet},
             {"uptime_s", status.uptime_s},
             {"workers", Json::array()},
             {"handshakes", handshakes_json(status.handshakes)},

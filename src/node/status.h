@@ -53,6 +53,7 @@ struct NodeStatus {
   std::string public_key;
   std::uint16_t listen_port = 0;
   std::string cipher_engine;
+  std::int64_t cipher_ns_per_packet = 0;  ///< of 1,420 bytes, as timed at the start
   std::int64_t uptime_s = 0;
   std::vector<WorkerStatus> workers;
   HandshakeStatus handshakes;

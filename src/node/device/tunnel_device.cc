@@ -42,11 +42,10 @@ Result<std::unique_ptr<Device>> Device::open(const DeviceSettings& settings) {
 }
 
 Result<void> Device::open_parts(const DeviceSettings& settings) {
-  engine_ = crypto::make_openssl_engine();
-  if (engine_ == nullptr) {
-    return make_error(Error::Kind::unavailable,
-                      "OpenSSL has no ChaCha20-Poly1305 (a FIPS-only build?)");
-  }
+  Result<crypto::AeadChoice> cipher = crypto::choose_aead_engine(settings.cipher_engine, clock_);
+  if (!cipher) return std::unexpected(cipher.error());
+  cipher_ = std::move(*cipher);
+  engine_ = cipher_.make();
   const Result<CoalescerKinds> tun_takes = open_tun_port(settings);
   if (!tun_takes) return std::unexpected(tun_takes.error());
 
@@ -74,6 +73,7 @@ Result<void> Device::open_parts(const DeviceSettings& settings) {
   data_lane_->set_udp_ports(sockets_->ports());
   handshake_lane_ =
       std::make_unique<lane::HandshakeLane>(channel_, *data_, indices_, random_, clock_);
+  handshake_lane_->on_unanswered([this](wg::PeerId peer) { unanswered_.note(peer); });
 
   Result<std::unique_ptr<TunnelWatch>> watch =
       TunnelWatch::open(ifindex_, tun_->wait_fd(), [this](std::uint32_t mtu) noexcept {
@@ -262,6 +262,15 @@ Result<DeviceState> Device::state() {
     out.tx_bytes = live.sent_bytes;
   }
   return state;
+}
+
+std::vector<crypto::PublicKey> Device::take_unanswered() {
+  const std::lock_guard lock{mutex_};
+  std::vector<crypto::PublicKey> keys;
+  for (const wg::PeerId id : unanswered_.take()) {
+    if (const DeviceShadow::Peer* peer = shadow_->find(id)) keys.push_back(peer->public_key);
+  }
+  return keys;
 }
 
 std::uint16_t Device::listen_port() const {

@@ -20,7 +20,7 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "base/time.h"
-#include "crypto/aead_engine.h"
+#include "crypto/aead_choice.h"
 #include "exec/worker.h"
 #include "lane/counters.h"
 #include "lane/handshake_channel.h"
@@ -31,6 +31,7 @@
 #include "node/device/device_shadow.h"
 #include "node/device/tunnel_sockets.h"
 #include "node/device/tunnel_watch.h"
+#include "node/device/unanswered_peers.h"
 #include "port/tun_port.h"
 #include "steer/receiver_index.h"
 #include "steer/steering_table.h"
@@ -52,6 +53,7 @@ struct DeviceSettings {
   std::size_t peers_max = 65536;  ///< as the kernel's device: 2^16 slots
   GovernorSettings governor{};    ///< of the data worker
   DeviceOffloads offloads{};
+  std::string cipher_engine{crypto::automatic_engine};  ///< or the name of one
 };
 
 /// References stay good as long as the device; any thread may read.
@@ -80,7 +82,8 @@ class Device final : public DeviceControl {
   const std::string& interface() const noexcept { return interface_; }
   int ifindex() const noexcept { return ifindex_; }
   std::uint16_t listen_port() const;
-  std::string_view engine_name() const noexcept { return engine_->name(); }
+  /// Which engine seals and opens, and why the others do not.
+  const crypto::AeadChoice& cipher() const noexcept { return cipher_; }
   DeviceCounters counters() const noexcept {
     return {data_lane_->counters(), handshake_lane_->counters()};
   }
@@ -89,6 +92,10 @@ class Device final : public DeviceControl {
   std::uint64_t kernel_drops() const;
   /// Readable once somebody has deleted the interface.
   int gone_fd() const noexcept { return watch_->gone_fd(); }
+  /// Peers whose initiations have gone unanswered since the last call.
+  std::vector<crypto::PublicKey> take_unanswered();
+  /// Readable when take_unanswered() has something.
+  int unanswered_fd() const noexcept { return unanswered_.wait_fd(); }
 
  private:
   Device() = default;
@@ -117,8 +124,10 @@ class Device final : public DeviceControl {
   SteeringTable steering_;  // every bucket is the data worker's
   lane::HandshakeChannel channel_;
   lane::IndexAllocator indices_{codec_, random_};
+  crypto::AeadChoice cipher_;
   std::unique_ptr<crypto::AeadEngine> engine_;
   std::unique_ptr<TunPort> tun_;
+  UnansweredPeers unanswered_;
   std::optional<TunnelSockets> sockets_;
   // The workers refer to each other's lanes only through the channel and wake(); both are stopped
   // before anything goes.
