@@ -12,7 +12,7 @@ namespace tw::lane {
 struct DirectionCounters {
   Counter received;        ///< segments that came in: from the wire, or from the TUN
   Counter received_bytes;  ///< as they came: datagrams, or inner packets
-  Counter generated;       ///< made here: keepalives and handshake messages
+  Counter generated;       ///< made here: keepalives, handshake messages, ICMP errors
   Counter sent;            ///< segments that left: to the TUN, or to the wire
   Counter sent_bytes;
   Counter consumed;  ///< ended here as they should: keepalives, handshake messages handed on

@@ -44,7 +44,11 @@ bool TransmitPipeline::full(std::size_t inner_bytes) const noexcept {
 }
 
 bool TransmitPipeline::too_large(std::size_t inner_bytes) noexcept {
-  return inner_bytes + overhead > train_bytes_max;
+  return inner_bytes > largest_inner();
+}
+
+std::uint32_t TransmitPipeline::largest_inner() noexcept {
+  return static_cast<std::uint32_t>(train_bytes_max - overhead);
 }
 
 void TransmitPipeline::queue(LanePeer& peer, const wg::Session::SealSlot& slot,

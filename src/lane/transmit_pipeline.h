@@ -40,6 +40,8 @@ class TransmitPipeline {
   bool full(std::size_t inner_bytes) const noexcept;
   /// True if a datagram cannot carry so many inner bytes.
   static bool too_large(std::size_t inner_bytes) noexcept;
+  /// The most that is not too_large().
+  static std::uint32_t largest_inner() noexcept;
   /// One segment of a packet that is the caller's again at once. Not when full() or too_large().
   /// The slot is the session's and must be sealed, so the keypair must live until flush(); the peer
   /// must have an endpoint.

@@ -27,6 +27,7 @@ TunnelLane::TunnelLane(TunnelLaneParts parts, TunnelLaneLimits limits)
       timers_(limits.peers, timer_tick, parts.handshakes.clock().now()),
       receive_(peers_, parts.engine, counters_, *this),
       transmit_(parts.engine, counters_),
+      icmp_(tun_, counters_.from_wire),
       udp_batch_(limits.receive_trains, buffer_bytes, batch_bytes),
       tun_batch_(limits.tun_packets, buffer_bytes, batch_bytes) {
   receive_.set_steering(parts.codec, parts.steering, parts.self);
@@ -194,12 +195,20 @@ std::size_t TunnelLane::transmit_packet(const Train& train) noexcept {
   counters.received.add(segments);
   counters.received_bytes.add(packet ? packet->wire_bytes(0) : train.length);
   if (!packet) return drop_all(Drop::malformed_inner);
-  if (TransmitPipeline::too_large(packet->segment_length(0))) return drop_all(Drop::too_large);
+  // As the kernel's device: who cannot be reached must not look like who does not answer.
+  const auto refuse_all = [&](Drop reason, const Undelivered& why) {
+    icmp_.answer(train.all(), why, now_);
+    return drop_all(reason);
+  };
+  if (TransmitPipeline::too_large(packet->segment_length(0))) {
+    return refuse_all(Drop::too_large,
+                      {Undelivered::Why::too_big, TransmitPipeline::largest_inner()});
+  }
   const std::optional<wg::PeerId> id = peers_.allowed_ips().lookup(packet->target());
-  if (!id) return drop_all(Drop::no_route);
+  if (!id) return refuse_all(Drop::no_route, {});
   LanePeer* peer = peers_.find(*id);
   TW_ASSERT(peer != nullptr);
-  if (!peer->endpoint) return drop_all(Drop::no_endpoint);
+  if (!peer->endpoint) return refuse_all(Drop::no_endpoint, {});
 
   for (std::size_t segment = 0; segment < segments; ++segment) {
     if (transmit_.full(packet->segment_length(segment))) flush();

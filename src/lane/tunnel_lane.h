@@ -13,6 +13,7 @@
 #include "exec/timer_wheel.h"
 #include "lane/counters.h"
 #include "lane/handshake_channel.h"
+#include "lane/icmp_replies.h"
 #include "lane/peer_table.h"
 #include "lane/receive_pipeline.h"
 #include "lane/transmit_pipeline.h"
@@ -114,6 +115,7 @@ class TunnelLane final : public Poller, private ReceiveEvents {
   TimerWheel timers_;
   ReceivePipeline receive_;
   TransmitPipeline transmit_;
+  IcmpReplies icmp_;
   UdpPorts udp_;
   PacketBatch udp_batch_, tun_batch_;
   HandshakeEvent event_;                  // kept, so that popping does not build one each time
