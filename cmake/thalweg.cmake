@@ -66,6 +66,11 @@ function(tw_library folder)
   if(tests AND TW_TESTS)
     add_executable(${folder}_test ${tests})
     tw_quick_to_build(${folder}_test)
+    if(CMAKE_CXX_CLANG_TIDY)
+      # The path analysis of gtest's macros takes three quarters of the time and finds gtest.
+      set_target_properties(${folder}_test PROPERTIES
+        CXX_CLANG_TIDY "${CMAKE_CXX_CLANG_TIDY};--checks=-clang-analyzer-*")
+    endif()
     target_link_libraries(${folder}_test PRIVATE tw_${folder} ${ARG_PRIVATE} GTest::gtest
                                                  GTest::gmock GTest::gtest_main)
     gtest_discover_tests(${folder}_test DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60

@@ -27,7 +27,7 @@ class TransmitPipeline {
   static constexpr std::size_t batch_capacity = 128;
   /// Sealed bytes between two flushes: with what they were made of, half of a small second-level
   /// cache.
-  static constexpr std::size_t arena_bytes = 256 * 1024;
+  static constexpr std::size_t arena_bytes = std::size_t{256} << 10U;
 
   TransmitPipeline(crypto::AeadEngine& engine, LaneCounters& counters);
 
@@ -62,7 +62,8 @@ class TransmitPipeline {
   }
 
   /// A handshake message, at once and as it is. Counted as generated here.
-  void send_handshake(const Endpoint& to, ByteView message, LanePeer* peer) noexcept;
+  void send_handshake(const Endpoint& to, const LocalAddress& local, ByteView message,
+                      LanePeer* peer) noexcept;
 
  private:
   struct Pending {
@@ -82,6 +83,7 @@ class TransmitPipeline {
   bool extend(const LanePeer& peer, std::uint32_t datagram, std::uint8_t traffic_class) noexcept;
   void seal_and_send() noexcept;
   void send_family(Port* port, Outgoing& outgoing) noexcept;
+  void forget_source(Outgoing& outgoing, std::size_t first) noexcept;
   void note_sent(Pending& pending, std::size_t segments, std::size_t bytes) noexcept;
   void drop(Drop reason) noexcept { counters_.to_wire.drops.add(reason); }
 

@@ -15,7 +15,7 @@ constexpr std::size_t reserved_requests = 256;
 constexpr Duration timer_tick = 10ms;
 constexpr std::size_t buffer_bytes = 65536;  // a UDP_GRO train, or a TUN packet with offloads
 /// Bytes handled in one go, so that what one stage has touched is in the cache for the next.
-constexpr std::size_t batch_bytes = 256 * 1024;
+constexpr std::size_t batch_bytes = std::size_t{256} << 10U;
 
 }  // namespace
 
@@ -66,6 +66,7 @@ void TunnelLane::set_endpoint(wg::PeerId id, const Endpoint& endpoint) noexcept 
   LanePeer* peer = peers_.find(id);
   TW_ASSERT(peer != nullptr);
   peer->endpoint = endpoint;
+  peer->local = {};  // of another path, perhaps of the other family
 }
 
 void TunnelLane::set_persistent_keepalive(wg::PeerId id, Duration interval, Instant now) noexcept {
@@ -149,11 +150,12 @@ std::size_t TunnelLane::receive(Port* port, std::size_t budget) noexcept {
   return handled;
 }
 
-bool TunnelLane::handshake_message(ByteView message, const Endpoint& from) noexcept {
+bool TunnelLane::handshake_message(ByteView message, const Train& train) noexcept {
   if (channel_.requests.size() + reserved_requests >= HandshakeChannel::capacity) return false;
   HandshakeRequest request;
   request.kind = HandshakeRequest::Kind::receive;
-  request.from = from;
+  request.from = train.source;
+  request.local = train.local;
   if (!request.message.assign(message)) return false;
   if (!channel_.requests.push(std::move(request))) return false;
   wake_handshakes_ = true;
@@ -329,14 +331,17 @@ std::size_t TunnelLane::take_handshake_events(std::size_t budget) noexcept {
 
 void TunnelLane::handle(HandshakeEvent& event) noexcept {
   if (event.kind == HandshakeEvent::Kind::reply) {
-    return transmit_.send_handshake(*event.to, event.message.view(), nullptr);
+    return transmit_.send_handshake(*event.to, event.local, event.message.view(), nullptr);
   }
   LanePeer* peer = peers_.find(event.peer);
   switch (event.kind) {
     case HandshakeEvent::Kind::send: {
-      const std::optional<Endpoint> to = event.to || peer == nullptr ? event.to : peer->endpoint;
-      if (!to) return;  // an initiation to a peer that was removed, or has lost its endpoint
-      transmit_.send_handshake(*to, event.message.view(), peer);
+      if (event.to) {
+        transmit_.send_handshake(*event.to, event.local, event.message.view(), peer);
+      } else {
+        if (peer == nullptr || !peer->endpoint) return;  // removed meanwhile
+        send_initiation(*peer, event.message.view());
+      }
       if (peer != nullptr) {
         peer->session.handshake_sent(now_);
         rearm(*peer);
@@ -360,9 +365,19 @@ void TunnelLane::handle(HandshakeEvent& event) noexcept {
   }
 }
 
+/// The second in a row chooses its source anew, as the first may have left by a way that is none
+/// any more (the kernel's device does the same).
+void TunnelLane::send_initiation(LanePeer& peer, ByteView message) noexcept {
+  if (peer.initiation_unanswered) peer.local = {};
+  peer.initiation_unanswered = true;
+  transmit_.send_handshake(*peer.endpoint, peer.local, message, &peer);
+}
+
 void TunnelLane::establish(LanePeer& peer, HandshakeEvent& event) noexcept {
   flush();  // what is queued points into the keypairs that are about to rotate
   peer.endpoint = event.to;
+  peer.local = event.local;
+  peer.initiation_unanswered = false;
   peers_.bind_index(event.keypair->local_index, peer.id);
   // An answer proves nothing about who asked (the preshared key may be wrong): only the first
   // packet under the keypair does.

@@ -164,7 +164,7 @@ TEST_F(CoalescerTest, PushAndShortSegmentsEndATrain) {
 
 /// Two packets that look like neighbours but for what `change` does to the second.
 template <typename Change>
-std::size_t trains_after(Change&& change, Train base = tcp_train(1)) {
+std::size_t trains_after(Change&& change, const Train& base = tcp_train(1)) {
   Train second = base;
   second.sequence += static_cast<std::uint32_t>(base.payload.size());
   ++second.identification;
