@@ -106,7 +106,8 @@ Result<void> Node::start_parts() {
   links_ = std::move(*links);
   for (const std::string& warning : links_->warnings()) log::warning("{}", warning);
   if (Result<void> started = device_->start(); !started) return started;
-  if (Result<void> applied = apply_device(wanted_device(config_)); !applied) return applied;
+  if (Result<void> started = start_resolver(); !started) return started;
+  if (Result<void> applied = apply_device(wanted_device(config_, named_)); !applied) return applied;
   if (config_.relay.enabled) {
     if (Result<void> started = start_relay(); !started) return started;
   }
@@ -181,15 +182,19 @@ Result<void> Node::reload() {
 }
 
 Result<void> Node::apply(NodeConfig next) {
-  WantedDevice wanted = wanted_device(next);  // may block in the resolver: not under the lock
+  NamedEndpoints named = named_;
+  named.configure(next.peers);
   const std::lock_guard lock{mutex_};
   const NodeConfig old = config_;
   if (Result<void> applied = links_->apply(next); !applied) return applied;
   for (const std::string& warning : links_->warnings()) log::warning("{}", warning);
-  if (Result<void> applied = apply_device(std::move(wanted)); !applied) {
+  if (Result<void> applied = apply_device(wanted_device(next, named)); !applied) {
     if (const Result<void> back = links_->apply(old); !back) log::error("{}", back.error().text());
     return applied;
   }
+  named_ = std::move(named);
+  // In the background: what changes is taken over when the answer comes.
+  for (const EndpointName& name : named_.names()) resolver_->ask(name);
   Result<void> relayed = apply_relay(next);
   config_ = std::move(next);
   if (relayed) {
@@ -245,16 +250,20 @@ Result<void> Node::serve() {
   UniqueFd signal_fd{::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK)};
   if (!signal_fd) return system_error("signalfd");
   for (;;) {
-    std::array<pollfd, 4> waits{{{signal_fd.get(), POLLIN, 0},
+    std::array<pollfd, 6> waits{{{signal_fd.get(), POLLIN, 0},
                                  {uapi_->wait_fd(), POLLIN, 0},
                                  {control_->wait_fd(), POLLIN, 0},
-                                 {device_->gone_fd(), POLLIN, 0}}};
+                                 {device_->gone_fd(), POLLIN, 0},
+                                 {device_->unanswered_fd(), POLLIN, 0},
+                                 {resolver_->wait_fd(), POLLIN, 0}}};
     if (::poll(waits.data(), waits.size(), -1) < 0 && errno != EINTR) return system_error("poll");
     if (waits[1].revents != 0) uapi_->handle();
     if (waits[2].revents != 0) control_->handle();
     if (waits[3].revents != 0) {
       return make_error(Error::Kind::unavailable, config_.tunnel.interface + " was removed");
     }
+    if (waits[4].revents != 0) ask_for_unanswered();
+    if (waits[5].revents != 0) take_resolved();
     signalfd_siginfo signal{};
     if (::read(signal_fd.get(), &signal, sizeof signal) != sizeof signal) continue;
     if (handle_signal(static_cast<int>(signal.ssi_signo))) {

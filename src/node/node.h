@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,8 @@
 #include "node/config/config.h"
 #include "node/control_server.h"
 #include "node/device/device_diff.h"
+#include "node/device/endpoint_resolver.h"
+#include "node/device/named_endpoints.h"
 #include "node/device/tunnel_device.h"
 #include "node/device/uapi_server.h"
 #include "node/machine/links.h"
@@ -53,6 +56,11 @@ class Node {
   Result<void> start_parts();
   Result<void> start_relay();
   void stop_relay() noexcept;
+  Result<void> start_resolver();
+  void ask_for_unanswered();
+  void take_resolved();
+  Result<void> move_endpoints(std::span<const NamedEndpoints::Move> moves);
+  std::string name_of(const crypto::PublicKey& peer) const;
   Result<void> apply_device(WantedDevice wanted);
   Result<void> apply_relay(const NodeConfig& next);
   Result<void> apply(NodeConfig next);
@@ -64,10 +72,12 @@ class Node {
   // Destroyed from the last to the first: whoever uses a part goes before it.
   std::mutex mutex_;  // config_ and relay_: status is asked for from the metrics thread
   NodeConfig config_;
-  WantedDevice wanted_;  // what the device was last told
+  WantedDevice wanted_;   // what the device was last told
+  NamedEndpoints named_;  // of config_: what its host names stand for
   const std::string config_path_;
   SystemClock clock_;
   Instant started_;
+  std::unique_ptr<EndpointResolver> resolver_;
   std::unique_ptr<Device> device_;
   std::optional<Links> links_;
   std::unique_ptr<relay::Relay> relay_;

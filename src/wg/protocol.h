@@ -16,8 +16,8 @@ inline constexpr Duration rekey_attempt_time = 90s;
 inline constexpr Duration rekey_timeout = 5s;
 inline constexpr Duration rekey_timeout_jitter =
     334ms;  ///< at most; keeps two peers from colliding
-/// After so many initiations in a row without an answer, and after as many more each time, it is said
-/// so: the peer may have another address by now.
+/// After so many initiations in a row without an answer, and after as many more each time, it is
+/// said so: the peer may have another address by now.
 inline constexpr unsigned unanswered_initiations = 3;
 inline constexpr Duration keepalive_timeout = 10s;
 inline constexpr Duration cookie_lifetime = 120s;

@@ -1,0 +1,110 @@
+#include "node/device/endpoint_resolver.h"
+
+#include <netdb.h>
+#include <resolv.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "base/log.h"
+#include "base/unique_fd.h"
+#include "wire/sockaddr.h"
+
+namespace tw::node {
+namespace {
+
+/// Of this thread, for the next look-up: read /etc/resolv.conf anew, and let a server be silent for
+/// 2 s, once. The system's own patience (5 s, twice, each of three servers) is for people.
+void be_impatient() noexcept {
+  if ((_res.options & RES_INIT) != 0) ::res_nclose(&_res);
+  if (::res_ninit(&_res) != 0) return;
+  _res.retrans = 2;
+  _res.retry = 1;
+}
+
+}  // namespace
+
+std::optional<Endpoint> resolve_endpoint(const EndpointName& name) {
+  be_impatient();
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_DGRAM;
+  hints.ai_flags = AI_NUMERICSERV | AI_ADDRCONFIG;
+  addrinfo* found = nullptr;
+  const std::string port = std::to_string(name.port);
+  const int failed = ::getaddrinfo(name.host.c_str(), port.c_str(), &hints, &found);
+  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner{found, &::freeaddrinfo};
+  if (failed != 0) {
+    log::warning("endpoint {} does not resolve: {}", name.host, ::gai_strerror(failed));
+    return std::nullopt;
+  }
+  return from_sockaddr(found->ai_addr, found->ai_addrlen);
+}
+
+Result<std::unique_ptr<EndpointResolver>> EndpointResolver::start(Lookup lookup) {
+  UniqueFd ready{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+  if (!ready) return system_error("eventfd of the resolver");
+  std::unique_ptr<EndpointResolver> resolver{
+      new EndpointResolver{std::move(lookup), std::move(ready)}};
+  try {
+    resolver->thread_ = std::thread{[resolver = resolver.get()] { resolver->run(); }};
+  } catch (const std::system_error& error) {
+    return system_error(error.code().value(), "thread of the resolver");
+  }
+  return resolver;
+}
+
+EndpointResolver::EndpointResolver(Lookup lookup, UniqueFd ready) noexcept
+    : lookup_(std::move(lookup)), ready_(std::move(ready)) {}
+
+EndpointResolver::~EndpointResolver() {
+  {
+    const std::lock_guard lock{mutex_};
+    stopped_ = true;
+  }
+  changed_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void EndpointResolver::run() {
+  std::unique_lock lock{mutex_};
+  for (;;) {
+    changed_.wait(lock, [this] { return stopped_ || !waiting_.empty(); });
+    if (stopped_) return;
+    const EndpointName name = waiting_.front();
+    lock.unlock();
+    std::optional<Endpoint> endpoint = lookup_(name);
+    lock.lock();
+    waiting_.pop_front();
+    answers_.push_back({name, endpoint});
+    const std::uint64_t one = 1;
+    static_cast<void>(::write(ready_.get(), &one, sizeof one));  // a full one is readable too
+    changed_.notify_all();
+  }
+}
+
+void EndpointResolver::ask(const EndpointName& name) {
+  const std::lock_guard lock{mutex_};
+  if (std::ranges::find(waiting_, name) != waiting_.end()) return;
+  waiting_.push_back(name);
+  changed_.notify_all();
+}
+
+int EndpointResolver::wait_fd() const noexcept { return ready_.get(); }
+
+std::vector<ResolvedName> EndpointResolver::take() {
+  const std::lock_guard lock{mutex_};
+  std::uint64_t count = 0;
+  static_cast<void>(::read(ready_.get(), &count, sizeof count));
+  return std::exchange(answers_, {});
+}
+
+bool EndpointResolver::settle(std::chrono::milliseconds patience) {
+  std::unique_lock lock{mutex_};
+  return changed_.wait_for(lock, patience, [this] { return waiting_.empty(); });
+}
+
+}  // namespace tw::node

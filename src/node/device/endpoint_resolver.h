@@ -1,0 +1,68 @@
+// Host names of endpoints to addresses, on a thread of its own: the C library's resolver blocks for
+// as long as name servers are silent, and whoever asks has other things to serve. One name at a
+// time, each asked for once however often it is wanted: what waits is bounded by the names there
+// are.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "base/unique_fd.h"
+#include "node/config/config.h"
+#include "wire/address.h"
+
+namespace tw::node {
+
+/// Asks the system; blocks, but gives silent name servers a few seconds only. Empty, and the reason
+/// logged, if the name has no address now. On the resolver's thread, whose own settings it changes.
+std::optional<Endpoint> resolve_endpoint(const EndpointName& name);
+
+struct ResolvedName {
+  EndpointName name;
+  std::optional<Endpoint> endpoint;  ///< empty: it does not resolve
+};
+
+class EndpointResolver {
+ public:
+  /// Called on the thread; may block.
+  using Lookup = std::function<std::optional<Endpoint>(const EndpointName&)>;
+
+  static Result<std::unique_ptr<EndpointResolver>> start(Lookup lookup = resolve_endpoint);
+  /// Waits for a look-up that is under way: some seconds, if name servers are silent.
+  ~EndpointResolver();
+  EndpointResolver(const EndpointResolver&) = delete;
+  EndpointResolver& operator=(const EndpointResolver&) = delete;
+
+  /// A name that waits, or is being looked up, is not asked for again.
+  void ask(const EndpointName& name);
+  /// Readable when take() has something.
+  int wait_fd() const noexcept;
+  /// The answers that have come since the last call; never blocks.
+  std::vector<ResolvedName> take();
+  /// Blocks until nothing waits any more, at most that long; the answers are left for take(). False
+  /// if some are still to come.
+  bool settle(std::chrono::milliseconds patience);
+
+ private:
+  EndpointResolver(Lookup lookup, UniqueFd ready) noexcept;
+  void run();
+
+  const Lookup lookup_;
+  const UniqueFd ready_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<EndpointName> waiting_;  // the first is being looked up
+  std::vector<ResolvedName> answers_;
+  bool stopped_ = false;
+  std::thread thread_;
+};
+
+}  // namespace tw::node

@@ -1,0 +1,81 @@
+#include "node/device/named_endpoints.h"
+
+#include <gtest/gtest.h>
+
+namespace tw::node {
+namespace {
+
+Endpoint at(std::string_view text) { return Endpoint::parse(text).value(); }
+crypto::PublicKey key(std::uint8_t number) {
+  crypto::PublicKey made;
+  made.bytes[0] = number;
+  return made;
+}
+PeerConfig peer(std::uint8_t number, std::optional<EndpointName> endpoint) {
+  PeerConfig made;
+  made.public_key = key(number);
+  made.endpoint = std::move(endpoint);
+  return made;
+}
+
+class NamedEndpointsTest : public testing::Test {
+ protected:
+  NamedEndpointsTest() { named.configure(peers); }
+
+  const EndpointName name{"pop.example", 51820};
+  const std::vector<PeerConfig> peers{peer(1, name), peer(2, EndpointName{"192.0.2.2", 2}),
+                                      peer(3, std::nullopt), peer(4, name)};
+  NamedEndpoints named;
+};
+
+TEST_F(NamedEndpointsTest, NumbersNeedNoAnswer) {
+  EXPECT_EQ(named.names(), std::vector{name}) << "once, for two peers";
+  EXPECT_EQ(named.of(peers[0]), std::nullopt);
+  EXPECT_EQ(named.of(peers[1]), at("192.0.2.2:2"));
+  EXPECT_EQ(named.of(peers[2]), std::nullopt);
+  EXPECT_EQ(named.unanswered(key(2)), std::nullopt);
+  EXPECT_EQ(named.unanswered(key(9)), std::nullopt);
+}
+
+TEST_F(NamedEndpointsTest, AFirstAnswerMovesAllPeersOfTheName) {
+  const auto moves = named.resolved({name, at("192.0.2.1:51820")});
+  ASSERT_EQ(moves.size(), 2U);
+  for (const auto& move : moves) {
+    EXPECT_EQ(move.endpoint, at("192.0.2.1:51820"));
+    EXPECT_TRUE(move.peer == key(1) || move.peer == key(4));
+  }
+  EXPECT_EQ(named.of(peers[3]), at("192.0.2.1:51820"));
+  EXPECT_TRUE(named.resolved({name, at("192.0.2.1:51820")}).empty()) << "nothing new";
+}
+
+// An answer that is not new moves only who does not answer where it is: it may have roamed.
+TEST_F(NamedEndpointsTest, OnlyWhoDoesNotAnswerIsMovedBack) {
+  named.resolved({name, at("192.0.2.1:51820")});
+  EXPECT_EQ(named.unanswered(key(4)), name);
+  const auto moves = named.resolved({name, at("192.0.2.1:51820")});
+  ASSERT_EQ(moves.size(), 1U);
+  EXPECT_EQ(moves[0].peer, key(4));
+  EXPECT_TRUE(named.resolved({name, at("192.0.2.1:51820")}).empty()) << "once";
+}
+
+TEST_F(NamedEndpointsTest, ANameThatFailsKeepsItsLastAddress) {
+  named.resolved({name, at("192.0.2.1:51820")});
+  named.unanswered(key(1));
+  EXPECT_TRUE(named.resolved({name, std::nullopt}).empty());
+  EXPECT_EQ(named.of(peers[0]), at("192.0.2.1:51820"));
+}
+
+TEST_F(NamedEndpointsTest, AReloadKeepsWhatIsKnownAndForgetsTheRest) {
+  named.resolved({name, at("192.0.2.1:51820")});
+  named.configure({peer(1, name)});
+  EXPECT_EQ(named.of(peers[0]), at("192.0.2.1:51820"));
+  const EndpointName other{"other.example", 1};
+  named.configure({peer(1, other)});
+  EXPECT_EQ(named.of(peer(1, other)), std::nullopt);
+  EXPECT_TRUE(named.resolved({name, at("192.0.2.9:51820")}).empty()) << "an answer too late";
+  named.configure({peer(1, name)});
+  EXPECT_EQ(named.of(peers[0]), std::nullopt);
+}
+
+}  // namespace
+}  // namespace tw::node
