@@ -2,7 +2,6 @@
 
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -14,30 +13,27 @@
 
 #include "base/unique_fd.h"
 #include "node/machine/journal.h"
+#include "node/unix_listener.h"
 
 namespace tw::node {
 namespace {
 
 constexpr timeval client_patience{.tv_sec = 5, .tv_usec = 0};
 
-Result<sockaddr_un> unix_address(const std::string& path) {
+constexpr UnixListenerWords words{
+    .in_use = ": a running node answers there; stop it, or set [node] control_socket",
+    .no_socket = " is there and is no socket; set another [node] control_socket"};
+
+Result<UniqueFd> connect_to(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.empty() || path.size() >= sizeof address.sun_path) {
-    return make_error(
-        Error::Kind::config,
-        "control socket path '" + path + "' must have 1 to 107 bytes; see [node] control_socket");
+    return make_error(Error::Kind::config, "control socket path '" + path + "' has 1 to 107 bytes");
   }
   std::memcpy(address.sun_path, path.data(), path.size());
-  return address;
-}
-
-Result<UniqueFd> connect_to(const std::string& path) {
-  const Result<sockaddr_un> address = unix_address(path);
-  if (!address) return std::unexpected(address.error());
   UniqueFd fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
   if (!fd) return system_error("socket");
-  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) != 0) {
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     return system_error("connect to " + path);
   }
   return fd;
@@ -56,9 +52,9 @@ std::string default_control_socket(const std::string& interface) {
 }
 
 struct ControlServer::State {
-  std::string path;
   Handler handler;
-  UniqueFd listener, epoll;
+  UnixListener listener;
+  UniqueFd epoll;
   std::unordered_map<int, Client> clients;
 
   bool watch(int fd, std::uint32_t events, int operation) const noexcept {
@@ -69,9 +65,7 @@ struct ControlServer::State {
   }
 
   void accept_clients() noexcept {
-    for (;;) {
-      UniqueFd fd{::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)};
-      if (!fd) return;
+    while (UniqueFd fd = listener.accept()) {
       if (clients.size() >= max_clients || !watch(fd.get(), EPOLLIN, EPOLL_CTL_ADD)) continue;
       const int key = fd.get();
       clients.emplace(key, Client{std::move(fd), {}, {}});
@@ -114,37 +108,17 @@ struct ControlServer::State {
 
 ControlServer::ControlServer(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
 
-ControlServer::~ControlServer() { ::unlink(state_->path.c_str()); }
+ControlServer::~ControlServer() = default;
 
 Result<std::unique_ptr<ControlServer>> ControlServer::listen(const std::string& path,
                                                              Handler handler) {
-  const Result<sockaddr_un> address = unix_address(path);
-  if (!address) return std::unexpected(address.error());
-  struct stat file{};
-  if (::lstat(path.c_str(), &file) == 0 && !S_ISSOCK(file.st_mode)) {
-    return make_error(Error::Kind::config,
-                      path + " is there and is no socket; set another [node] control_socket");
-  }
-  if (connect_to(path)) {
-    return make_error(
-        Error::Kind::unavailable,
-        path + ": a running node answers there; stop it, or set [node] control_socket");
-  }
+  auto listener = UnixListener::open(path, static_cast<int>(max_clients), words);
+  if (!listener) return std::unexpected(listener.error());
   auto state = std::make_unique<State>();
-  state->path = path;
   state->handler = std::move(handler);
+  state->listener = std::move(*listener);
   state->epoll = UniqueFd{::epoll_create1(EPOLL_CLOEXEC)};
-  state->listener = UniqueFd{::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
-  if (!state->epoll || !state->listener) return system_error("control socket");
-  ::unlink(path.c_str());  // nobody listens there: a file that a killed node has left
-  const mode_t before = ::umask(0177);
-  const int bound =
-      ::bind(state->listener.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address);
-  const int bind_errno = errno;
-  ::umask(before);
-  if (bound != 0) return system_error(bind_errno, "control socket " + path);
-  if (::listen(state->listener.get(), static_cast<int>(max_clients)) != 0 ||
-      !state->watch(state->listener.get(), EPOLLIN, EPOLL_CTL_ADD)) {
+  if (!state->epoll || !state->watch(state->listener.fd(), EPOLLIN | EPOLLET, EPOLL_CTL_ADD)) {
     return system_error("control socket " + path);
   }
   return std::unique_ptr<ControlServer>(new ControlServer(std::move(state)));
@@ -157,15 +131,13 @@ void ControlServer::handle() noexcept {
   const int count = ::epoll_wait(state_->epoll.get(), events.data(), events.size(), 0);
   for (int i = 0; i < count; ++i) {
     const int fd = events[static_cast<std::size_t>(i)].data.fd;
-    if (fd == state_->listener.get()) {
-      state_->accept_clients();
-      continue;
-    }
     const auto client = state_->clients.find(fd);
     if (client != state_->clients.end() && !state_->serve(client->second)) {
       state_->clients.erase(client);
     }
   }
+  // Whatever has happened: somebody may wait since there were no descriptors.
+  state_->accept_clients();
 }
 
 Result<std::string> ask_control(const std::string& path, std::string_view request) {

@@ -27,7 +27,7 @@ class ControlServer {
   /// Makes the socket with mode 0600. A socket file that nobody listens on is replaced; one that
   /// answers is an error.
   static Result<std::unique_ptr<ControlServer>> listen(const std::string& path, Handler handler);
-  ~ControlServer();  ///< removes the socket file
+  ~ControlServer();  ///< removes the socket file, if it is still this server's
 
   /// Readable when handle() has something to do.
   int wait_fd() const noexcept;

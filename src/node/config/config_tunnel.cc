@@ -2,6 +2,7 @@
 #include "node/config/config_secret.h"
 #include "node/config/config_sections.h"
 #include "node/config/config_values.h"
+#include "node/control_server.h"
 
 namespace tw::node {
 namespace {
@@ -92,7 +93,7 @@ void read_tunnel_sections(TableReader& root, const std::string& folder, ConfigDr
     root.require("tunnel", "write [tunnel] with at least interface and private_key_file");
   }
   if (process.control_socket.empty() && !draft.config.tunnel.interface.empty()) {
-    process.control_socket = "/run/thalweg/" + draft.config.tunnel.interface + ".sock";
+    process.control_socket = default_control_socket(draft.config.tunnel.interface);
   }
   for (TableReader& table : root.tables("peer")) read_peer(std::move(table), folder, draft);
   read_gateway(root.table("gateway"), draft.config.gateway);

@@ -6,45 +6,31 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "node/device/uapi_protocol.h"
+#include "node/device/wiped_input.h"
 
 namespace tw::node {
 namespace {
 
 constexpr int backlog = 16;
-constexpr std::size_t input_bytes = 16384;
 /// One client's turn, so that a large request does not keep the others from theirs.
 constexpr int steps_per_turn = 64;
-constexpr mode_t folder_mode = 0700, socket_mode = 0600;
+constexpr mode_t folder_mode = 0700;
 
 bool would_block(int error) noexcept { return error == EAGAIN || error == EWOULDBLOCK; }
 
-Result<sockaddr_un> address_of(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) {
-    return make_error(Error::Kind::config, path + ": too long for a Unix socket");
-  }
-  std::copy(path.begin(), path.end(), address.sun_path);
-  return address;
-}
-
-/// True if a process listens there.
-bool answers(const sockaddr_un& address) noexcept {
-  const UniqueFd probe{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
-  const auto* target = reinterpret_cast<const sockaddr*>(&address);
-  // A full backlog (EAGAIN) is a listener too. Out of descriptors: bind will say so.
-  return probe && (::connect(probe.get(), target, sizeof address) == 0 || would_block(errno));
-}
+constexpr UnixListenerWords words{
+    .in_use =
+        " is in use: another process serves this interface; stop it, or choose another name "
+        "(network namespaces do not separate these)",
+    .no_socket = " is there and is no socket: remove it"};
 
 }  // namespace
 
@@ -53,18 +39,15 @@ bool answers(const sockaddr_un& address) noexcept {
 struct UapiServer::Client {
   Client(UniqueFd fd_given, DeviceControl& device, Instant now) noexcept
       : fd(std::move(fd_given)), conversation(device), last_active(now) {}
-  ~Client() { crypto::wipe(input); }
 
   bool send(Instant now);
   bool fill(Instant now) noexcept;
   void converse();
-  bool has_input() const noexcept { return begin < end; }
 
   UniqueFd fd;
   UapiConversation conversation;
-  std::array<std::uint8_t, input_bytes> input;
-  std::size_t begin = 0, end = 0;  // of what is not taken yet
-  SecretText out;                  // answers, of which `sent` bytes have gone
+  WipedInput input;
+  SecretText out;  // answers, of which `sent` bytes have gone
   std::size_t sent = 0;
   Instant last_active;
   std::uint32_t awaited = EPOLLIN;
@@ -89,24 +72,22 @@ bool UapiServer::Client::send(Instant now) {
 
 /// Reads what has come, if anything. False if the client has gone.
 bool UapiServer::Client::fill(Instant now) noexcept {
-  const ssize_t size = ::recv(fd.get(), input.data(), input.size(), 0);
+  const ByteSpan room = input.room();
+  const ssize_t size = ::recv(fd.get(), room.data(), room.size(), 0);
   if (size < 0) return would_block(errno) || errno == EINTR;
   last_active = now;
-  begin = 0;
-  end = static_cast<std::size_t>(size);
+  input.filled(static_cast<std::size_t>(size));
   return size > 0;
 }
 
 void UapiServer::Client::converse() {
-  const auto [taken, hang_up] =
-      conversation.receive(ByteSpan{input}.subspan(begin, end - begin), out);
-  begin += taken;
+  const auto [taken, hang_up] = conversation.receive(input.waiting(), out);
+  input.take(taken);
   hangs_up = hang_up;
-  if (!has_input()) crypto::wipe(ByteSpan{input}.first(end));
 }
 
-UapiServer::UapiServer(DeviceControl& device, const Clock& clock, std::string path)
-    : device_(device), clock_(clock), path_(std::move(path)) {}
+UapiServer::UapiServer(DeviceControl& device, const Clock& clock, UnixListener listener)
+    : device_(device), clock_(clock), listener_(std::move(listener)) {}
 
 Result<std::unique_ptr<UapiServer>> UapiServer::open(const std::string& interface,
                                                      DeviceControl& device, const Clock& clock,
@@ -114,82 +95,43 @@ Result<std::unique_ptr<UapiServer>> UapiServer::open(const std::string& interfac
   if (::mkdir(folder.c_str(), folder_mode) != 0 && errno != EEXIST) {
     return system_error("make " + folder);
   }
-  std::unique_ptr<UapiServer> server{
-      new UapiServer{device, clock, folder + "/" + interface + ".sock"}};
-  if (Result<void> done = server->listen(); !done) return std::unexpected(done.error());
+  auto listener = UnixListener::open(folder + "/" + interface + ".sock", backlog, words);
+  if (!listener) return std::unexpected(listener.error());
+  std::unique_ptr<UapiServer> server{new UapiServer{device, clock, std::move(*listener)}};
+  if (Result<void> done = server->watch(); !done) return std::unexpected(done.error());
   return server;
 }
 
-UapiServer::~UapiServer() {
-  if (is_ours()) ::unlink(path_.c_str());
-}
+UapiServer::~UapiServer() = default;
 
 // ---- The socket file
 
-Result<void> UapiServer::listen() {
-  const Result<sockaddr_un> address = address_of(path_);
-  if (!address) return std::unexpected(address.error());
-  struct stat file{};
-  if (::lstat(path_.c_str(), &file) == 0) {
-    if (!S_ISSOCK(file.st_mode)) {
-      return make_error(Error::Kind::unavailable, path_ + " is there and is no socket: remove it");
-    }
-    if (answers(*address)) {
-      return make_error(Error::Kind::unavailable,
-                        path_ +
-                            " is in use: another process serves this interface; stop it, or "
-                            "choose another name (network namespaces do not separate these)");
-    }
-    // Left behind by a process that was killed.
-    if (::unlink(path_.c_str()) != 0) return system_error("remove the stale " + path_);
-  }
-  listener_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!listener_) return system_error("socket for " + path_);
-  const mode_t mask_before = ::umask(~socket_mode & 0777U);
-  const int bound =
-      ::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address);
-  const int bind_errno = errno;
-  ::umask(mask_before);
-  if (bound != 0) return system_error(bind_errno, "bind " + path_);
-  if (::lstat(path_.c_str(), &file) != 0) return system_error("stat " + path_);
-  device_number_ = file.st_dev;
-  inode_ = file.st_ino;
-  if (::listen(listener_.get(), backlog) != 0) return system_error("listen on " + path_);
-  return watch_socket_file();
-}
-
-Result<void> UapiServer::watch_socket_file() {
+Result<void> UapiServer::watch() {
   file_events_.reset(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
   timer_.reset(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
   epoll_.reset(::epoll_create1(EPOLL_CLOEXEC));
-  if (!file_events_ || !timer_ || !epoll_) return system_error("watch " + path_);
+  if (!file_events_ || !timer_ || !epoll_) return system_error("watch " + path());
   // The link count changes (IN_ATTRIB) when the name goes; the inode itself lives while we listen.
-  if (::inotify_add_watch(file_events_.get(), path_.c_str(),
+  if (::inotify_add_watch(file_events_.get(), path().c_str(),
                           IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF) < 0) {
-    return system_error("watch " + path_);
+    return system_error("watch " + path());
   }
-  for (const int fd : {listener_.get(), file_events_.get(), timer_.get()}) {
+  for (const int fd : {listener_.fd(), file_events_.get(), timer_.get()}) {
     epoll_event event{};
-    event.events = EPOLLIN;
+    event.events = fd == listener_.fd() ? EPOLLIN | EPOLLET : EPOLLIN;
     event.data.fd = fd;
     if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) {
-      return system_error("watch " + path_);
+      return system_error("watch " + path());
     }
   }
   return {};
-}
-
-bool UapiServer::is_ours() const noexcept {
-  struct stat file{};
-  return inode_ != 0 && ::lstat(path_.c_str(), &file) == 0 && file.st_dev == device_number_ &&
-         file.st_ino == inode_;
 }
 
 void UapiServer::read_file_events() {
   std::array<char, 4096> events;
   while (::read(file_events_.get(), events.data(), events.size()) > 0) {
   }
-  if (!is_ours()) socket_removed_ = true;
+  if (!listener_.is_ours()) socket_removed_ = true;
 }
 
 // ---- Clients
@@ -197,12 +139,10 @@ void UapiServer::read_file_events() {
 void UapiServer::handle() {
   std::array<epoll_event, clients_max + 3> events;
   const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), 0);
-  bool newcomers = false;
   for (int i = 0; i < count; ++i) {
     const epoll_event& event = events[static_cast<std::size_t>(i)];
-    if (event.data.fd == listener_.get()) {
-      newcomers = true;
-    } else if (event.data.fd == file_events_.get()) {
+    if (event.data.fd == listener_.fd()) continue;
+    if (event.data.fd == file_events_.get()) {
       read_file_events();
     } else if (event.data.fd == timer_.get()) {
       std::uint64_t expirations = 0;
@@ -218,14 +158,15 @@ void UapiServer::handle() {
     if (now - client->last_active >= client_timeout) client->finished = true;
   }
   drop_finished();
-  // Last, so that a descriptor closed in this turn is not taken for its successor.
-  if (newcomers) accept_clients();
+  // Last, so that a descriptor closed in this turn is not taken for its successor. Whatever has
+  // happened: somebody may wait since there were no descriptors.
+  accept_clients();
   rearm_timer();
 }
 
 void UapiServer::accept_clients() {
-  for (int i = 0; i < backlog; ++i) {
-    UniqueFd fd{::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)};
+  for (int taken = 0; taken < backlog; ++taken) {
+    UniqueFd fd = listener_.accept();
     if (!fd) return;
     make_room();
     epoll_event event{};
@@ -234,6 +175,11 @@ void UapiServer::accept_clients() {
     if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd.get(), &event) != 0) continue;
     clients_.push_back(std::make_unique<Client>(std::move(fd), device_, clock_.now()));
   }
+  // There may be more: have them announced once more, after everybody else's turn.
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLET;
+  event.data.fd = listener_.fd();
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, listener_.fd(), &event);
 }
 
 /// Whoever has been silent longest makes way.
@@ -250,9 +196,9 @@ void UapiServer::serve(Client& client) {
     client.finished = !client.send(now) || (client.hangs_up && client.out.empty());
     if (client.finished) return;
     if (!client.out.empty()) break;
-    if (!client.has_input()) client.finished = !client.fill(now);
+    if (client.input.empty()) client.finished = !client.fill(now);
     if (client.finished) return;
-    if (!client.has_input()) break;
+    if (client.input.empty()) break;
     client.converse();
   }
   await(client);
@@ -260,7 +206,7 @@ void UapiServer::serve(Client& client) {
 
 void UapiServer::await(Client& client) noexcept {
   // Input that was read and not taken announces itself no more; that there is room does.
-  const bool busy = !client.out.empty() || client.has_input() || client.hangs_up;
+  const bool busy = !client.out.empty() || !client.input.empty() || client.hangs_up;
   const std::uint32_t awaited = busy ? EPOLLOUT : EPOLLIN;
   if (awaited == client.awaited) return;
   client.awaited = awaited;

@@ -11,6 +11,7 @@
 #include "base/time.h"
 #include "base/unique_fd.h"
 #include "node/device/device.h"
+#include "node/unix_listener.h"
 
 namespace tw::node {
 
@@ -38,15 +39,13 @@ class UapiServer {
   void handle();
   /// Somebody has removed the socket file: that is how a user stops a device. Seen by handle().
   bool socket_removed() const noexcept { return socket_removed_; }
-  const std::string& path() const noexcept { return path_; }
+  const std::string& path() const noexcept { return listener_.path(); }
 
  private:
   struct Client;
 
-  UapiServer(DeviceControl& device, const Clock& clock, std::string path);
-  Result<void> listen();
-  Result<void> watch_socket_file();
-  bool is_ours() const noexcept;
+  UapiServer(DeviceControl& device, const Clock& clock, UnixListener listener);
+  Result<void> watch();
   void accept_clients();
   void make_room();
   void serve(Client& client);
@@ -57,9 +56,8 @@ class UapiServer {
 
   DeviceControl& device_;
   const Clock& clock_;
-  std::string path_;
-  UniqueFd epoll_, listener_, file_events_, timer_;
-  std::uint64_t device_number_ = 0, inode_ = 0;  // of the socket file; 0: not made
+  UnixListener listener_;
+  UniqueFd epoll_, file_events_, timer_;
   std::vector<std::unique_ptr<Client>> clients_;
   bool socket_removed_ = false;
 };

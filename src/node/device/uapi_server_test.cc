@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -241,6 +242,38 @@ TEST_F(UapiServerTest, SeesThatItsFileIsGone) {
   std::filesystem::remove(server_->path());
   serve();
   EXPECT_TRUE(server_->socket_removed());
+}
+
+// More than one turn takes, all of them before the first turn.
+TEST_F(UapiServerTest, ServesACrowdThatCameAtOnce) {
+  std::vector<std::unique_ptr<Client>> crowd;
+  for (int i = 0; i < 17; ++i) {
+    crowd.push_back(std::make_unique<Client>(server_->path()));
+    ASSERT_TRUE(crowd.back()->connected());
+    ASSERT_TRUE(crowd.back()->say("get=1\n\n"));
+  }
+  serve();
+  for (const auto& client : crowd) EXPECT_EQ(client->hear(), empty_state);
+}
+
+TEST_F(UapiServerTest, WithoutDescriptorsItHangsUpAndDoesNotSpin) {
+  Client waiting{server_->path()};
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  rlimit none = before;
+  none.rlim_cur = static_cast<rlim_t>(UniqueFd{::dup(STDERR_FILENO)}.get());
+  pollfd readable{server_->wait_fd(), POLLIN, 0};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  server_->handle();
+  const int still_readable = ::poll(&readable, 1, 0);
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_EQ(still_readable, 0);
+  waiting.hear();
+  EXPECT_TRUE(waiting.closed());
+  Client later{server_->path()};
+  ASSERT_TRUE(later.say("get=1\n\n"));
+  serve();
+  EXPECT_EQ(later.hear(), empty_state);
 }
 
 TEST_F(UapiServerTest, RemovesItsOwnFileOnly) {

@@ -1,0 +1,199 @@
+#include "node/unix_listener.h"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <array>
+#include <filesystem>
+#include <optional>
+
+#include "node/control_server.h"
+
+namespace tw::node {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr UnixListenerWords words{.in_use = " is in use", .no_socket = " is no socket"};
+
+UniqueFd socket() { return UniqueFd{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)}; }
+bool connect(const UniqueFd& fd, const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  return ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+}
+UniqueFd connect(const std::string& path) {
+  UniqueFd fd = socket();
+  EXPECT_TRUE(connect(fd, path));
+  return fd;
+}
+bool hung_up(const UniqueFd& fd) {
+  char byte = 0;
+  return ::recv(fd.get(), &byte, 1, MSG_DONTWAIT) == 0;
+}
+bool readable(int fd) {
+  pollfd waiting{fd, POLLIN, 0};
+  return ::poll(&waiting, 1, 0) > 0;
+}
+
+// The limit of open files, lowered to what is open now, and put back.
+class NoDescriptorsLeft {
+ public:
+  NoDescriptorsLeft() {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    rlimit limit = before_;
+    limit.rlim_cur = static_cast<rlim_t>(socket().get());  // the lowest number that is free
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+  }
+  ~NoDescriptorsLeft() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+  NoDescriptorsLeft(const NoDescriptorsLeft&) = delete;
+  NoDescriptorsLeft& operator=(const NoDescriptorsLeft&) = delete;
+
+ private:
+  rlimit before_{};
+};
+
+// Not a fixture: the sanitizer's check of a virtual table opens a pipe, which is what some tests
+// make impossible.
+struct Folder {
+  Folder() {
+    std::string pattern = fs::temp_directory_path() / "unixXXXXXX";
+    folder = ::mkdtemp(pattern.data());
+    path = folder + "/x.sock";
+  }
+  ~Folder() { fs::remove_all(folder); }
+  Result<UnixListener> open() const { return UnixListener::open(path, 4, words); }
+  std::string folder, path;
+};
+
+TEST(UnixListener, IsRootsOnlyAndGoesWithItsFile) {
+  const Folder at;
+  {
+    const auto listener = at.open();
+    ASSERT_TRUE(listener) << listener.error().text();
+    EXPECT_EQ(fs::status(at.path).permissions(), fs::perms::owner_read | fs::perms::owner_write);
+    EXPECT_TRUE(listener->is_ours());
+  }
+  EXPECT_FALSE(fs::exists(at.path));
+}
+
+TEST(UnixListener, ReplacesWhatNobodyAnswersAt) {
+  const Folder at;
+  {
+    const auto killed = at.open();
+    fs::rename(at.path, at.path + ".kept");
+  }
+  fs::rename(at.path + ".kept", at.path);
+  auto listener = at.open();
+  ASSERT_TRUE(listener) << listener.error().text();
+  const UniqueFd client = connect(at.path);
+  EXPECT_TRUE(listener->accept());
+  EXPECT_FALSE(listener->accept());
+}
+
+TEST(UnixListener, LeavesAloneWhoeverAnswers) {
+  const Folder at;
+  const auto listener = at.open();
+  ASSERT_TRUE(listener);
+  const auto second = at.open();
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().detail, at.path + " is in use");
+  // One that is too busy to answer is there all the same, and is not waited for.
+  std::array<UniqueFd, 8> crowd;
+  for (UniqueFd& client : crowd) {
+    client.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    connect(client, at.path);
+  }
+  EXPECT_FALSE(at.open());
+  EXPECT_TRUE(listener->is_ours());
+}
+
+TEST(UnixListener, LeavesAloneWhatIsNoSocket) {
+  const Folder at;
+  fs::create_directory(at.path);
+  const auto listener = at.open();
+  ASSERT_FALSE(listener);
+  EXPECT_EQ(listener.error().detail, at.path + " is no socket");
+  EXPECT_TRUE(fs::is_directory(at.path));
+  EXPECT_FALSE(UnixListener::open("", 4, words));
+  EXPECT_FALSE(UnixListener::open(std::string(108, 'x'), 4, words));
+}
+
+// A successor may have come while this one still lived.
+TEST(UnixListener, LeavesItsSuccessorsFile) {
+  const Folder at;
+  std::optional<UnixListener> first{*at.open()};
+  fs::remove(at.path);
+  EXPECT_FALSE(first->is_ours());
+  const auto second = at.open();
+  ASSERT_TRUE(second);
+  first.reset();
+  EXPECT_TRUE(second->is_ours());
+  EXPECT_TRUE(fs::exists(at.path));
+}
+
+TEST(UnixListener, WithoutDescriptorsWhoeverWaitsIsHungUpOn) {
+  const Folder at;
+  UnixListener listener = *at.open();
+  const UniqueFd first = connect(at.path), second = connect(at.path);
+  {
+    const NoDescriptorsLeft none;
+    EXPECT_FALSE(listener.accept());
+    EXPECT_FALSE(readable(listener.fd())) << "or the loop would spin";
+  }
+  EXPECT_TRUE(hung_up(first));
+  EXPECT_TRUE(hung_up(second));
+  const UniqueFd third = connect(at.path);
+  EXPECT_TRUE(listener.accept());
+}
+
+// ---- The control socket on top of it
+
+Result<std::unique_ptr<ControlServer>> control_at(const std::string& path) {
+  return ControlServer::listen(path, [](std::string_view request) { return std::string{request}; });
+}
+
+TEST(ControlServer, AnswersLinesAndLeavesItsSuccessorsFile) {
+  const Folder at;
+  auto server = control_at(at.path);
+  ASSERT_TRUE(server) << server.error().text();
+  EXPECT_FALSE(control_at(at.path)) << "somebody answers";
+  const UniqueFd client = connect(at.path);
+  ASSERT_EQ(::send(client.get(), "one\ntwo\n", 8, MSG_NOSIGNAL), 8);
+  for (int turn = 0; turn < 10 && readable((*server)->wait_fd()); ++turn) (*server)->handle();
+  std::array<char, 16> answer{};
+  EXPECT_EQ(::recv(client.get(), answer.data(), answer.size(), MSG_DONTWAIT), 8);
+  EXPECT_STREQ(answer.data(), "one\ntwo\n");
+  fs::remove(at.path);
+  auto successor = control_at(at.path);
+  ASSERT_TRUE(successor);
+  server->reset();
+  EXPECT_TRUE(fs::exists(at.path));
+  successor->reset();
+  EXPECT_FALSE(fs::exists(at.path));
+}
+
+TEST(ControlServer, DoesNotSpinWithoutDescriptors) {
+  const Folder at;
+  auto server = control_at(at.path);
+  ASSERT_TRUE(server);
+  const UniqueFd client = connect(at.path);
+  {
+    const NoDescriptorsLeft none;
+    (*server)->handle();
+    EXPECT_FALSE(readable((*server)->wait_fd()));
+  }
+  EXPECT_TRUE(hung_up(client));
+  const UniqueFd later = connect(at.path);
+  ASSERT_EQ(::send(later.get(), "x\n", 2, MSG_NOSIGNAL), 2);
+  for (int turn = 0; turn < 10 && readable((*server)->wait_fd()); ++turn) (*server)->handle();
+  EXPECT_TRUE(readable(later.get()));
+}
+
+}  // namespace
+}  // namespace tw::node
