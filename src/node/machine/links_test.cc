@@ -10,7 +10,7 @@
 #include <filesystem>
 
 #include "node/machine/links_plan.h"
-#include "node/machine/links_test_network.h"
+#include "node/machine/machine_test_tunnel.h"
 
 namespace tw::node::testing {
 namespace {
@@ -18,21 +18,15 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
-Prefix net(std::string_view text) { return *Prefix::parse(text); }
-
-class LinksInKernel : public ::testing::Test {
+class LinksInKernel : public ::testing::Test, protected MachineWithTunnel {
  protected:
   void SetUp() override {
-    if (!scratch_.entered()) GTEST_SKIP() << "needs root, for a network namespace";
+    if (!entered()) GTEST_SKIP() << "needs root, for a network namespace";
+    ASSERT_EQ(make_tunnel(), "");
     std::string pattern = fs::temp_directory_path() / "links-XXXXXX";
     ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
     parent_ = pattern;
     directory_ = parent_ + "/run";
-    tunnel_.emplace("tw0");
-    ASSERT_TRUE(tunnel_->opened());
-    auto netlink = Netlink::open();
-    ASSERT_TRUE(netlink);
-    netlink_.emplace(std::move(*netlink));
     for (const char* device : {"default", "tw0", "lo"}) {
       const std::string key = std::string{"net/ipv6/conf/"} + device + "/accept_ra";
       ASSERT_TRUE(make(SysctlChange{key, "", "1"}));
@@ -57,22 +51,6 @@ class LinksInKernel : public ::testing::Test {
     if (!parent_.empty()) fs::remove_all(parent_);
   }
 
-  static std::string output(const std::string& command) {
-    std::array<int, 2> pipe{};
-    EXPECT_EQ(::pipe(pipe.data()), 0);
-    const pid_t child = ::fork();
-    if (child == 0) {
-      ::dup2(pipe[1], STDOUT_FILENO);
-      ::execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
-      ::_exit(127);
-    }
-    ::close(pipe[1]);
-    std::string text;
-    for (char byte = 0; ::read(pipe[0], &byte, 1) == 1;) text += byte;
-    ::close(pipe[0]);
-    EXPECT_EQ(::waitpid(child, nullptr, 0), child);
-    return text;
-  }
   /// All that a node could have changed outside of its device.
   static std::string machine() {
     return output(
@@ -87,10 +65,7 @@ class LinksInKernel : public ::testing::Test {
     return std::move(*links);
   }
 
-  ScratchNamespace scratch_;
   std::string parent_, directory_, untouched_;
-  std::optional<ScratchTun> tunnel_;
-  std::optional<Netlink> netlink_;
   NodeConfig config_;
 };
 

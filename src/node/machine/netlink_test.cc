@@ -2,17 +2,15 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 
 #include <algorithm>
 #include <cerrno>
 
-#include "node/machine/links_test_network.h"
+#include "node/machine/machine_test_tunnel.h"
 
 namespace tw::node::testing {
 namespace {
 
-Prefix net(std::string_view text) { return *Prefix::parse(text); }
 InterfaceAddress own(std::string_view text, std::uint8_t length) {
   return {*IpAddress::parse(text), length};
 }
@@ -20,15 +18,11 @@ RouteSpec by_tunnel(std::string_view prefix, RouteMetrics metrics = {}) {
   return {.prefix = net(prefix), .device = "tw0", .metrics = std::move(metrics)};
 }
 
-class NetlinkInKernel : public ::testing::Test {
+class NetlinkInKernel : public ::testing::Test, protected MachineWithTunnel {
  protected:
   void SetUp() override {
-    if (!scratch_.entered()) GTEST_SKIP() << "needs root, for a network namespace";
-    tunnel_.emplace("tw0");
-    ASSERT_TRUE(tunnel_->opened());
-    auto opened = Netlink::open();
-    ASSERT_TRUE(opened) << opened.error().text();
-    netlink_.emplace(std::move(*opened));
+    if (!entered()) GTEST_SKIP() << "needs root, for a network namespace";
+    ASSERT_EQ(make_tunnel(), "");
   }
   bool has(const InterfaceAddress& address) {
     auto addresses = netlink_->addresses();
@@ -37,28 +31,6 @@ class NetlinkInKernel : public ::testing::Test {
       return one.address == address && one.link_index == netlink_->link("tw0")->index;
     });
   }
-  // The output of a program, one space between words.
-  static std::string output(const std::string& command) {
-    std::array<int, 2> pipe{};
-    EXPECT_EQ(::pipe(pipe.data()), 0);
-    const pid_t child = ::fork();
-    if (child == 0) {
-      ::dup2(pipe[1], STDOUT_FILENO);
-      ::execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
-      ::_exit(127);
-    }
-    ::close(pipe[1]);
-    std::string text;
-    char byte = 0;
-    while (::read(pipe[0], &byte, 1) == 1) text += byte;
-    ::close(pipe[0]);
-    EXPECT_EQ(::waitpid(child, nullptr, 0), child);
-    return text;
-  }
-
-  ScratchNamespace scratch_;
-  std::optional<ScratchTun> tunnel_;
-  std::optional<Netlink> netlink_;
 };
 
 TEST_F(NetlinkInKernel, SetsALinkUpAndReadsItBack) {
