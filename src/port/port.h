@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "base/time.h"
 #include "port/packet_batch.h"
@@ -16,6 +17,9 @@ struct SendResult {
   /// Segments at the front of trains[taken] that went out all the same: who retries must leave them
   /// out, who drops must not count them. Only a UDP port that has to cut a train sets it.
   std::size_t partial = 0;
+  /// This train went without its `local`, which the machine has no more, and those behind it may
+  /// not have been tried. Only a UDP port sets it.
+  std::optional<std::size_t> source_gone{};
 };
 
 class Port {

@@ -40,6 +40,10 @@ Result<void> set_udp_options(int fd, const UdpOptions& options) {
   if (done && v6) done = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1, "IPV6_V6ONLY");
   if (done && v6) done = set_option(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1, "IPV6_RECVTCLASS");
   if (done && !v6) done = set_option(fd, IPPROTO_IP, IP_RECVTOS, 1, "IP_RECVTOS");
+  if (done && options.receive_local && !options.address) {
+    done = v6 ? set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1, "IPV6_RECVPKTINFO")
+              : set_option(fd, IPPROTO_IP, IP_PKTINFO, 1, "IP_PKTINFO");
+  }
   if (done && options.reuse_port) {
     done = set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1, "SO_REUSEPORT");
   }

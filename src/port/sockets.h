@@ -21,7 +21,9 @@ struct UdpOptions {
   std::optional<IpAddress> address{};  ///< to bind to, of `family`; none: all addresses
   std::uint32_t fwmark = 0;            ///< SO_MARK of what is sent; 0: none
   bool reuse_port = false;             ///< one of a group of sockets on one port
-  bool receive_trains = true;          ///< UDP_GRO, where the kernel has it
+  /// Trains say which address they came to (Train::local). Not for one that is bound to one.
+  bool receive_local = true;
+  bool receive_trains = true;  ///< UDP_GRO, where the kernel has it
   /// Of each direction. A burst must find room while the worker is away (a 25 Gbps link fills this
   /// in 2.5 ms); forced beyond the system's limit if privileges allow, else as much as it allows.
   std::size_t buffer_bytes = std::size_t{8} << 20U;

@@ -12,6 +12,18 @@
 
 namespace tw {
 
+/// Which of this machine's addresses a datagram came to, or is to come from: on a machine with
+/// several, a peer must hear from the one it spoke to.
+struct LocalAddress {
+  IpAddress address;
+  /// The interface it came in by; 0: nothing is known, and the kernel chooses by route. It does not
+  /// bind what is sent to that interface (routes change), unless the address means nothing without.
+  std::uint32_t ifindex = 0;
+
+  bool known() const noexcept { return ifindex != 0; }
+  friend bool operator==(const LocalAddress&, const LocalAddress&) noexcept = default;
+};
+
 /// Does not own its bytes: the PacketBatch that received it does, until it is cleared.
 struct Train {
   std::uint8_t* bytes = nullptr;   ///< first byte of the first segment
@@ -22,6 +34,7 @@ struct Train {
   std::uint8_t traffic_class = 0;  ///< outer TOS byte (DSCP and ECN); UDP only
   Endpoint source{};               ///< UDP receive: who sent it
   Endpoint destination{};          ///< UDP send: where it goes
+  LocalAddress local{};            ///< UDP: our end of it
 
   /// Segments of a UDP train, an empty datagram being one. A TUN packet counts by its vnet header;
   /// see wire/gso.h.

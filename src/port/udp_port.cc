@@ -18,9 +18,11 @@ namespace tw {
 namespace {
 
 constexpr std::size_t messages_per_call = 64;
-constexpr std::size_t bytes_per_call = 128 * 1024;
-constexpr std::size_t receive_control_bytes = 3 * CMSG_SPACE(sizeof(int));
-constexpr std::size_t send_control_bytes = 2 * CMSG_SPACE(sizeof(int));
+constexpr std::size_t bytes_per_call = std::size_t{128} << 10U;
+constexpr std::size_t local_control_bytes = CMSG_SPACE(sizeof(in6_pktinfo));  // the longer of two
+constexpr std::size_t receive_control_bytes = 3 * CMSG_SPACE(sizeof(int)) + local_control_bytes;
+constexpr std::size_t send_control_bytes = 2 * CMSG_SPACE(sizeof(int)) + local_control_bytes;
+constexpr std::size_t no_train = SIZE_MAX;
 constexpr std::size_t kernel_max_segments = 128;
 constexpr std::size_t old_kernel_max_segments = 64;  // UDP_MAX_SEGMENTS before Linux 6.9
 constexpr unsigned queued_errors_per_poll = 8;       // each failed call takes one off the socket
@@ -43,6 +45,37 @@ void add_control(msghdr& message, int level, int type, T value) noexcept {
   *header = {.cmsg_len = CMSG_LEN(sizeof value), .cmsg_level = level, .cmsg_type = type};
   std::memcpy(CMSG_DATA(header), &value, sizeof value);
   message.msg_controllen += CMSG_SPACE(sizeof value);
+}
+
+LocalAddress local_of(const in_pktinfo& info) noexcept {
+  std::array<std::uint8_t, 4> octets{};
+  std::memcpy(octets.data(), &info.ipi_spec_dst, octets.size());
+  return {IpAddress::v4(octets), static_cast<std::uint32_t>(info.ipi_ifindex)};
+}
+LocalAddress local_of(const in6_pktinfo& info) noexcept {
+  std::array<std::uint8_t, 16> octets{};
+  std::memcpy(octets.data(), &info.ipi6_addr, octets.size());
+  return {IpAddress::v6(octets), info.ipi6_ifindex};
+}
+
+void add_local(msghdr& message, const LocalAddress& local) noexcept {
+  const ByteView octets = local.address.bytes();
+  if (local.address.is_v4()) {
+    in_pktinfo info{};
+    std::memcpy(&info.ipi_spec_dst, octets.data(), octets.size());
+    return add_control(message, IPPROTO_IP, IP_PKTINFO, info);
+  }
+  in6_pktinfo info{};
+  std::memcpy(&info.ipi6_addr, octets.data(), octets.size());
+  if (local.address.is_link_local()) info.ipi6_ifindex = local.ifindex;
+  add_control(message, IPPROTO_IPV6, IPV6_PKTINFO, info);
+}
+
+// What the kernel says of a source address that is gone, or has no route any more. It says the same
+// for other reasons.
+bool may_blame_source(int os_errno) noexcept {
+  return os_errno == EINVAL || os_errno == EADDRNOTAVAIL || os_errno == ENODEV ||
+         os_errno == ENETUNREACH || os_errno == EHOSTUNREACH;
 }
 
 bool kernel_takes_trains(int fd) noexcept {
@@ -89,6 +122,7 @@ struct UdpPort::Transmit {
   };
   std::array<Control, messages_per_call> controls{};
   std::array<Part, messages_per_call> parts{};
+  std::size_t sourceless = no_train;  ///< the train that is to leave without its local address
 
   /// Messages for what begins with segment `begin` of trains[train], at most `limit` segments each.
   unsigned fill(std::span<const Train> trains, std::size_t train, std::size_t begin,
@@ -127,6 +161,7 @@ void UdpPort::Transmit::prepare(std::size_t index, const Train& train) noexcept 
              .msg_control = controls[index].bytes.data(),
              .msg_controllen = 0,
              .msg_flags = 0};
+  if (train.local.known() && part.train != sourceless) add_local(message, train.local);
   if (part.count() > 1) {
     add_control(message, SOL_UDP, UDP_SEGMENT, static_cast<std::uint16_t>(train.segment_size));
   }
@@ -196,6 +231,10 @@ bool UdpPort::append_received(std::size_t index, PacketBatch& batch) noexcept {
       train.traffic_class = read_control<std::uint8_t>(*header);
     } else if (header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_TCLASS) {
       train.traffic_class = static_cast<std::uint8_t>(read_control<int>(*header));
+    } else if (header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_PKTINFO) {
+      train.local = local_of(read_control<in_pktinfo>(*header));
+    } else if (header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_PKTINFO) {
+      train.local = local_of(read_control<in6_pktinfo>(*header));
     } else if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SO_RXQ_OVFL) {
       note_overflow(read_control<std::uint32_t>(*header));
     }
@@ -229,15 +268,18 @@ void UdpPort::note_overflow(std::uint32_t total) noexcept {
 SendResult UdpPort::send(std::span<const Train> trains) noexcept {
   SendResult result;
   std::size_t limit = max_segments_;
+  transmit_->sourceless = no_train;
   while (result.taken < trains.size()) {
+    if (result.source_gone && *result.source_gone < result.taken) break;
     const unsigned count = transmit_->fill(trains, result.taken, result.partial, limit);
     const int sent = send_messages_(fd_.get(), transmit_->messages.data(), count, MSG_DONTWAIT);
     if (sent > 0) {
       note_sent(trains, static_cast<std::size_t>(sent), limit, result);
       continue;
     }
-    const int os_errno = errno;
+    int os_errno = errno;
     const Transmit::Part part = transmit_->parts[0];
+    if (send_without_source(trains, limit, result, os_errno)) continue;
     switch (diagnose(os_errno, part.count())) {
       case Remedy::again:
         limit = max_segments_;
@@ -277,6 +319,28 @@ void UdpPort::note_sent(std::span<const Train> trains, std::size_t messages, std
   limit = max_segments_;
 }
 
+// After the first message of a call was refused with `os_errno`: true if the same one has left
+// without its local address, so that it was this that was refused. Nothing else tells: the errno is
+// that of other troubles too. If false, `os_errno` is what the kernel says of the message itself.
+bool UdpPort::send_without_source(std::span<const Train> trains, std::size_t& limit,
+                                  SendResult& result, int& os_errno) noexcept {
+  const Transmit::Part part = transmit_->parts[0];
+  if (!may_blame_source(os_errno) || !trains[part.train].local.known() ||
+      transmit_->sourceless == part.train) {
+    return false;
+  }
+  transmit_->sourceless = part.train;
+  transmit_->prepare(0, trains[part.train]);
+  if (send_messages_(fd_.get(), transmit_->messages.data(), 1, MSG_DONTWAIT) == 1) {
+    result.source_gone = part.train;
+    note_sent(trains, 1, limit, result);
+    return true;
+  }
+  os_errno = errno;
+  transmit_->sourceless = no_train;
+  return false;
+}
+
 UdpPort::Remedy UdpPort::diagnose(int os_errno, std::size_t segments) noexcept {
   // ECONNREFUSED: an ICMP error queued before; reporting it has cleared it.
   if (os_errno == EINTR || os_errno == ECONNREFUSED) return Remedy::again;
@@ -311,7 +375,12 @@ bool UdpPort::send_singles(std::span<const Train> trains, std::size_t end,
     if (sent > 0) {
       std::size_t limit = max_segments_;
       note_sent(trains, static_cast<std::size_t>(sent), limit, result);
-    } else if (const int os_errno = errno; diagnose(os_errno, 1) == Remedy::none) {
+      continue;
+    }
+    int os_errno = errno;
+    std::size_t limit = 1;
+    if (send_without_source(trains, limit, result, os_errno)) continue;
+    if (diagnose(os_errno, 1) == Remedy::none) {
       result.os_errno = os_errno;
       return false;
     }

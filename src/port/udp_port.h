@@ -42,6 +42,9 @@ class UdpPort final : public Port {
   /// Trains of any length; one that a single message cannot carry is cut. `destination` must be of
   /// the socket's family; `traffic_class` 0 means the socket's own.
   ///
+  /// A train with a `local` leaves from that address. If the kernel has it no more, the train
+  /// leaves without, and the call ends there and says so (SendResult::source_gone).
+  ///
   /// A device that cannot finish checksums refuses trains: this port then sends single datagrams
   /// for good. A train whose segments exceed the path's MTU is sent as single datagrams, which the
   /// kernel may fragment.
@@ -66,6 +69,8 @@ class UdpPort final : public Port {
                  SendResult& result) noexcept;
   Remedy diagnose(int os_errno, std::size_t segments) noexcept;
   void stop_trains(std::string_view why) noexcept;
+  bool send_without_source(std::span<const Train> trains, std::size_t& limit, SendResult& result,
+                           int& os_errno) noexcept;
   bool send_singles(std::span<const Train> trains, std::size_t end, SendResult& result) noexcept;
 
   UniqueFd fd_;
