@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "base/spsc_ring.h"
 #include "base/time.h"
+#include "port/train.h"
 #include "wg/keypair.h"
 #include "wg/protocol.h"
 #include "wire/address.h"
@@ -45,6 +46,7 @@ struct HandshakeRequest {
   wg::PeerId peer;
   std::uint32_t index = 0;
   Endpoint from;
+  LocalAddress local;  ///< receive: which address of ours it came to
   HandshakeBytes message;
 };
 
@@ -59,7 +61,8 @@ struct HandshakeEvent {
   Kind kind = Kind::send;
   wg::PeerId peer;
   std::optional<Endpoint> to;
-  WallTime wall;  ///< established: when, for people
+  LocalAddress local;  ///< with `to`: which address of ours it has to do with
+  WallTime wall;       ///< established: when, for people
   /// By pointer, so that no copy of a key stays behind in a slot of the ring.
   std::unique_ptr<wg::Keypair> keypair;
   HandshakeBytes message;

@@ -30,6 +30,7 @@ void HandshakeLane::handle(const HandshakeRequest& request, Instant now, bool un
   switch (request.kind) {
     case HandshakeRequest::Kind::receive: {
       counters_.received.add();
+      local_ = request.local;
       const std::optional<Drop> drop =
           handshaker_.receive(request.message.view(), request.from, now, under_load, *this);
       if (drop) {
@@ -87,6 +88,7 @@ void HandshakeLane::send(wg::PeerId peer, const std::optional<Endpoint>& to,
   event.kind = HandshakeEvent::Kind::send;
   event.peer = peer;
   event.to = to;
+  if (to) event.local = local_;
   push_message(std::move(event), datagram);
 }
 
@@ -99,6 +101,7 @@ void HandshakeLane::reply(const Endpoint& to, ByteView datagram) noexcept {
   HandshakeEvent event;
   event.kind = HandshakeEvent::Kind::reply;
   event.to = to;
+  event.local = local_;
   push_message(std::move(event), datagram);
 }
 
@@ -108,6 +111,7 @@ bool HandshakeLane::established(wg::PeerId peer, wg::Keypair keypair,
   event.kind = HandshakeEvent::Kind::established;
   event.peer = peer;
   event.to = from;
+  event.local = local_;
   event.wall = clock_.wall();
   event.keypair = std::make_unique<wg::Keypair>(keypair);
   // Refused, the keypair is wiped where it lies: with the event, here.

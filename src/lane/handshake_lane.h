@@ -58,6 +58,7 @@ class HandshakeLane final : public Poller, private wg::HandshakeSink {
   HandshakeCounters counters_;
   std::function<void(wg::PeerId)> told_unanswered_;
   HandshakeRequest request_;  // kept, so that popping does not build one each time
+  LocalAddress local_;        // where the message that is being handled came to
   bool woke_worker_ = false;
 };
 

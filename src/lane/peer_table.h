@@ -10,6 +10,7 @@
 
 #include "exec/timer_wheel.h"
 #include "lane/staging_pool.h"
+#include "port/train.h"
 #include "wg/allowed_ips.h"
 #include "wg/session.h"
 #include "wire/address.h"
@@ -20,6 +21,8 @@ struct LanePeer {
   wg::PeerId id;
   wg::Session session;
   std::optional<Endpoint> endpoint;  ///< where the peer was last authenticated, or was configured
+  LocalAddress local;                ///< the address of ours that it spoke to then, if known
+  bool initiation_unanswered = false;
   StagingPool::Queue staged;
   std::uint64_t received_bytes = 0;  ///< WireGuard datagrams that authenticated
   std::uint64_t sent_bytes = 0;

@@ -58,7 +58,7 @@ void ReceivePipeline::segment(ByteSpan datagram, const Train& train, Instant now
   const std::optional<WgType> type = classify(datagram);
   if (!type) return drop(Drop::malformed);
   if (*type == WgType::data) return data(datagram, train, now);
-  if (events_.handshake_message(datagram, train.source)) {
+  if (events_.handshake_message(datagram, train)) {
     counters_.from_wire.consumed.add();
   } else {
     drop(Drop::queue_full);
@@ -121,8 +121,10 @@ void ReceivePipeline::deliver(const Arrival& arrival, const crypto::AeadJob& job
       peer->session.authenticated(*keypair, job.counter, is_keepalive, now, released, actions);
   if (reason) return drop(*reason);
   peer->received_bytes += arrival.datagram_bytes;
-  // Roaming: the peer is where its latest authentic packet came from.
+  // Roaming: the peer is where its latest authentic packet came from, and hears from where that
+  // came to.
   if (peer->endpoint != arrival.train->source) peer->endpoint = arrival.train->source;
+  if (peer->local != arrival.train->local) peer->local = arrival.train->local;
   touch(peer);
   if (has_any(actions) || !released.empty()) {
     keypairs_moved_ = true;

@@ -86,6 +86,7 @@ void TransmitPipeline::append(LanePeer& peer, const wg::Session::SealSlot& slot,
     train.length = train.segment_size = bytes;
     train.traffic_class = traffic_class;
     train.destination = *peer.endpoint;
+    train.local = peer.local;
     pending_.push_back({&peer, train, length == 0, false});
   }
   arena_used_ += bytes;
@@ -132,7 +133,7 @@ void TransmitPipeline::note_sent(Pending& pending, std::size_t segments,
 }
 
 void TransmitPipeline::send_family(Port* port, Outgoing& outgoing) noexcept {
-  const std::span<const Train> trains{outgoing.trains};
+  const std::span<Train> trains{outgoing.trains};
   std::size_t next = 0;
   bool later = false;  // the socket is full: what is left is dropped
   while (next < trains.size()) {
@@ -141,8 +142,10 @@ void TransmitPipeline::send_family(Port* port, Outgoing& outgoing) noexcept {
     for (std::size_t i = next; i < next + result.taken; ++i) {
       note_sent(pending_[outgoing.pending[i]], trains[i].segments(), trains[i].length);
     }
+    if (result.source_gone) forget_source(outgoing, next + *result.source_gone);
     next += result.taken;
     if (next == trains.size()) break;
+    if (result.source_gone && result.os_errno == 0) continue;
     // Part of a train may have left.
     const Train& refused = trains[next];
     if (result.partial > 0) {
@@ -159,8 +162,20 @@ void TransmitPipeline::send_family(Port* port, Outgoing& outgoing) noexcept {
   outgoing.pending.clear();
 }
 
-void TransmitPipeline::send_handshake(const Endpoint& to, ByteView message,
-                                      LanePeer* peer) noexcept {
+/// The local address of that train is gone: its peer hears from wherever the kernel sends, until it
+/// speaks to an address of ours again.
+void TransmitPipeline::forget_source(Outgoing& outgoing, std::size_t first) noexcept {
+  LanePeer* const peer = pending_[outgoing.pending[first]].peer;
+  const LocalAddress gone = outgoing.trains[first].local;
+  if (peer->local == gone) peer->local = {};
+  for (std::size_t i = first; i < outgoing.trains.size(); ++i) {
+    Train& train = outgoing.trains[i];
+    if (pending_[outgoing.pending[i]].peer == peer && train.local == gone) train.local = {};
+  }
+}
+
+void TransmitPipeline::send_handshake(const Endpoint& to, const LocalAddress& local,
+                                      ByteView message, LanePeer* peer) noexcept {
   counters_.to_wire.generated.add();
   std::array<std::uint8_t, wg_initiation_size> bytes;
   TW_ASSERT(message.size() <= bytes.size());
@@ -170,9 +185,11 @@ void TransmitPipeline::send_handshake(const Endpoint& to, ByteView message,
   train.length = static_cast<std::uint32_t>(message.size());
   train.segment_size = train.length;
   train.destination = to;
+  train.local = local;
   Port* port = to.address.is_v4() ? ports_.v4 : ports_.v6;
   if (port == nullptr) return drop(Drop::socket_error);
   const SendResult result = port->send({&train, 1});
+  if (result.source_gone && peer != nullptr && peer->local == local) peer->local = {};
   if (result.taken == 0) {
     return drop(is_later(result.os_errno) ? Drop::socket_full : Drop::socket_error);
   }

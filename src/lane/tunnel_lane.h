@@ -81,7 +81,7 @@ class TunnelLane final : public Poller, private ReceiveEvents {
   bool arm() noexcept override;
 
  private:
-  bool handshake_message(ByteView message, const Endpoint& from) noexcept override;
+  bool handshake_message(ByteView message, const Train& train) noexcept override;
   void session_event(LanePeer& peer, const wg::SessionActions& actions,
                      const wg::ReleasedIndices& released) noexcept override;
   void session_touched(LanePeer& peer) noexcept override;
@@ -89,6 +89,7 @@ class TunnelLane final : public Poller, private ReceiveEvents {
   void retry_unsent() noexcept;
   std::size_t take_handshake_events(std::size_t budget) noexcept;
   void handle(HandshakeEvent& event) noexcept;
+  void send_initiation(LanePeer& peer, ByteView message) noexcept;
   void establish(LanePeer& peer, HandshakeEvent& event) noexcept;
   std::size_t receive(Port* port, std::size_t budget) noexcept;
   std::size_t transmit(std::size_t budget) noexcept;
