@@ -15,5 +15,6 @@ void add_check(CLI::App& app, int& exit_code);   ///< check.cc
 void add_wg(CLI::App& app, int& exit_code);      ///< wg.cc
 void add_status(CLI::App& app, int& exit_code);  ///< status.cc
 void add_demo(CLI::App& app, int& exit_code);    ///< demo.cc
+void add_lab(CLI::App& app, int& exit_code);     ///< lab.cc
 
 }  // namespace tw::cli

@@ -37,6 +37,7 @@ int main(int argc, char** argv) {
   tw::cli::add_wg(app, exit_code);
   tw::cli::add_status(app, exit_code);
   tw::cli::add_demo(app, exit_code);
+  tw::cli::add_lab(app, exit_code);
 
   std::vector<std::string> arguments = arguments_of(argc, argv);
   // CLI11 takes them last first.
