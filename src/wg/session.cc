@@ -189,7 +189,11 @@ void Session::set_persistent_keepalive(Duration interval, Instant now,
     return;
   }
   persistent_at_ = now + persistent_keepalive_;
-  if (!was_running) ask_for_packet(now, actions);
+  if (was_running) return;
+  // Switched on by hand, or because there is somewhere to send to at last: what was asked for
+  // before may have come to nothing. The Handshaker keeps initiations apart by itself.
+  if (next_ == nullptr) may_ask_at_ = Instant{};
+  ask_for_packet(now, actions);
 }
 
 SessionActions Session::tick(Instant now, ReleasedIndices& released) noexcept {

@@ -241,6 +241,17 @@ TEST_F(SessionTimersTest, APersistentKeepaliveCanBeSwitched) {
   EXPECT_EQ(session.persistent_keepalive(), 0s);
 }
 
+// As when an endpoint has become known since: the first request had nowhere to go.
+TEST_F(SessionTimersTest, APersistentKeepaliveSwitchedOnAsksThoughItHasJustAsked) {
+  for (int time = 0; time < 2; ++time) {
+    actions = {};
+    session.set_persistent_keepalive(0s, start, actions);
+    EXPECT_FALSE(actions.initiate);
+    session.set_persistent_keepalive(25s, start, actions);
+    EXPECT_TRUE(actions.initiate);
+  }
+}
+
 TEST_F(SessionTimersTest, AnExpiredKeypairCannotCarryAKeepalive) {
   install(true);
   receive(start + reject_after_time - 1s, true);

@@ -63,6 +63,29 @@ for datagram in (b"x", b"\\4\\0\\0\\0" + b"\\7" * 60, b"\\1\\0\\0\\0" + b"\\7" *
 """
 
 
+# A server that says hello and, after an answer, bye; and a client that answers when a pipe has been written.
+SERVER = """
+import socket
+s = socket.create_server(("192.0.2.80", 8080))
+print("listening", flush=True)
+c, _ = s.accept()
+c.sendall(b"hello ")
+c.recv(1)
+c.sendall(b"bye")
+"""
+CLIENT = """
+import socket, sys
+c = socket.create_connection(("192.0.2.80", 8080))
+said = c.recv(6)
+print("said", said.decode(), flush=True)
+open(sys.argv[1]).read()
+c.sendall(b"x")
+while part := c.recv(100):
+    said += part
+print("all", said.decode(), flush=True)
+"""
+
+
 def write(path, text, mode=0o644):
     with open(path, "w", encoding="utf-8") as stream:
         stream.write(text)
@@ -275,6 +298,31 @@ class Ends(Node):
             if place not in ("ip -6 rule",):
                 self.assertNotEqual(here, self.before[place], place)
         self.stops()
+
+    def pending(self):
+        """The signals that the node has not taken yet, as a mask."""
+        lines = pathlib.Path(f"/proc/{self.node.pid}/status").read_text(encoding="ascii")
+        return int(re.search(r"(?m)^ShdPnd:\s*(\w+)", lines).group(1), 16)
+
+    def test_a_reload_does_not_end_a_drain(self):
+        self.start()
+        self.anna()
+        server = self.behind.start(["python3", "-c", SERVER])
+        server.wait_log("listening")
+        go_on = f"{self.folder}/go-on"
+        os.mkfifo(go_on)
+        client = self.client.start(["python3", "-c", CLIENT, go_on])
+        client.wait_log("said hello")
+        self.node.signal(signal.SIGTERM)
+        self.node.wait_log("draining: 1 relayed connections")
+        self.node.signal(signal.SIGHUP)  # systemd and logrotate do not know that it ends
+        lib.wait_until(lambda: not self.pending() & 1 << signal.SIGHUP - 1, "SIGHUP to be taken")
+        write(go_on, "")
+        client.wait_log("all hello bye")
+        self.assertEqual(self.node.wait(5), 0)
+        self.assertNotIn("are reset", self.node.log())
+        self.assertNotIn("reloaded", self.node.log())
+        self.assertEqual(self.left(), self.before)
 
     def test_the_next_start_undoes_what_a_killed_one_left(self):
         self.start()
