@@ -40,6 +40,8 @@ class Names(lib.NetTest):
         self.folder = self.net.folder
         # `ip netns exec` mounts these files over those in /etc.
         self.etc = pathlib.Path("/etc/netns") / self.host.name
+        if not self.etc.parent.exists():
+            self.addCleanup(self.etc.parent.rmdir)
         leftovers.note("folder", str(self.etc))
         self.addCleanup(leftovers.remove, "folder", str(self.etc))
         self.etc.mkdir(parents=True)
