@@ -5,7 +5,6 @@
 #include <cerrno>
 
 #include "base/assert.h"
-#include "wire/ecn.h"
 #include "wire/wg_message.h"
 
 namespace tw::lane {
@@ -57,13 +56,13 @@ void TransmitPipeline::queue(LanePeer& peer, const wg::Session::SealSlot& slot,
   TW_ASSERT(!full(length) && !too_large(length));
   std::uint8_t* inner = arena_.get() + arena_used_ + wg_data_header_size;
   packet.segment(segment, {inner, length});
-  append(peer, slot, static_cast<std::uint32_t>(length), packet.traffic_class() & ecn::mask);
+  append(peer, slot, static_cast<std::uint32_t>(length), dscp_.outer(packet.traffic_class()));
 }
 
 void TransmitPipeline::queue_keepalive(LanePeer& peer, const wg::Session::SealSlot& slot) noexcept {
   TW_ASSERT(!full(0));
   counters_.to_wire.generated.add();
-  append(peer, slot, 0, 0);
+  append(peer, slot, 0, dscp_.outer(0));
 }
 
 /// The inner packet lies in its place in the arena already.
@@ -186,6 +185,7 @@ void TransmitPipeline::send_handshake(const Endpoint& to, const LocalAddress& lo
   train.segment_size = train.length;
   train.destination = to;
   train.local = local;
+  train.traffic_class = dscp_.outer(0);
   Port* port = to.address.is_v4() ? ports_.v4 : ports_.v6;
   if (port == nullptr) return drop(Drop::socket_error);
   const SendResult result = port->send({&train, 1});

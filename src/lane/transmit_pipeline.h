@@ -9,6 +9,7 @@
 
 #include "crypto/aead_engine.h"
 #include "lane/counters.h"
+#include "lane/dscp_policy.h"
 #include "lane/peer_table.h"
 #include "port/port.h"
 #include "wire/gso.h"
@@ -34,6 +35,8 @@ class TransmitPipeline {
   void set_ports(UdpPorts ports) noexcept { ports_ = ports; }
   /// Largest inner packet: padding never grows a packet beyond it (whitepaper, section 5.4.6).
   void set_mtu(std::uint32_t mtu) noexcept { mtu_ = mtu; }
+
+  void set_dscp(DscpPolicy policy) noexcept { dscp_ = policy; }
 
   bool idle() const noexcept { return jobs_.empty(); }
   /// True if a segment of this many inner bytes has to wait for a flush().
@@ -91,6 +94,7 @@ class TransmitPipeline {
   LaneCounters& counters_;
   UdpPorts ports_;
   std::uint32_t mtu_ = 1420;
+  DscpPolicy dscp_ = DscpPolicy::clear();
   std::vector<crypto::AeadJob> jobs_;
   std::vector<Pending> pending_;
   Outgoing v4_, v6_;
