@@ -36,12 +36,12 @@ TunnelLane::TunnelLane(TunnelLaneParts parts, TunnelLaneLimits limits)
 
 TunnelLane::~TunnelLane() = default;
 
-void TunnelLane::set_udp_ports(UdpPorts ports) noexcept {
+void TunnelLane::set_udp_ports(UdpPorts ports, UdpPorts draining) noexcept {
   udp_ = ports;
+  draining_ = draining;
   transmit_.set_ports(ports);
   wait_fds_.clear();
-  for (const Port* port : {static_cast<const Port*>(&tun_), static_cast<const Port*>(ports.v4),
-                           static_cast<const Port*>(ports.v6)}) {
+  for (const Port* port : {&tun_, ports.v4, ports.v6, draining.v4, draining.v6}) {
     if (port != nullptr && port->wait_fd() >= 0) wait_fds_.push_back(port->wait_fd());
   }
 }
@@ -88,6 +88,19 @@ void TunnelLane::clear_sessions(Instant now) noexcept {
   }
 }
 
+std::size_t TunnelLane::announce(Instant now) noexcept {
+  now_ = now;
+  std::size_t told = 0;
+  for (std::uint32_t slot = 0; slot < peers_.slots(); ++slot) {
+    LanePeer* peer = peers_.find(wg::PeerId{slot});
+    if (peer == nullptr || !peer->session.has_usable_keypair(now)) continue;
+    keepalive(*peer);
+    ++told;
+  }
+  flush();
+  return told;
+}
+
 void TunnelLane::clear_session(LanePeer& peer) noexcept {
   drop_staged(peer, Drop::shutdown);
   wg::ReleasedIndices released;
@@ -115,6 +128,8 @@ std::size_t TunnelLane::poll(Instant now, std::size_t budget) noexcept {
   std::size_t handled = take_handshake_events(budget);
   handled += receive(udp_.v4, budget);
   handled += receive(udp_.v6, budget);
+  handled += receive(draining_.v4, budget);
+  handled += receive(draining_.v6, budget);
   handled += transmit(budget);
   if (now >= timers_.next_deadline()) run_timers();
   flush();
@@ -127,7 +142,7 @@ std::size_t TunnelLane::poll(Instant now, std::size_t budget) noexcept {
 
 bool TunnelLane::arm() noexcept {
   bool quiet = channel_.events.empty() && unsent_.empty();
-  for (Port* port : {&tun_, udp_.v4, udp_.v6}) {
+  for (Port* port : {&tun_, udp_.v4, udp_.v6, draining_.v4, draining_.v6}) {
     // Every port must be armed, whatever the others say.
     if (port != nullptr && !port->arm()) quiet = false;
   }

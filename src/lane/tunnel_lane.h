@@ -57,8 +57,13 @@ class TunnelLane final : public Poller, private ReceiveEvents {
   ~TunnelLane() override;
 
   /// Before attach(), or between detach() and attach(): the descriptors to wait on change.
-  void set_udp_ports(UdpPorts ports) noexcept;
+  /// `draining` are polled too, but never sent from: what is still on its way to them arrives.
+  void set_udp_ports(UdpPorts ports, UdpPorts draining = {}) noexcept;
+  /// Sends a keepalive to every peer with a session, so that all learn at once where we are now.
+  /// Returns how many those are.
+  std::size_t announce(Instant now) noexcept;
   void set_mtu(std::uint32_t mtu) noexcept { transmit_.set_mtu(mtu); }
+  void set_dscp(DscpPolicy policy) noexcept { transmit_.set_dscp(policy); }
 
   /// The handshake context must know the peer first, and on removal must have forgotten it first.
   void add_peer(wg::PeerId peer) noexcept;
@@ -117,7 +122,7 @@ class TunnelLane final : public Poller, private ReceiveEvents {
   ReceivePipeline receive_;
   TransmitPipeline transmit_;
   IcmpReplies icmp_;
-  UdpPorts udp_;
+  UdpPorts udp_, draining_;
   PacketBatch udp_batch_, tun_batch_;
   HandshakeEvent event_;                  // kept, so that popping does not build one each time
   std::vector<HandshakeRequest> unsent_;  // found the ring full, and must not be lost
