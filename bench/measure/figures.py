@@ -1,0 +1,94 @@
+"""The metrics: what they are called, their unit, and whether more of it is better."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Metric:
+    """`better` is "more", "less", or "" for what is only said. `digits` behind the point."""
+
+    label: str
+    unit: str
+    better: str = ""
+    digits: int = 2
+
+
+def _rtt(what, begin="RTT"):
+    return Metric(f"{begin} {what}", "µs", "less", 0)
+
+
+METRICS = {
+    "gbps": Metric("throughput", "Gbps", "more"),
+    "sender_cpu_s_per_gb": Metric("sender's daemon", "CPU-s/GB", "less"),
+    "receiver_cpu_s_per_gb": Metric("receiver's daemon", "CPU-s/GB", "less"),
+    "machine_cpu_s_per_gb": Metric("whole machine", "CPU-s/GB", "less"),
+    "machine_cpus": Metric("cores busy", "cores", "", 2),
+    "stolen_share": Metric("stolen from the machine", "%", "", 1),
+    "retransmits": Metric("retransmits", "", "less", 0),
+    "bytes_per_wire_packet": Metric("size on the wire", "bytes/packet", "", 0),
+    "offered_mbps": Metric("offered", "Mbps", "", 0),
+    "delivered_mbps": Metric("delivered", "Mbps", "more", 0),
+    "loss_share": Metric("lost (sent - received)", "%", "less", 3),
+    "rtt_p50_us": _rtt("p50"), "rtt_p99_us": _rtt("p99"), "rtt_p999_us": _rtt("p99.9"),
+    "rtt_max_us": _rtt("max"),
+    "probes": Metric("probes", "", "", 0), "probe_loss_share": Metric("probes lost", "%", "less", 2),
+    "prober_late_p99_us": Metric("prober late p99", "µs", "", 0),
+    "bystander_p50_us": _rtt("p50", "bystander RTT"), "bystander_p99_us": _rtt("p99", "bystander RTT"),
+    "bystander_p999_us": _rtt("p99.9", "bystander RTT"), "bystander_max_us": _rtt("max", "bystander RTT"),
+    "cpu_ns_per_packet": Metric("daemon, per packet", "CPU-ns", "less", 0),
+    "daemon_cpus": Metric("daemon", "cores", "", 2),
+    "generator_cpus": Metric("load generator", "cores", "", 2),
+    "generator_kept_schedule": Metric("generator kept its schedule", "", "", 0),
+    "established": Metric("peers established", "", "more", 0),
+    "reordered": Metric("reordered", "packets", "less", 0),
+    "corrupt": Metric("corrupt", "packets", "less", 0),
+    "delivered_share": Metric("of the stated rate", "%", "more", 2),
+    "delivered_of_offered_share": Metric("of what was offered", "%", "more", 2),
+    "flood_kpps": Metric("flood sent", "kpps", "", 1),
+    "rekeys": Metric("handshakes meanwhile", "", "more", 0),
+    "rekeys_per_peer": Metric("rekeys a peer", "", "more", 2),
+    "handshakes_per_s": Metric("handshakes", "1/s", "more", 0),
+    "handshakes_per_core_s": Metric("handshakes per core", "1/s", "more", 0),
+    "response_p99_us": Metric("response p99", "µs", "less", 0),
+    "memory_idle_mb": Metric("resident, 1 peer, idle", "MB", "less", 1),
+    "memory_loaded_mb": Metric("resident, after load", "MB", "less", 1),
+    "memory_most_mb": Metric("resident, the most", "MB", "less", 1),
+    "memory_1000_mb": Metric("resident, 1,000 peers", "MB", "less", 1),
+    "memory_10000_mb": Metric("resident, 10,000 peers", "MB", "less", 1),
+    "bytes_per_peer": Metric("a further idle peer", "bytes", "less", 0),
+    "setconf_ms": Metric("wg setconf", "ms", "less", 0),
+    "show_ms": Metric("wg show", "ms", "less", 0),
+    "toml_ms": Metric("thalweg run, until it answers", "ms", "less", 0),
+    "seal_ns": Metric("cipher alone, batches of 32, one key", "ns/packet", "less", 0),
+    "seal_keys_ns": Metric("the same, 64 keys in turn", "ns/packet", "less", 0),
+    "seal_single_ns": Metric("the same, one by one", "ns/packet", "less", 0),
+    "cipher_s_per_gb": Metric("cipher alone", "CPU-s/GB", "less"),
+    "curve_us": Metric("a curve operation, OpenSSL's own benchmark", "µs", "less", 1),
+    "x25519_us": Metric("the same as handshakes call it", "µs", "less", 1),
+    "base_point_us": Metric("the same of the base point", "µs", "less", 1),
+    "curve_handshakes_per_core_s": Metric("handshakes that the curve allows", "1/s", "more", 0),
+    "io_send_ns": Metric("UDP send, trains", "CPU-ns/packet", "less", 0),
+    "io_send_s_per_gb": Metric("UDP send, trains", "CPU-s/GB", "less", 3),
+    "io_send_packets_per_call": Metric("packets a send", "", "", 1),
+    "io_receive_ns": Metric("UDP receive and TUN write", "CPU-ns/packet", "less", 0),
+    "io_receive_s_per_gb": Metric("UDP receive and TUN write", "CPU-s/GB", "less", 3),
+    "io_receive_packets_per_call": Metric("packets a receive", "", "", 1),
+}
+
+
+def metric(name):
+    """Engines bring metrics of their own: `openssl_seal_ns`."""
+    if name in METRICS:
+        return METRICS[name]
+    engine, _, rest = name.partition("_")
+    if rest in METRICS:
+        known = METRICS[rest]
+        return dataclasses.replace(known, label=f"{engine}: {known.label}")
+    return Metric(name.replace("_", " "), "")
+
+
+def text(name, value):
+    """A value as people read it, without its unit."""
+    if value is None:
+        return "–"
+    return f"{value:,.{metric(name).digits}f}"

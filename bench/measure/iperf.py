@@ -1,0 +1,86 @@
+"""iperf3 over a bed's wire or tunnel, and what both of its ends say."""
+
+import contextlib
+import dataclasses
+import json
+
+import lib
+
+UDP_PAYLOAD = 1392  # with its headers a full packet of the tunnel
+PORT = 5201
+
+
+@dataclasses.dataclass
+class Tcp:
+    """`gigabytes` (10^9) are what the receiving program has read."""
+
+    gbps: float
+    gigabytes: float
+    retransmits: int
+    congestion: str
+
+
+@dataclasses.dataclass
+class Udp:
+    """Packets that were sent, and that arrived: both ends' own counts. (iperf3's loss knows only gaps
+    before the last packet that the receiver saw.)"""
+
+    offered_bps: float
+    gigabytes: float
+    sent: int
+    received: int
+
+
+@contextlib.contextmanager
+def _server(bed, address):
+    host = bed.hosts["server"]
+    # With -J it says nothing before its end, but gives its own counts to a client that asks for them.
+    process = host.start([*bed.pin("server"), "iperf3", "-s", "-1", "-J", "-B", address, "-p", PORT])
+    lib.wait_until(lambda: process.exit_code is not None or
+                   f":{PORT} " in host.run(["ss", "-Hltn"]).stdout, f"{process} to listen")
+    yield process
+    process.end(grace=2)
+
+
+def _run(bed, address, words, seconds):
+    client = bed.hosts["client"]
+    with _server(bed, address) as server:
+        argv = [*bed.pin("client"), "iperf3", "-J", "-c", address, "-p", PORT, "-t", f"{seconds:g}", *words]
+        done = client.run(argv, check=False, timeout=seconds + 20)
+        report = json.loads(done.stdout) if done.stdout.startswith("{") else {"error": done.stderr.strip()}
+        if "error" in report:
+            raise AssertionError(f"iperf3: {report['error']}\n{server.log()[-300:]}")
+        return report
+
+
+def tcp(bed, address, seconds, streams=1, reverse=False):
+    """One run, from client to server unless `reverse`."""
+    report = _run(bed, address, ["-P", streams, *(["-R"] if reverse else [])], max(1, round(seconds)))
+    end = report["end"]
+    received = end["sum_received"]
+    return Tcp(received["bits_per_second"] / 1e9, received["bytes"] / 1e9,
+               end["sum_sent"].get("retransmits", 0), end.get("sender_tcp_congestion", "unknown"))
+
+
+def udp(bed, address, seconds, bits_per_second):
+    """Lone datagrams from client to server at a fixed rate."""
+    words = ["-u", "-b", f"{bits_per_second:.0f}", "-l", UDP_PAYLOAD, "--get-server-output"]
+    report = _run(bed, address, words, max(1, round(seconds)))
+    sent = sum(interval["sum"]["packets"] for interval in report["intervals"])
+    duration = report["end"]["sum"]["seconds"]
+    came = sum(interval["sum"]["bytes"] for interval in report["server_output_json"]["intervals"])
+    return Udp(sent * UDP_PAYLOAD * 8 / duration, came / 1e9, sent, min(sent, came // UDP_PAYLOAD))
+
+
+@contextlib.contextmanager
+def background_tcp(bed, address, seconds):
+    """A TCP stream that runs beside the block, for at least `seconds`; it must still run at its end."""
+    with _server(bed, address):
+        words = ["iperf3", "-c", address, "-p", PORT, "-t", round(seconds) + 5, "-i", "0.1"]
+        client = bed.hosts["client"].start([*bed.pin("client"), *words, "--forceflush"])
+        client.wait_log(r"bits/sec")  # it is past the connection's start
+        yield
+        if client.exit_code is not None:
+            raise AssertionError(f"iperf3 ended with {client.exit_code}: {client.log()[-300:].strip()}")
+        client.end(grace=2)
+    lib.wait_until(lambda: client.exit_code is not None, "the end of iperf3")
