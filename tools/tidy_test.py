@@ -50,7 +50,7 @@ class Rules(unittest.TestCase):
         homes = {"openssl/evp.h": "crypto", "sodium.h": "crypto", "toml++/toml.h": "node",
                  "nlohmann/json.hpp": "node", "prometheus/counter.h": "node", "netlink/netlink.h": "node",
                  "nftables/libnftables.h": "node", "cap-ng.h": "node", "CLI/CLI.hpp": "cli",
-                 "spdlog/spdlog.h": "base"}
+                 "spdlog/spdlog.h": "base", "bpf/libbpf.h": "port"}
         for header, home in homes.items():
             self.accepted(f"src/{home}/a.cc", f"#include <{header}>\n")
             self.refused("src/wg/a.cc", f"#include <{header}>\n", "belongs to src/")

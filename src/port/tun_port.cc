@@ -5,6 +5,8 @@
 #include <array>
 #include <cerrno>
 
+#include "port/tun_queue.h"
+
 namespace tw {
 namespace {
 
@@ -20,9 +22,14 @@ std::size_t TunPort::poll(PacketBatch& batch) noexcept {
     const int error = read_packet(batch.buffer(), train);
     if (error == EINTR) continue;
     if (error != 0) {
-      if (error != EAGAIN) counters_.read_errors.add();
+      if (error != EAGAIN) {
+        counters_.read_errors.add();
+      } else if (queue_ != nullptr && queue_->found_empty()) {
+        continue;
+      }
       break;
     }
+    if (queue_ != nullptr) queue_->took(train.all());
     if (train.length == 0) {
       counters_.short_reads.add();
       break;

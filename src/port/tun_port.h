@@ -11,6 +11,8 @@
 
 namespace tw {
 
+class TunQueue;
+
 struct TunPortCounters {
   Counter read_errors;   ///< reads that failed: the device is gone
   Counter short_reads;   ///< fewer bytes than a vnet header: dropped
@@ -24,6 +26,9 @@ class TunPort final : public Port {
   /// Takes a queue as open_tun() makes it. `vnet_header` as the device was opened.
   TunPort(UniqueFd fd, bool vnet_header) noexcept
       : fd_(static_cast<UniqueFd&&>(fd)), vnet_header_(vnet_header) {}
+
+  /// Is told what is read; null: nobody is. Must outlive this.
+  void set_queue(TunQueue* queue) noexcept { queue_ = queue; }
 
   /// Each packet is a train with its vnet header; segment_size is its length. Buffers must hold
   /// 65,535 bytes with a vnet header, else the MTU: the kernel cuts off what does not fit, which
@@ -43,6 +48,7 @@ class TunPort final : public Port {
 
   UniqueFd fd_;
   bool vnet_header_;
+  TunQueue* queue_ = nullptr;
   TunPortCounters counters_;
 };
 

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+//
+// What the kernel's programs and the process share: memory that both have mapped, and the rules
+// that both must follow to the letter. C and C++.
+//
+// Byte counters only grow, each has one side that writes it, and what is queued is the difference
+// of two. They are read without a lock, so a difference may come out negative for a moment: that
+// means none.
+#pragma once
+
+#include <linux/types.h>
+
+enum { tw_tun_buckets = 256 };
+
+/// The queue of a TUN between the kernel, which fills it, and the process, which empties it. The
+/// sides write to different cache lines.
+struct tw_tun_queue {
+  // The process writes:
+  __u64 limit_bytes;  // of all buckets together
+  __u64 dequeued;     // bytes taken out
+  __u64 unused1[6];
+  __u64 bucket_dequeued[tw_tun_buckets];
+  // The program writes:
+  __u64 enqueued;  // bytes let in
+  __u64 dropped;   // packets turned away
+  __u64 unused2[6];
+  __u64 bucket_enqueued[tw_tun_buckets];
+};
+
+/// The bucket of what goes to this address: its 32 bits for IPv4, the upper 64 for IPv6 (a host has
+/// as many of the lower ones as it likes), as they lie in memory.
+static inline __u32 tw_tun_bucket(__u64 address) {
+  return (__u32)((address * 0x9e3779b97f4a7c15ULL) >> 56);
+}
+
+/// Bytes that wait: `enqueued` less `dequeued`.
+static inline __u64 tw_tun_queued(__u64 enqueued, __u64 dequeued) {
+  const __u64 queued = enqueued - dequeued;
+  return (queued >> 63) != 0 ? 0 : queued;
+}
+
+/// Whether a packet of `length` bytes may join its bucket: dynamic thresholds with a factor of one
+/// (Choudhury and Hahne, 1998). A bucket may hold what the whole queue leaves free, so that one
+/// alone gets half of the limit, and n of them get 1/(n+1) each; who has nothing queued gets in as
+/// long as the limit is not reached.
+static inline int tw_tun_keeps(__u64 limit, __u64 queued, __u64 bucket_queued, __u64 length) {
+  if (queued >= limit) return 0;
+  return bucket_queued == 0 || bucket_queued + length <= limit - queued;
+}
