@@ -44,6 +44,9 @@ Result<void> set_udp_options(int fd, const UdpOptions& options) {
     done = v6 ? set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1, "IPV6_RECVPKTINFO")
               : set_option(fd, IPPROTO_IP, IP_PKTINFO, 1, "IP_PKTINFO");
   }
+  if (done && options.receive_age) {
+    done = set_option(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1, "SO_TIMESTAMPNS");
+  }
   if (done && options.reuse_port) {
     done = set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1, "SO_REUSEPORT");
   }
@@ -53,8 +56,10 @@ Result<void> set_udp_options(int fd, const UdpOptions& options) {
     const int on = 1;
     ::setsockopt(fd, SOL_UDP, UDP_GRO, &on, sizeof on);  // before Linux 5.0: single datagrams
   }
+  const std::size_t send_bytes =
+      options.send_buffer_bytes != 0 ? options.send_buffer_bytes : options.buffer_bytes;
   force_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, options.buffer_bytes);
-  force_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, options.buffer_bytes);
+  force_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, send_bytes);
   return {};
 }
 

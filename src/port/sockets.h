@@ -24,9 +24,11 @@ struct UdpOptions {
   /// Trains say which address they came to (Train::local). Not for one that is bound to one.
   bool receive_local = true;
   bool receive_trains = true;  ///< UDP_GRO, where the kernel has it
+  bool receive_age = false;    ///< trains say how long they have waited (Train::age)
   /// Of each direction. A burst must find room while the worker is away (a 25 Gbps link fills this
   /// in 2.5 ms); forced beyond the system's limit if privileges allow, else as much as it allows.
   std::size_t buffer_bytes = std::size_t{8} << 20U;
+  std::size_t send_buffer_bytes = 0;  ///< of sending, where that differs; 0: as buffer_bytes
 };
 
 struct UdpSocket {

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "base/bytes.h"
+#include "base/time.h"
 #include "wire/address.h"
 #include "wire/vnet_header.h"
 
@@ -35,6 +36,7 @@ struct Train {
   Endpoint source{};               ///< UDP receive: who sent it
   Endpoint destination{};          ///< UDP send: where it goes
   LocalAddress local{};            ///< UDP: our end of it
+  Duration age{};                  ///< UDP receive: since the kernel had it; 0 if that is unknown
 
   /// Segments of a UDP train, an empty datagram being one. A TUN packet counts by its vnet header;
   /// see wire/gso.h.

@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 #include <optional>
 #include <utility>
 
@@ -20,13 +21,15 @@ namespace {
 constexpr std::size_t messages_per_call = 64;
 constexpr std::size_t bytes_per_call = std::size_t{128} << 10U;
 constexpr std::size_t local_control_bytes = CMSG_SPACE(sizeof(in6_pktinfo));  // the longer of two
-constexpr std::size_t receive_control_bytes = 3 * CMSG_SPACE(sizeof(int)) + local_control_bytes;
+constexpr std::size_t receive_control_bytes =
+    3 * CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(timespec)) + local_control_bytes;
 constexpr std::size_t send_control_bytes = 2 * CMSG_SPACE(sizeof(int)) + local_control_bytes;
 constexpr std::size_t no_train = SIZE_MAX;
 constexpr std::size_t kernel_max_segments = 128;
 constexpr std::size_t old_kernel_max_segments = 64;  // UDP_MAX_SEGMENTS before Linux 6.9
 constexpr unsigned queued_errors_per_poll = 8;       // each failed call takes one off the socket
 constexpr unsigned refusals_until_for_good = 16;
+constexpr Duration oldest_train = 1s;  // what says it is older has seen the clock being set
 
 template <typename T>
 T read_control(const cmsghdr& header) noexcept {
@@ -45,6 +48,16 @@ void add_control(msghdr& message, int level, int type, T value) noexcept {
   *header = {.cmsg_len = CMSG_LEN(sizeof value), .cmsg_level = level, .cmsg_type = type};
   std::memcpy(CMSG_DATA(header), &value, sizeof value);
   message.msg_controllen += CMSG_SPACE(sizeof value);
+}
+
+Duration since_epoch(const timespec& time) noexcept {
+  return std::chrono::seconds{time.tv_sec} + std::chrono::nanoseconds{time.tv_nsec};
+}
+
+// The kernel stamps packets with the wall clock, which may have been set since.
+Duration age_of(const timespec& arrival, Duration now) noexcept {
+  const Duration age = now - since_epoch(arrival);
+  return age < Duration::zero() || age > oldest_train ? Duration::zero() : age;
 }
 
 LocalAddress local_of(const in_pktinfo& info) noexcept {
@@ -188,6 +201,9 @@ UdpPort::~UdpPort() = default;
 
 std::size_t UdpPort::poll(PacketBatch& batch) noexcept {
   std::size_t appended = 0;
+  timespec wall{};
+  ::clock_gettime(CLOCK_REALTIME, &wall);
+  const Duration now = since_epoch(wall);
   while (const std::size_t wanted = std::min(batch.room(), messages_wanted_)) {
     for (std::size_t i = 0; i < wanted; ++i) receive_->prepare(i, batch.buffer(i));
     const std::size_t came = receive(static_cast<unsigned>(wanted));
@@ -195,7 +211,7 @@ std::size_t UdpPort::poll(PacketBatch& batch) noexcept {
     std::size_t bytes = 0;
     for (std::size_t i = 0; i < came; ++i) {
       bytes += receive_->messages[i].msg_len;
-      appended += append_received(i, batch) ? 1 : 0;
+      appended += append_received(i, batch, now) ? 1 : 0;
     }
     // Of long trains a few at a time: the batch's byte limit is looked at between calls.
     messages_wanted_ =
@@ -217,7 +233,7 @@ std::size_t UdpPort::receive(unsigned wanted) noexcept {
   return 0;
 }
 
-bool UdpPort::append_received(std::size_t index, PacketBatch& batch) noexcept {
+bool UdpPort::append_received(std::size_t index, PacketBatch& batch, Duration now) noexcept {
   mmsghdr& received = receive_->messages[index];
   msghdr& message = received.msg_hdr;
   Train train;
@@ -235,6 +251,8 @@ bool UdpPort::append_received(std::size_t index, PacketBatch& batch) noexcept {
       train.local = local_of(read_control<in_pktinfo>(*header));
     } else if (header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_PKTINFO) {
       train.local = local_of(read_control<in6_pktinfo>(*header));
+    } else if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SO_TIMESTAMPNS) {
+      train.age = age_of(read_control<timespec>(*header), now);
     } else if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SO_RXQ_OVFL) {
       note_overflow(read_control<std::uint32_t>(*header));
     }

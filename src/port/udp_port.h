@@ -63,7 +63,7 @@ class UdpPort final : public Port {
   enum class Remedy : std::uint8_t { none, again, shorter, singles };
 
   std::size_t receive(unsigned wanted) noexcept;
-  bool append_received(std::size_t index, PacketBatch& batch) noexcept;
+  bool append_received(std::size_t index, PacketBatch& batch, Duration now) noexcept;
   void note_overflow(std::uint32_t total) noexcept;
   void note_sent(std::span<const Train> trains, std::size_t messages, std::size_t& limit,
                  SendResult& result) noexcept;

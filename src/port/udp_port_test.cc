@@ -72,6 +72,36 @@ std::vector<std::uint8_t> joined(const std::vector<std::vector<std::uint8_t>>& s
   return all;
 }
 
+TEST(UdpPortAgeTest, ATrainKnowsHowLongItHasWaited) {
+  const Endpoint any = loopback(Family::v4, 0);
+  auto opened = open_udp({.address = any.address, .receive_age = true});
+  ASSERT_TRUE(opened);
+  const Endpoint target = loopback(Family::v4, opened->port);
+  UdpPort right{std::move(opened->fd)};
+  Bound left = open_port(Family::v4);
+  TrainBytes sent{1, 100, 100, target};
+  PacketBatch batch{8, 65535};
+  // An age beyond nothing at all: the clock is read after the packet has been stamped.
+  Duration age{};
+  for (int attempt = 0; attempt < 100 && age == Duration::zero(); ++attempt) {
+    ASSERT_EQ(left.port.send({&sent.train, 1}).taken, 1U);
+    batch.clear();
+    ASSERT_EQ(right.poll(batch), 1U);
+    age = batch[0].age;
+  }
+  EXPECT_GT(age, Duration::zero());
+  EXPECT_LT(age, 1s);
+}
+
+TEST(UdpPortAgeTest, ATrainOfASocketThatDoesNotAskHasNone) {
+  Bound left = open_port(Family::v4), right = open_port(Family::v4);
+  TrainBytes sent{1, 100, 100, right.endpoint};
+  ASSERT_EQ(left.port.send({&sent.train, 1}).taken, 1U);
+  PacketBatch batch{8, 65535};
+  ASSERT_EQ(right.port.poll(batch), 1U);
+  EXPECT_EQ(batch[0].age, Duration::zero());
+}
+
 class UdpPortTest : public ::testing::TestWithParam<Family> {};
 
 TEST_P(UdpPortTest, ATrainArrivesWholeWithItsSenderAndClass) {
