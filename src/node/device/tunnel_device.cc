@@ -14,12 +14,24 @@ namespace {
 
 /// So that a large change holds up packets and handshakes for a moment only.
 constexpr std::size_t peers_per_message = 256;
+/// How long the port before is still listened on: a round trip until the peers know the new one,
+/// and what queues on the way may hold back.
+constexpr Duration drain_time = 3s;
+constexpr Duration busy_delay = 10ms, retry_delay = 1s;
 constexpr ContextId data_context{0}, handshake_context{1};
 
 /// Runs `work` on the worker and waits. The mailbox cannot be full: only we write to it, and wait.
 template <typename Work>
 void run_on(Worker& worker, Work&& work) {
   TW_ASSERT(worker.call([&work]() noexcept { work(); }));
+}
+
+/// So that a train fits one send. Longer ones are cut in two: slower, no more.
+void limit_trains(const std::string& interface, std::uint32_t mtu) {
+  Result<Netlink> netlink = Netlink::open();
+  const Result<void> limited = netlink ? netlink->set_gso_max_size(interface, tun_gso_max_size(mtu))
+                                       : Result<void>{std::unexpected(netlink.error())};
+  if (!limited) log::warning("{}", limited.error().text());
 }
 
 template <typename Item, typename Visitor>
@@ -32,6 +44,15 @@ void in_chunks(std::span<const Item> items, Visitor&& visit) {
 }  // namespace
 
 // ---- Opening and closing
+
+Device::Device()
+    : drain_end_([this]() noexcept -> std::optional<Duration> {
+        const std::unique_lock lock{mutex_, std::try_to_lock};
+        if (!lock) return busy_delay;
+        end_drain();
+        return std::nullopt;
+      }),
+      link_([this]() noexcept { return follow_link(); }) {}
 
 Result<std::unique_ptr<Device>> Device::open(const DeviceSettings& settings) {
   std::unique_ptr<Device> device{new Device};
@@ -75,10 +96,7 @@ Result<void> Device::open_parts(const DeviceSettings& settings) {
       std::make_unique<lane::HandshakeLane>(channel_, *data_, indices_, random_, clock_);
   handshake_lane_->on_unanswered([this](wg::PeerId peer) { unanswered_.note(peer); });
 
-  Result<std::unique_ptr<TunnelWatch>> watch =
-      TunnelWatch::open(ifindex_, tun_->wait_fd(), [this](std::uint32_t mtu) noexcept {
-        data_->post([this, mtu]() noexcept { data_lane_->set_mtu(mtu); });
-      });
+  Result<std::unique_ptr<TunnelWatch>> watch = TunnelWatch::open(ifindex_, tun_->wait_fd(), *this);
   if (!watch) return std::unexpected(watch.error());
   watch_ = std::move(*watch);
   return {};
@@ -102,12 +120,7 @@ Result<CoalescerKinds> Device::open_tun_port(const DeviceSettings& settings) {
   if (wanted.tun_udp && !tun->offloads.udp_segmentation) {
     log::warning("{}: this kernel's TUN has no UDP segmentation offload (Linux 6.2)", interface_);
   }
-  // So that a train fits one send. Longer ones are cut in two: slower, no more.
-  Result<Netlink> netlink = Netlink::open();
-  const Result<void> limited =
-      netlink ? netlink->set_gso_max_size(interface_, tun_gso_max_size(settings.mtu))
-              : Result<void>{std::unexpected(netlink.error())};
-  if (!limited) log::warning("{}", limited.error().text());
+  limit_trains(interface_, settings.mtu);
   return CoalescerKinds{.tcp = tun->offloads.tcp_segmentation,
                         .udp = tun->offloads.udp_segmentation};
 }
@@ -116,6 +129,8 @@ Result<void> Device::start() {
   data_->attach(*data_lane_);
   handshakes_->attach(*handshake_lane_);
   handshakes_->attach(*watch_);
+  handshakes_->attach(drain_end_);
+  handshakes_->attach(link_);
   if (Result<void> done = data_->start(); !done) return done;
   return handshakes_->start();
 }
@@ -145,9 +160,7 @@ bool Device::wants_new_port(const DeviceChange& change) const noexcept {
 Result<void> Device::change_sockets(const DeviceChange& change) {
   const std::uint32_t fwmark = change.fwmark.value_or(sockets_->fwmark());
   if (wants_new_port(change)) {
-    Result<TunnelSockets> sockets = TunnelSockets::open(*change.listen_port, fwmark);
-    if (!sockets) return std::unexpected(sockets.error());
-    swap_sockets(std::move(*sockets));
+    if (Result<void> done = open_sockets(*change.listen_port, fwmark); !done) return done;
   } else if (fwmark != sockets_->fwmark()) {
     if (Result<void> done = sockets_->set_fwmark(fwmark); !done) return done;
   }
@@ -155,15 +168,108 @@ Result<void> Device::change_sockets(const DeviceChange& change) {
   return {};
 }
 
-void Device::swap_sockets(TunnelSockets sockets) {
+/// The ones before are drained, so that nothing on its way is lost, unless no peer knows them.
+Result<void> Device::open_sockets(std::uint16_t port, std::uint32_t fwmark) {
+  if (!sockets_->is_open()) {
+    sockets_->set_port(port);
+    return sockets_->set_fwmark(fwmark);
+  }
+  const bool is_back = draining_ && port != 0 && draining_->port() == port;
+  if (is_back) {
+    if (Result<void> marked = draining_->set_fwmark(fwmark); !marked) return marked;
+    std::swap(*draining_, *sockets_);
+  } else {
+    Result<TunnelSockets> sockets = TunnelSockets::open(port, fwmark);
+    if (!sockets) return std::unexpected(sockets.error());
+    end_drain();
+    draining_ = std::exchange(*sockets_, std::move(*sockets));
+  }
+  use_sockets();
+  std::size_t told = 0;
+  run_on(*data_, [&] { told = data_lane_->announce(clock_.now()); });
+  if (told == 0) {
+    end_drain();
+  } else {
+    run_on(*handshakes_, [&] { drain_end_.at(clock_.now() + drain_time); });
+  }
+  return {};
+}
+
+void Device::use_sockets() noexcept {
   run_on(*data_, [&] {
     data_->detach(*data_lane_);
-    data_lane_->set_udp_ports(sockets.ports());
+    data_lane_->set_udp_ports(sockets_->ports(), draining_ ? draining_->ports() : lane::UdpPorts{});
     data_->attach(*data_lane_);
   });
-  kernel_drops_before_ += sockets_->kernel_drops();
-  sockets_ = std::move(sockets);
 }
+
+/// After the lane has let go of them.
+void Device::close(TunnelSockets& sockets) noexcept {
+  kernel_drops_before_ += sockets.kernel_drops();
+  sockets.close();
+}
+
+void Device::end_drain() noexcept {
+  if (!draining_) return;
+  std::optional<TunnelSockets> drained = std::exchange(draining_, std::nullopt);
+  use_sockets();
+  close(*drained);
+}
+
+// ---- What others do to the interface, on the handshake worker
+
+void Device::mtu_changed(std::uint32_t mtu) noexcept {
+  data_->post([this, mtu]() noexcept { data_lane_->set_mtu(mtu); });
+  limit_trains(interface_, mtu);
+}
+
+void Device::link_changed(bool is_up, Instant now) noexcept {
+  link_is_up_ = is_up;
+  told_of_trouble_ = false;
+  link_.at(now);
+}
+
+std::optional<Duration> Device::follow_link() noexcept {
+  const std::unique_lock lock{mutex_, std::try_to_lock};
+  if (!lock) return busy_delay;
+  if (link_is_up_ == sockets_->is_open()) return std::nullopt;
+  if (!link_is_up_) {
+    link_down();
+    return std::nullopt;
+  }
+  const Result<void> up = link_up();
+  if (up) return std::nullopt;
+  if (!told_of_trouble_) log::error("{} is up, but deaf: {}", interface_, up.error().text());
+  told_of_trouble_ = true;
+  return retry_delay;
+}
+
+/// wg_stop() of the kernel's device.
+void Device::link_down() noexcept {
+  drain_end_.cancel();
+  std::optional<TunnelSockets> drained = std::exchange(draining_, std::nullopt);
+  run_on(*data_, [&] {
+    data_->detach(*data_lane_);
+    data_lane_->clear_sessions(clock_.now());
+    data_lane_->set_udp_ports({});
+    data_->attach(*data_lane_);
+  });
+  for (const auto& [id, peer] : shadow_->peers()) handshake_lane_->handshaker().forget(id);
+  if (drained) close(*drained);
+  close(*sockets_);
+}
+
+/// wg_open() of the kernel's device.
+Result<void> Device::link_up() {
+  Result<TunnelSockets> sockets = TunnelSockets::open(sockets_->port(), sockets_->fwmark());
+  if (!sockets) return std::unexpected(sockets.error());
+  sockets_ = std::move(*sockets);
+  use_sockets();
+  restart_keepalives({});
+  return {};
+}
+
+// ---- Peers
 
 void Device::hand_over(DevicePlan plan) {
   in_chunks(std::span<const wg::PeerId>{plan.removed},
@@ -185,9 +291,13 @@ void Device::remove_peers(std::span<const wg::PeerId> peers) {
 void Device::change_private_key(const crypto::PrivateKey& key, std::span<const PeerStep> later) {
   run_on(*handshakes_, [&] { handshake_lane_->handshaker().set_private_key(key); });
   run_on(*data_, [&] { data_lane_->clear_sessions(clock_.now()); });
-  // That has stopped the persistent keepalives too. Who is added later has none yet.
+  restart_keepalives(later);
+}
+
+/// Clearing a session stops its persistent keepalives too. Who is added later has none yet.
+void Device::restart_keepalives(std::span<const PeerStep> except) {
   std::unordered_set<std::uint32_t> added;
-  for (const PeerStep& step : later) {
+  for (const PeerStep& step : except) {
     if (step.added) added.insert(step.id.value);
   }
   std::vector<PeerStep> restarts;
@@ -197,8 +307,11 @@ void Device::change_private_key(const crypto::PrivateKey& key, std::span<const P
     step.id = id;
     step.keepalive = std::chrono::seconds{peer.persistent_keepalive_s};
   }
-  in_chunks(std::span<const PeerStep>{restarts},
-            [this](std::span<const PeerStep> steps) { change_peers(steps); });
+  in_chunks(std::span<const PeerStep>{restarts}, [this](std::span<const PeerStep> steps) {
+    run_on(*data_, [&] {
+      for (const PeerStep& step : steps) change_lane_peer(step);
+    });
+  });
 }
 
 void Device::change_peers(std::span<const PeerStep> steps) {
@@ -280,7 +393,8 @@ std::uint16_t Device::listen_port() const {
 
 std::uint64_t Device::kernel_drops() const {
   const std::lock_guard lock{mutex_};
-  return kernel_drops_before_ + sockets_->kernel_drops();
+  return kernel_drops_before_ + sockets_->kernel_drops() +
+         (draining_ ? draining_->kernel_drops() : 0);
 }
 
 }  // namespace tw::node

@@ -27,6 +27,7 @@
 #include "lane/handshake_lane.h"
 #include "lane/index_allocator.h"
 #include "lane/tunnel_lane.h"
+#include "node/device/deferred.h"
 #include "node/device/device.h"
 #include "node/device/device_shadow.h"
 #include "node/device/tunnel_sockets.h"
@@ -62,7 +63,7 @@ struct DeviceCounters {
   const lane::HandshakeCounters& handshakes;
 };
 
-class Device final : public DeviceControl {
+class Device final : public DeviceControl, private TunnelWatch::Listener {
  public:
   /// Opens the TUN (down, without addresses) and sockets on any free port. Needs CAP_NET_ADMIN and
   /// /dev/net/tun. Starts no thread: privileges may be dropped between this and start().
@@ -98,12 +99,21 @@ class Device final : public DeviceControl {
   int unanswered_fd() const noexcept { return unanswered_.wait_fd(); }
 
  private:
-  Device() = default;
+  Device();
   Result<void> open_parts(const DeviceSettings& settings);
   Result<CoalescerKinds> open_tun_port(const DeviceSettings& settings);
   bool wants_new_port(const DeviceChange& change) const noexcept;
   Result<void> change_sockets(const DeviceChange& change);
-  void swap_sockets(TunnelSockets sockets);
+  Result<void> open_sockets(std::uint16_t port, std::uint32_t fwmark);
+  void use_sockets() noexcept;
+  void close(TunnelSockets& sockets) noexcept;
+  void end_drain() noexcept;
+  void mtu_changed(std::uint32_t mtu) noexcept override;
+  void link_changed(bool is_up, Instant now) noexcept override;
+  std::optional<Duration> follow_link() noexcept;
+  void link_down() noexcept;
+  Result<void> link_up();
+  void restart_keepalives(std::span<const PeerStep> except);
   void hand_over(DevicePlan plan);
   void remove_peers(std::span<const wg::PeerId> peers);
   void change_private_key(const crypto::PrivateKey& key, std::span<const PeerStep> later);
@@ -129,12 +139,18 @@ class Device final : public DeviceControl {
   std::unique_ptr<TunPort> tun_;
   UnansweredPeers unanswered_;
   std::optional<TunnelSockets> sockets_;
+  std::optional<TunnelSockets> draining_;  // of the port before
   // The workers refer to each other's lanes only through the channel and wake(); both are stopped
   // before anything goes.
   std::unique_ptr<Worker> data_, handshakes_;
   std::unique_ptr<lane::TunnelLane> data_lane_;
   std::unique_ptr<lane::HandshakeLane> handshake_lane_;
   std::unique_ptr<TunnelWatch> watch_;
+  // On the handshake worker. They take the mutex only if nobody has it: whoever has it may be
+  // waiting for that worker.
+  Deferred drain_end_, link_;
+  bool link_is_up_ = true;        // what link_ is to bring about
+  bool told_of_trouble_ = false;  // in doing so
 };
 
 }  // namespace tw::node

@@ -41,8 +41,13 @@ Result<TunnelSockets> TunnelSockets::open(std::uint16_t port, std::uint32_t fwma
   }
 }
 
+void TunnelSockets::close() noexcept {
+  v4_.reset();
+  v6_.reset();
+}
+
 Result<void> TunnelSockets::set_fwmark(std::uint32_t fwmark) {
-  Result<void> done = tw::set_fwmark(v4_->wait_fd(), fwmark);
+  Result<void> done = v4_ == nullptr ? Result<void>{} : tw::set_fwmark(v4_->wait_fd(), fwmark);
   if (done && v6_ != nullptr) {
     done = tw::set_fwmark(v6_->wait_fd(), fwmark);
     if (!done) {
@@ -55,7 +60,11 @@ Result<void> TunnelSockets::set_fwmark(std::uint32_t fwmark) {
 }
 
 std::uint64_t TunnelSockets::kernel_drops() const noexcept {
-  return v4_->kernel_drops() + (v6_ == nullptr ? 0 : v6_->kernel_drops());
+  std::uint64_t drops = 0;
+  for (const UdpPort* port : {v4_.get(), v6_.get()}) {
+    if (port != nullptr) drops += port->kernel_drops();
+  }
+  return drops;
 }
 
 }  // namespace tw::node

@@ -16,6 +16,12 @@ class TunnelSockets {
   /// the port is in use in either family.
   static Result<TunnelSockets> open(std::uint16_t port, std::uint32_t fwmark);
 
+  /// As the kernel's device while it is down: nothing comes or goes, port and mark are kept.
+  void close() noexcept;
+  bool is_open() const noexcept { return v4_ != nullptr; }
+  /// While closed: what the next open() is to ask for.
+  void set_port(std::uint16_t port) noexcept { port_ = port; }
+
   /// Of both, or of none. 0: no mark.
   Result<void> set_fwmark(std::uint32_t fwmark);
   std::uint32_t fwmark() const noexcept { return fwmark_; }

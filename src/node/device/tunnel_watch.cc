@@ -2,6 +2,7 @@
 
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -32,16 +33,16 @@ std::uint32_t mtu_of(const nlmsghdr& header) noexcept {
 }  // namespace
 
 TunnelWatch::TunnelWatch(int ifindex, int tun_fd, UniqueFd netlink, UniqueFd gone,
-                         MtuChanged mtu_changed)
+                         Listener& listener)
     : ifindex_(ifindex),
       tun_fd_(tun_fd),
       netlink_(std::move(netlink)),
       gone_(std::move(gone)),
-      mtu_changed_(std::move(mtu_changed)),
+      listener_(listener),
       wait_fds_{netlink_.get()} {}
 
 Result<std::unique_ptr<TunnelWatch>> TunnelWatch::open(int ifindex, int tun_fd,
-                                                       MtuChanged mtu_changed) {
+                                                       Listener& listener) {
   UniqueFd netlink{::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE)};
   sockaddr_nl address{};
   address.nl_family = AF_NETLINK;
@@ -52,8 +53,8 @@ Result<std::unique_ptr<TunnelWatch>> TunnelWatch::open(int ifindex, int tun_fd,
   }
   UniqueFd gone{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
   if (!gone) return system_error("eventfd");
-  return std::unique_ptr<TunnelWatch>{new TunnelWatch{ifindex, tun_fd, std::move(netlink),
-                                                      std::move(gone), std::move(mtu_changed)}};
+  return std::unique_ptr<TunnelWatch>{
+      new TunnelWatch{ifindex, tun_fd, std::move(netlink), std::move(gone), listener}};
 }
 
 std::size_t TunnelWatch::poll(Instant now, std::size_t budget) noexcept {
@@ -72,7 +73,9 @@ std::size_t TunnelWatch::read_messages(Instant now) noexcept {
   const ssize_t size = ::recv(netlink_.get(), buffer.data(), buffer.size(), 0);
   if (size < 0) {
     if (errno != ENOBUFS) return 0;
-    look(now);  // messages were lost: one may have been the one
+    // Messages were lost: one may have been the one.
+    look(now);
+    ask();
     return 1;
   }
   auto left = static_cast<unsigned>(size);
@@ -83,11 +86,37 @@ std::size_t TunnelWatch::read_messages(Instant now) noexcept {
     if (static_cast<const ifinfomsg*>(NLMSG_DATA(header))->ifi_index != ifindex_) continue;
     if (header->nlmsg_type == RTM_DELLINK) {
       look(now);
-    } else if (const std::uint32_t mtu = mtu_of(*header); mtu != 0) {
-      mtu_changed_(mtu);
+    } else {
+      link_message(*header, now);
     }
   }
   return 1;
+}
+
+void TunnelWatch::link_message(const nlmsghdr& header, Instant now) noexcept {
+  // Most messages are about something else, and some are about what the listener itself did.
+  if (const std::uint32_t mtu = mtu_of(header); mtu != 0 && mtu != mtu_) {
+    mtu_ = mtu;
+    listener_.mtu_changed(mtu);
+  }
+  const bool is_up = (static_cast<const ifinfomsg*>(NLMSG_DATA(&header))->ifi_flags & IFF_UP) != 0;
+  if (is_up == is_up_) return;
+  is_up_ = is_up;
+  listener_.link_changed(is_up, now);
+}
+
+/// The answer comes like any other message.
+void TunnelWatch::ask() noexcept {
+  struct {
+    nlmsghdr header{};
+    ifinfomsg link{};
+  } request;
+  request.header.nlmsg_len = sizeof request;
+  request.header.nlmsg_type = RTM_GETLINK;
+  request.header.nlmsg_flags = NLM_F_REQUEST;
+  request.link.ifi_index = ifindex_;
+  // Refused only if memory is short: then the next change tells.
+  static_cast<void>(::send(netlink_.get(), &request, sizeof request, 0));
 }
 
 void TunnelWatch::look(Instant now) noexcept {
