@@ -31,12 +31,22 @@ def memory_mb(pid):
     return of("VmRSS"), of("VmHWM")
 
 
-def received_packets(pid, interface):
-    """What a device in the network namespace of a process has counted as received."""
+UDP_HEADERS = 28  # with IPv4's
+
+
+def count_datagrams(packets, size, datagram):
+    """How many IPv4 datagrams of UDP, `datagram` bytes each, were in `packets` packets of `size` bytes
+    together. A train counts once as a packet, and has the headers once."""
+    return (size - UDP_HEADERS * packets) / (datagram - UDP_HEADERS)
+
+
+def received(pid, interface):
+    """Packets and bytes that a device in the network namespace of a process has received."""
     for line in pathlib.Path(f"/proc/{pid}/net/dev").read_text(encoding="utf-8").splitlines():
         name, colon, counts = line.partition(":")
         if colon and name.strip() == interface:
-            return int(counts.split()[1])
+            size, packets = counts.split()[:2]
+            return int(packets), int(size)
     raise OSError(f"no device {interface} where process {pid} is")
 
 
@@ -68,19 +78,19 @@ class Meter:
 
 @dataclasses.dataclass
 class Sample:
-    """At one moment: CPU-seconds of the process and packets of its device since their beginning."""
+    """At one moment: CPU-seconds of the process and datagrams of its device since their beginning."""
 
     at: float
     cpu: float
-    packets: int
+    packets: float
 
 
 class Sampler:
-    """Reads a daemon's CPU time and its device's packets ten times a second, on a thread of its own: a
+    """Reads a daemon's CPU time and its device's datagrams ten times a second, on a thread of its own: a
     load generator's start and end are in what it did, and must not be in what a packet costs."""
 
-    def __init__(self, pid, interface, interval=0.1):
-        self.pid, self.interface, self.interval = pid, interface, interval
+    def __init__(self, pid, interface, datagram, interval=0.1):
+        self.pid, self.interface, self.datagram, self.interval = pid, interface, datagram, interval
         self.samples = []
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -96,8 +106,9 @@ class Sampler:
     def _run(self):
         while True:
             try:
+                packets, size = received(self.pid, self.interface)
                 self.samples.append(Sample(time.monotonic(), process_seconds(self.pid),
-                                           received_packets(self.pid, self.interface)))
+                                           count_datagrams(packets, size, self.datagram)))
             except OSError:
                 return  # the daemon has ended: what it leaves undone says so
             if self._stop.wait(self.interval):

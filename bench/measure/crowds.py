@@ -23,7 +23,7 @@ SETTLE_S = 4
 def generator_words(settings, peers, seconds, *more):
     """The generator's command line for a crowd."""
     return [settings.thalweg, "lab", "clients", "--target", f"{beds.SERVER}:{beds.PORT}", "--peers", peers,
-            "--duration", f"{seconds:g}", "--warmup", WARMUP_S, "--json", *more]
+            "--size", beds.MTU, "--duration", f"{seconds:g}", "--warmup", WARMUP_S, "--json", *more]
 
 
 def load_words(bed, rate, train, seconds):
@@ -49,7 +49,7 @@ def loaded(settings, daemon, peers, rate, train, seconds, more=()):
     """One run of load; returns (the generator's report, metrics that every load has)."""
     with beds.crowd(settings, daemon, peers) as bed:
         words = [*generator_words(settings, peers, seconds), *load_words(bed, rate, train, seconds), *more]
-        with Sampler(bed.pid("server"), bed.interface) as sampler:
+        with Sampler(bed.pid("server"), bed.interface, beds.MTU) as sampler:
             report = generate(bed, words, seconds)
         return report, load_metrics(report, sampler.steady())
 
@@ -61,6 +61,7 @@ def load_metrics(report, steady):
                "loss_share": 100 * load["loss"], "established": report["handshakes"]["established"],
                "reordered": load["reordered"], "corrupt": load["corrupt"],
                "generator_cpus": sum(thread["share"] for thread in report["cpu"].values()),
+               "generator_offered_share": 100 * load["offered_bps"] / load["intended_bps"],
                "generator_kept_schedule": float(load["kept_schedule"])}
     if bystander["received"] > 0:
         for key, name in (("p50", "p50"), ("p99", "p99"), ("p99_9", "p999"), ("max", "max")):

@@ -5,7 +5,7 @@ import struct
 import unittest
 
 from . import crowds, daemons, limits, page, prober, record, runner, settings, table, targets
-from .cpu import Sample, steady_part
+from .cpu import Sample, count_datagrams, steady_part
 from .results import MACHINE, Results
 from .scenario import Kind, Scenario
 from .summary import percentile, ratio, summarize
@@ -56,6 +56,11 @@ class Steady(unittest.TestCase):
         cpu_s, packets, seconds = steady_part(samples)
         self.assertAlmostEqual(cpu_s / packets, 0.001)
         self.assertEqual(packets / seconds, 100)
+
+    def test_datagrams_of_a_train_are_counted_one_by_one(self):
+        lone, train = 28 + 1392, 28 + 16 * 1392
+        self.assertEqual(count_datagrams(3, 3 * lone, 1420), 3)
+        self.assertEqual(count_datagrams(3, 2 * train + lone, 1420), 33)
 
     def test_no_packets_give_no_cost(self):
         self.assertIsNone(steady_part([Sample(i, i, 0) for i in range(5)]))
@@ -174,11 +179,11 @@ class Words(unittest.TestCase):
 
     def test_a_generator_that_fell_behind_is_said(self):
         results = Results()
-        results.add("peers", "thalweg", {"gbps": 1.0, "generator_kept_schedule": 0.0})
-        results.add("peers", "thalweg", {"gbps": 1.0, "generator_kept_schedule": 1.0})
+        results.add("peers", "thalweg", {"gbps": 1.0, "generator_offered_share": 95.0})
+        results.add("peers", "thalweg", {"gbps": 1.0, "generator_offered_share": 99.9})
         told = record.to_record(SETTINGS, [scenario("peers")], [OURS], results, {}, False)
-        self.assertIn("schedule in 1 of 2 runs", table.to_table(told))
-        self.assertIn("schedule in 1 of 2 runs", page.to_page(told))
+        self.assertIn("in 1 of 2 runs the load generator", table.to_table(told))
+        self.assertIn("in 1 of 2 runs the load generator", page.to_page(told))
 
     def test_page_lets_no_markup_in_and_needs_nothing_else(self):
         told = page.to_page(some_record())
@@ -232,8 +237,8 @@ class Limits(unittest.TestCase):
 
 class Crowds(unittest.TestCase):
     REPORT = {"handshakes": {"established": 50}, "cpu": {"load": {"share": 0.5}, "sink": {"share": 0.25}},
-              "load": {"offered_bps": 3e9, "delivered_bps": 2.7e9, "loss": 0.1, "reordered": 3, "corrupt": 0,
-                       "kept_schedule": True},
+              "load": {"offered_bps": 3e9, "intended_bps": 3e9, "delivered_bps": 2.7e9, "loss": 0.1,
+                       "reordered": 3, "corrupt": 0, "kept_schedule": True},
               "bystander": {"received": 2, "rtt_us": {"p50": 50, "p99": 90, "p99_9": 95, "max": 99}}}
 
     def test_the_generators_report_in_our_units(self):

@@ -93,7 +93,9 @@ def _scenario(entry, colours):
     rows = [[f"{_say(metric(name).label)} <small>{_say(metric(name).unit)}</small>",
              *(_cell(name, result["metrics"].get(name)) for result in results.values())] for name in names]
     table = _table(["median (min–max)", *results], rows)
-    return "".join(parts) + f"<details><summary>all figures</summary>{table}</details></section>"
+    drawn = any(name in DRAWN for name in names)
+    opened = "" if drawn else " open"
+    return "".join(parts) + f"<details{opened}><summary>all figures</summary>{table}</details></section>"
 
 
 def _cell(name, one):

@@ -12,7 +12,8 @@ from .scenario import Kind
 
 FAILURES = (AssertionError, OSError, ValueError, KeyError, IndexError, TypeError, ZeroDivisionError,
             subprocess.SubprocessError, json.JSONDecodeError)
-QUICK = ("tcp-1", "tcp-1-off", "rtt-idle", "rtt-tcp", "plain-tcp", "limit-io", "limit-cipher", "limit-curve")
+QUICK = ("limit-cipher", "limit-io", "limit-curve", "tcp-1", "tcp-1-off", "rtt-idle", "rtt-tcp", "plain-tcp",
+         "peers-50-lone")
 HEADLINES = ("gbps", "rtt_p99_us", "delivered_mbps", "handshakes_per_core_s", "memory_loaded_mb",
              "setconf_ms", "toml_ms", "seal_ns", "x25519_us")
 
