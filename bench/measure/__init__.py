@@ -1,12 +1,20 @@
 """What bench/tunnel is made of. The hosts, programs and their removal come from tests/net/lib.
 
-In reading order: daemons (who competes), bed (the hosts they run on), cpu, iperf, prober (what is read),
-scenarios and paths, crowds, control, limits (what is measured), runner (in which order), figures,
-statistics and targets (what it comes to), record, table and page (how it is told).
+The modules in reading order are in bench/README.md.
 """
 
 import pathlib
 import sys
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
+
+
+def shown(word):
+    """A word of a command line for people: what is in the project is named from its top."""
+    if str(word) == sys.executable:
+        return "python3"
+    path = pathlib.Path(str(word))
+    return str(path.relative_to(TOP)) if path.is_relative_to(TOP) else str(word)
+
+
 sys.path.append(str(TOP / "tests/net"))

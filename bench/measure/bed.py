@@ -10,9 +10,12 @@ to 64 KB cross it whole; with them off, every packet crosses it alone.
 """
 
 import contextlib
+import shlex
 import time
 
 import lib
+
+from . import shown
 
 CLIENT, SERVER = "192.0.2.1", "192.0.2.2"
 TUNNEL_CLIENT, TUNNEL_SERVER = "10.99.0.1", "10.99.0.2"
@@ -62,6 +65,13 @@ class Bed:
 
     def pid(self, label):
         return self.processes[label].pid
+
+    def note(self, label, argv):
+        """Puts a command into the record, once, without what is different every time."""
+        names = {host.name: one for one, host in self.hosts.items()}
+        text = f"{label}: " + shlex.join(names.get(str(word), shown(word)) for word in argv)
+        if text not in self.settings.commands:
+            self.settings.commands.append(text)
 
     def check_alive(self):
         """A daemon that has crashed is a failure of its own, whatever it did to the figures."""

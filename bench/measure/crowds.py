@@ -37,6 +37,7 @@ def load_words(bed, rate, train, seconds):
 
 def generate(bed, words, seconds):
     """Runs it; returns its JSON."""
+    bed.note("clients", [*bed.pin("clients"), *words])
     done = bed.hosts["clients"].run([*bed.pin("clients"), *words], check=False, timeout=seconds + 90)
     if done.returncode != 0 or not done.stdout.startswith("{"):
         bed.check_alive()

@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import pathlib
 import re
 import shlex
 import shutil
@@ -10,7 +9,7 @@ import subprocess
 
 import lib
 
-from . import TOP
+from . import shown
 
 QUIET = {"LOG_LEVEL": "error"}
 NAME = re.compile(r"[A-Za-z0-9._-]{1,24}")
@@ -40,9 +39,7 @@ class Daemon:
 
     def command(self):
         """Its command line, without what is this machine's alone."""
-        path = pathlib.Path(self.words[0])
-        shown = path.relative_to(TOP) if path.is_relative_to(TOP) else path
-        return shlex.join([str(shown), *self.words[1:], "IFACE"])
+        return shlex.join([shown(self.words[0]), *self.words[1:], "IFACE"])
 
 
 def thalweg(path):

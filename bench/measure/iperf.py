@@ -35,7 +35,9 @@ class Udp:
 def _server(bed, address):
     host = bed.hosts["server"]
     # With -J it says nothing before its end, but gives its own counts to a client that asks for them.
-    process = host.start([*bed.pin("server"), "iperf3", "-s", "-1", "-J", "-B", address, "-p", PORT])
+    argv = [*bed.pin("server"), "iperf3", "-s", "-1", "-J", "-B", address, "-p", PORT]
+    bed.note("server", argv)
+    process = host.start(argv)
     lib.wait_until(lambda: process.exit_code is not None or
                    f":{PORT} " in host.run(["ss", "-Hltn"]).stdout, f"{process} to listen")
     yield process
@@ -46,6 +48,7 @@ def _run(bed, address, words, seconds):
     client = bed.hosts["client"]
     with _server(bed, address) as server:
         argv = [*bed.pin("client"), "iperf3", "-J", "-c", address, "-p", PORT, "-t", f"{seconds:g}", *words]
+        bed.note("client", argv)
         done = client.run(argv, check=False, timeout=seconds + 20)
         report = json.loads(done.stdout) if done.stdout.startswith("{") else {"error": done.stderr.strip()}
         if "error" in report:
@@ -77,7 +80,9 @@ def background_tcp(bed, address, seconds):
     """A TCP stream that runs beside the block, for at least `seconds`; it must still run at its end."""
     with _server(bed, address):
         words = ["iperf3", "-c", address, "-p", PORT, "-t", round(seconds) + 5, "-i", "0.1"]
-        client = bed.hosts["client"].start([*bed.pin("client"), *words, "--forceflush"])
+        argv = [*bed.pin("client"), *words, "--forceflush"]
+        bed.note("client", argv)
+        client = bed.hosts["client"].start(argv)
         client.wait_log(r"bits/sec")  # it is past the connection's start
         yield
         if client.exit_code is not None:

@@ -66,6 +66,8 @@ def kernel_io(settings, _daemon, offloads=True):
         raise AssertionError(NOT_BUILT)
     with beds.wire(settings, offloads) as bed:
         seconds = f"{settings.seconds:g}"
+        bed.note("server", [settings.programs, "receive", IO_PORT, seconds])
+        bed.note("client", [settings.programs, "send", beds.SERVER, IO_PORT, seconds])
         receiver = bed.hosts["server"].start([*bed.pin("server"), settings.programs, "receive", IO_PORT,
                                               seconds])
         receiver.wait_log("^ready$")

@@ -36,6 +36,7 @@ td:first-child, th:first-child { text-align: left; } th { color: var(--soft); fo
 .met { color: #2e8b57; } .missed { color: #c8442f; font-weight: 650; }
 svg { display: block; max-width: 100%; font-variant-numeric: tabular-nums; }
 text { fill: var(--ink); font-size: 13px; }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; font: 13px/1.6 ui-monospace, monospace; }
 details { margin-top: .6rem; color: var(--soft); } p { color: var(--soft); margin: 0 0 .5rem; }
 </style></head><body><main>
 """
@@ -129,9 +130,11 @@ def to_page(record):
     colours = {name: COLOURS[at % len(COLOURS)] for at, name in enumerate(names)}
     facts = _table(["", ""], [[_say(key), _say(words)] for key, words in record["environment"].items()],
                    "facts")
+    commands = "\n".join(record["commands"])
     return (HEAD + "<h1>Tunnels side by side</h1><p>Medians; whiskers from the least run to the most. "
             "Round by round, each daemon in turn, in fresh network namespaces.</p>"
             + ("<p>Interrupted: what was done until then.</p>" if record["interrupted"] else "")
             + _targets(record) + _limits(record)
             + "".join(_scenario(entry, colours) for entry in record["scenarios"])
-            + f"<section><h2>How</h2>{facts}</section></main></body></html>\n")
+            + f"<section><h2>How</h2>{facts}<h3>Commands</h3><pre>{_say(commands)}</pre></section>"
+              "</main></body></html>\n")

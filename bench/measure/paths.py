@@ -71,8 +71,10 @@ def udp(settings, daemon, rate, offloads=True):
 def probe(bed, address, settings):
     """Round trips as metrics, asked for by the client."""
     program = pathlib.Path(__file__).with_name("prober.py")
-    done = bed.hosts["client"].run([*bed.pin("client"), sys.executable, "-B", "-I", program, address,
-                                    PROBE_INTERVAL_MS, settings.seconds], timeout=settings.seconds + 20)
+    argv = [*bed.pin("client"), sys.executable, "-B", "-I", program, address, PROBE_INTERVAL_MS,
+            settings.seconds]
+    bed.note("client", argv)
+    done = bed.hosts["client"].run(argv, timeout=settings.seconds + 20)
     result = json.loads(done.stdout)
     rtt_us = result["rtt_us"]
     if not rtt_us:

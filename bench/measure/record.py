@@ -69,6 +69,7 @@ def to_record(settings, scenarios, daemons, results, env, interrupted):
     first = daemons[0].name
     return {"what": "bench/tunnel", "environment": env, "interrupted": interrupted,
             "daemons": [daemon.name for daemon in daemons], "machine": MACHINE,
+            "commands": list(settings.commands),
             "scenarios": results.to_json(scenarios, first),
             "targets": {"daemon": first, "checked": check_targets(results, first)},
             "limits": {"daemon": first, "distances": distances(results, first)},

@@ -18,6 +18,7 @@ class Settings:
     flood_load: float = 300e6
     flood_pps: int = 100_000
     rekey_seconds: float = 150.0  # sessions are renewed after 120
+    commands: list = dataclasses.field(default_factory=list)  # what was run, for the record; see Bed.note
     programs: pathlib.Path | None = None  # where the build's bench_limits is
 
 

@@ -81,6 +81,8 @@ def to_table(record):
     for entry in record["scenarios"]:
         lines += _scenario(entry, record["daemons"][0])
     lines += _targets(record) + _limits(record)
+    if record["commands"]:
+        lines += ["commands", *(f"  {command}" for command in record["commands"]), ""]
     lines += NOTES
     if record["interrupted"]:
         lines.append("interrupted: the figures are of what was done until then.")
