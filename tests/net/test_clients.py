@@ -91,7 +91,10 @@ class Load(Clients):
         self.device("thalweg")
         report = self.load("--sealed-ahead", "--burst", 4)
         self.all_arrived(report)
-        self.assertAlmostEqual(report["load"]["offered_bps"], 4e6, delta=2e5)
+        # 4 Mbps for 2 s; a busy machine may make it give some up, but not more than are due.
+        load = report["load"]
+        self.assertLessEqual(load["sent"], 4e6 * 2 / (8 * 1420) + 8)
+        self.assertGreater(load["sent"] + load["skipped"], 4e6 * 2 / (8 * 1420) - 8)
 
     def test_trains_where_the_device_cannot_take_them(self):
         self.device("wireguard-go")
@@ -129,7 +132,7 @@ class Floods(Clients):
 
     def check_flood(self, kind, drop):
         process = self.device("thalweg")
-        self.target.ip("route add 198.18.0.0/15 dev to-c")
+        self.target.ip("route add 198.18.0.0/15 via 10.77.0.1")
         report = self.load("--flood", kind, "--flood-rate", 500)
         self.assertGreater(report["flood"]["sent"], 500)
         self.assertEqual(report["flood"]["refused"], 0)

@@ -186,8 +186,15 @@ void SessionArray::want_handshake(std::uint32_t session) noexcept {
   wanted_.push_back(session);
 }
 
+// The queue is in the order in which handshakes ended, which is nearly that in which they began.
+bool SessionArray::can_begin(std::uint32_t outstanding) const noexcept {
+  if (wanted_.empty() || outstanding_ >= outstanding) return false;
+  const Instant last = initiators_[wanted_.front()].sent_at();
+  return last == Instant{} || clock_.now() - last >= restart_interval;
+}
+
 void SessionArray::begin_handshakes(std::uint32_t outstanding, std::uint32_t most) noexcept {
-  for (; most > 0 && outstanding_ < outstanding && !wanted_.empty(); --most) {
+  for (; most > 0 && can_begin(outstanding); --most) {
     const std::uint32_t session = wanted_.front();
     wanted_.pop_front();
     is_wanted_[session] = false;

@@ -53,6 +53,10 @@ class SessionArray {
   /// What came through the tunnel of a session: an inner packet, valid during the call.
   using Deliver = std::function<void(std::uint32_t session, ByteView packet)>;
 
+  /// A target drops initiations of one peer that come within 20 ms, and the next would follow after
+  /// REKEY_TIMEOUT only: so much later it is safe, even if one of them has waited on its way.
+  static constexpr Duration restart_interval = 2 * wg::handshake_min_interval;
+
   /// Opens the sockets and derives the keys. Cost: two curve operations a session.
   static Result<std::unique_ptr<SessionArray>> open(const SessionSettings& settings,
                                                     const Clock& clock, Deliver deliver = {});
@@ -66,13 +70,12 @@ class SessionArray {
 
   /// Puts the session into the queue of those that want a handshake. Once is enough.
   void want_handshake(std::uint32_t session) noexcept;
-  /// Begins handshakes from that queue while fewer than `outstanding` are under way, but at most
-  /// `most`: each costs two curve operations, in which nothing else happens.
+  /// Begins handshakes from that queue while fewer than `outstanding` are under way, none sooner
+  /// than restart_interval after the same session's last, and at most `most`: each costs two curve
+  /// operations, in which nothing else happens.
   void begin_handshakes(std::uint32_t outstanding, std::uint32_t most) noexcept;
   /// Whether begin_handshakes() would begin one.
-  bool can_begin(std::uint32_t outstanding) const noexcept {
-    return !wanted_.empty() && outstanding_ < outstanding;
-  }
+  bool can_begin(std::uint32_t outstanding) const noexcept;
   /// Whoever has completed a handshake wants the next at once.
   void set_endless_handshakes(bool endless) noexcept { endless_ = endless; }
 
