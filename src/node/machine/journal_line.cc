@@ -67,19 +67,21 @@ std::vector<std::string> split(std::string_view line, bool& valid) {
 
 std::string to_line(const Change& change) {
   return std::visit(
-      Overloaded{
-          [](const RuleSpec& rule) {
-            return fmt::format("rule\t{}\t{}\t{}\t{}\t{}", rule.family == Family::v4 ? "v4" : "v6",
-                               rule.priority, rule.mark, rule.table, escaped(rule.in_device));
-          },
-          [](const RouteSpec& route) {  // metrics do not matter for its removal
-            return fmt::format("route\t{}\t{}\t{}\t{}", route.prefix.text(), escaped(route.device),
-                               route.table, route.local ? "local" : "unicast");
-          },
-          [](const SysctlChange& sysctl) {
-            return fmt::format("sysctl\t{}\t{}\t{}", escaped(sysctl.key), escaped(sysctl.old_value),
-                               escaped(sysctl.value));
-          }},
+      Overloaded{[](const RuleSpec& rule) {
+                   return fmt::format("rule\t{}\t{}\t{}\t{}\t{}\t{}\t{}",
+                                      rule.family == Family::v4 ? "v4" : "v6", rule.priority,
+                                      rule.mark, rule.table, escaped(rule.in_device),
+                                      rule.inverted ? "not" : "is", rule.suppressed_length);
+                 },
+                 [](const RouteSpec& route) {  // metrics do not matter for its removal
+                   return fmt::format("route\t{}\t{}\t{}\t{}", route.prefix.text(),
+                                      escaped(route.device), route.table,
+                                      route.local ? "local" : "unicast");
+                 },
+                 [](const SysctlChange& sysctl) {
+                   return fmt::format("sysctl\t{}\t{}\t{}", escaped(sysctl.key),
+                                      escaped(sysctl.old_value), escaped(sysctl.value));
+                 }},
       change);
 }
 
@@ -87,7 +89,8 @@ std::optional<Change> change_from_line(std::string_view line) {
   bool valid = false;
   const std::vector<std::string> field = split(line, valid);
   if (!valid) return {};
-  if (field[0] == "rule" && field.size() == 6) {
+  // Of six fields before there were rules that are inverted, or suppress.
+  if (field[0] == "rule" && (field.size() == 6 || field.size() == 8)) {
     RuleSpec rule;
     rule.in_device = field[5];
     if (field[1] != "v4" && field[1] != "v6") return {};
@@ -96,6 +99,10 @@ std::optional<Change> change_from_line(std::string_view line) {
         !parse_number(field[4], rule.table)) {
       return {};
     }
+    if (field.size() == 6) return rule;
+    if (field[6] != "not" && field[6] != "is") return {};
+    if (!parse_number(field[7], rule.suppressed_length)) return {};
+    rule.inverted = field[6] == "not";
     return rule;
   }
   if (field[0] == "route" && field.size() == 5) {

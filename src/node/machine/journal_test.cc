@@ -16,6 +16,7 @@ namespace fs = std::filesystem;
 
 const RuleSpec rule{
     .family = Family::v6, .priority = 9700, .mark = 7, .table = 0xfffffff0, .in_device = "wg0"};
+const RuleSpec suppressing{.table = 254, .inverted = true, .suppressed_length = 0};
 const RouteSpec route{.prefix = Prefix::of(IpAddress::v4({}), 0),
                       .device = "lo",
                       .table = 9,
@@ -50,18 +51,24 @@ class JournalFile : public ::testing::Test {
 
 TEST(JournalLine, EveryChangeComesBack) {
   const SysctlChange odd{"net/ipv4/tcp_rmem", "4096\t131072\t100%", "a\nb"};
-  for (const Change& change : {Change{rule}, Change{route}, Change{sysctl}, Change{odd}}) {
+  for (const Change& change :
+       {Change{rule}, Change{suppressing}, Change{route}, Change{sysctl}, Change{odd}}) {
     const std::string line = to_line(change);
     EXPECT_EQ(line.find('\n'), std::string::npos);
     EXPECT_EQ(change_from_line(line), change) << line;
   }
 }
 
+TEST(JournalLine, ReadsTheRulesOfVersionsBefore) {
+  EXPECT_EQ(change_from_line("rule\tv6\t9700\t7\t4294967280\twg0"), Change{rule});
+}
+
 TEST(JournalLine, RefusesWhatItDidNotWrite) {
   for (const char* line :
        {"", "rule", "rule\tv5\t1\t2\t3\twg0", "rule\tv4\t1\t2\t3", "rule\tv4\t-1\t2\t3\twg0",
         "rule\tv4\t1\t2\t4294967296\twg0", "route\t10.0.0.0/33\tlo\t9\tlocal",
-        "route\t10.0.0.0/8\tlo\t9\tblackhole", "sysctl\ta\tb", "sysctl\ta\tb\t%4", "table\tx"}) {
+        "route\t10.0.0.0/8\tlo\t9\tblackhole", "sysctl\ta\tb", "sysctl\ta\tb\t%4", "table\tx",
+        "rule\tv4\t1\t2\t3\twg0\tmaybe\t0", "rule\tv4\t1\t2\t3\twg0\tis\tx"}) {
     EXPECT_FALSE(change_from_line(line)) << line;
   }
 }

@@ -15,6 +15,7 @@
 #include <cstring>
 #include <functional>
 #include <initializer_list>
+#include <optional>
 #include <utility>
 
 #include "base/assert.h"
@@ -136,9 +137,10 @@ std::string describe(const RouteSpec& route) {
 }
 
 std::string describe(const RuleSpec& rule) {
-  return fmt::format("{} rule: from {} with mark {:#x} to table {} (priority {})",
-                     rule.family == Family::v4 ? "IPv4" : "IPv6", rule.in_device, rule.mark,
-                     rule.table, rule.priority);
+  return fmt::format("{} rule: {}from {} with mark {:#x} to table {} (priority {})",
+                     rule.family == Family::v4 ? "IPv4" : "IPv6", rule.inverted ? "not " : "",
+                     rule.in_device.empty() ? "any" : rule.in_device, rule.mark, rule.table,
+                     rule.priority);
 }
 
 void put_metrics(Request& request, const RouteMetrics& metrics) {
@@ -252,6 +254,13 @@ Result<LinkState> Netlink::link(const std::string& device) {
     return make_error(Error::Kind::unavailable, fmt::format("there is no device {}", device));
   }
   return std::unexpected(asked.error());
+}
+
+Result<void> Netlink::remove_link(const std::string& device) {
+  if (auto valid = check_name(device); !valid) return valid;
+  Request request(RTM_DELLINK, 0, ifinfomsg{});
+  request.text(IFLA_IFNAME, device);
+  return unless({ENODEV}, socket_->ask(request, "remove device " + device));
 }
 
 Result<void> Netlink::set_up(const std::string& device, bool up) {
@@ -391,27 +400,130 @@ Result<void> Netlink::remove_route(const RouteSpec& route) {
 
 namespace {
 
+/// A route's own MTU and its device; 0: it names none.
+struct RouteWay {
+  std::uint32_t mtu = 0, link_index = 0;
+};
+
+RouteWay way_of(nlmsghdr* header) {
+  RouteWay way;
+  if (auto* index = nlmsg_find_attr(header, sizeof(rtmsg), RTA_OIF)) {
+    way.link_index = nla_get_u32(index);
+  }
+  auto* metrics = nlmsg_find_attr(header, sizeof(rtmsg), RTA_METRICS);
+  if (metrics == nullptr) return way;
+  const nlattr* mtu =
+      nla_find(static_cast<const nlattr*>(nla_data(metrics)), nla_len(metrics), RTAX_MTU);
+  if (mtu != nullptr) way.mtu = nla_get_u32(mtu);
+  return way;
+}
+
+std::uint32_t table_of(nlmsghdr* header) {
+  auto* table = nlmsg_find_attr(header, sizeof(rtmsg), RTA_TABLE);
+  if (table != nullptr) return nla_get_u32(table);
+  return static_cast<const rtmsg*>(nlmsg_data(header))->rtm_table;
+}
+
+}  // namespace
+
+Result<std::uint32_t> Netlink::link_mtu(std::uint32_t index) {
+  ifinfomsg header{};
+  header.ifi_index = static_cast<int>(index);
+  Request request(RTM_GETLINK, 0, header);
+  std::uint32_t mtu = 0;
+  bool interrupted = false;
+  const auto asked = socket_->ask_once(
+      request, [&](nlmsghdr* reply) { mtu = link_state(reply).mtu; }, "look up a device's MTU",
+      interrupted);
+  if (!asked) return std::unexpected(asked.error());
+  return mtu;
+}
+
+Result<std::uint32_t> Netlink::path_mtu(const IpAddress& target) {
+  rtmsg header{};
+  header.rtm_family = static_cast<std::uint8_t>(family_number(target.family()));
+  header.rtm_dst_len = static_cast<std::uint8_t>(target.bits());
+  Request request(RTM_GETROUTE, 0, header);
+  request.address(RTA_DST, target);
+  RouteWay way;
+  bool interrupted = false;
+  const auto asked = socket_->ask_once(
+      request, [&](nlmsghdr* reply) { way = way_of(reply); },
+      "look up the route to " + target.text(), interrupted);
+  if (!asked) {
+    if (is_one_of(asked.error(), {ENETUNREACH, EHOSTUNREACH, ESRCH, EACCES, EINVAL})) return 0U;
+    return std::unexpected(asked.error());
+  }
+  if (way.mtu != 0 || way.link_index == 0) return way.mtu;
+  return link_mtu(way.link_index);
+}
+
+Result<std::uint32_t> Netlink::default_route_mtu() {
+  rtmsg header{};
+  header.rtm_family = AF_INET;
+  Request request(RTM_GETROUTE, NLM_F_DUMP, header);
+  std::optional<RouteWay> way;
+  bool interrupted = false;
+  const auto asked = socket_->ask_once(
+      request,
+      [&](nlmsghdr* reply) {
+        const auto* route = static_cast<const rtmsg*>(nlmsg_data(reply));
+        if (!way && route->rtm_dst_len == 0 && table_of(reply) == main_table) way = way_of(reply);
+      },
+      "look up the default route", interrupted);
+  if (!asked) return std::unexpected(asked.error());
+  if (!way) return 0U;
+  if (way->mtu != 0 || way->link_index == 0) return way->mtu;
+  return link_mtu(way->link_index);
+}
+
+Result<bool> Netlink::is_table_used(std::uint32_t table) {
+  bool used = false;
+  for (const int family : {AF_INET, AF_INET6}) {
+    rtmsg header{};
+    header.rtm_family = static_cast<std::uint8_t>(family);
+    Request request(RTM_GETROUTE, NLM_F_DUMP, header);
+    bool interrupted = false;
+    const auto asked = socket_->ask_once(
+        request, [&](nlmsghdr* reply) { used = used || table_of(reply) == table; },
+        "list the routes", interrupted);
+    if (!asked) return std::unexpected(asked.error());
+  }
+  return used;
+}
+
+namespace {
+
+Result<void> check_in_device(const RuleSpec& rule) {
+  return rule.in_device.empty() ? Result<void>{} : check_name(rule.in_device);
+}
+
 Request rule_request(int type, int flags, const RuleSpec& rule) {
   fib_rule_hdr header{};
   header.family = static_cast<std::uint8_t>(family_number(rule.family));
   header.action = FR_ACT_TO_TBL;
+  if (rule.inverted) header.flags |= FIB_RULE_INVERT;
   Request request(type, flags, header);
-  request.number(FRA_TABLE, rule.table).number(FRA_PRIORITY, rule.priority);
-  request.number(FRA_FWMARK, rule.mark).number(FRA_FWMASK, 0xffffffffU);
-  request.text(FRA_IIFNAME, rule.in_device);
+  request.number(FRA_TABLE, rule.table);
+  if (rule.priority != 0) request.number(FRA_PRIORITY, rule.priority);
+  if (rule.mark != 0) request.number(FRA_FWMARK, rule.mark).number(FRA_FWMASK, 0xffffffffU);
+  if (!rule.in_device.empty()) request.text(FRA_IIFNAME, rule.in_device);
+  if (rule.suppressed_length >= 0) {
+    request.number(FRA_SUPPRESS_PREFIXLEN, static_cast<std::uint32_t>(rule.suppressed_length));
+  }
   return request;
 }
 
 }  // namespace
 
 Result<void> Netlink::add_rule(const RuleSpec& rule) {
-  if (auto valid = check_name(rule.in_device); !valid) return valid;
+  if (auto valid = check_in_device(rule); !valid) return valid;
   Request request = rule_request(RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, rule);
   return unless({EEXIST}, socket_->ask(request, "add " + describe(rule)));
 }
 
 Result<void> Netlink::remove_rule(const RuleSpec& rule) {
-  if (auto valid = check_name(rule.in_device); !valid) return valid;
+  if (auto valid = check_in_device(rule); !valid) return valid;
   Request request = rule_request(RTM_DELRULE, 0, rule);
   return unless({ENOENT, ESRCH}, socket_->ask(request, "remove " + describe(rule)));
 }

@@ -53,10 +53,14 @@ struct RouteSpec {
 /// Packets with this mark that came in by this device are routed by this table.
 struct RuleSpec {
   Family family = Family::v4;
-  std::uint32_t priority = 0;
-  std::uint32_t mark = 0;
+  std::uint32_t priority = 0;  ///< 0: the kernel puts it before those that are there
+  std::uint32_t mark = 0;      ///< 0: any
   std::uint32_t table = 0;
-  std::string in_device;
+  std::string in_device{};  ///< "": any
+  bool inverted = false;    ///< packets that do not match, instead
+  /// What the table says counts only for prefixes longer than this; -1: always. 0 leaves out its
+  /// default route.
+  std::int32_t suppressed_length = -1;
   friend auto operator<=>(const RuleSpec&, const RuleSpec&) = default;
 };
 
@@ -72,6 +76,7 @@ class Netlink {
 
   /// `unavailable` if there is no such device.
   Result<LinkState> link(const std::string& device);
+  Result<void> remove_link(const std::string& device);
   Result<void> set_up(const std::string& device, bool up);
   Result<void> set_mtu(const std::string& device, std::uint32_t bytes);
   Result<void> set_tx_queue(const std::string& device, std::uint32_t packets);
@@ -92,12 +97,21 @@ class Netlink {
   Result<void> replace_route(const RouteSpec& route);
   Result<void> remove_route(const RouteSpec& route);
 
+  /// The MTU that packets to this address are to have, in bytes: the route's own, or its device's.
+  /// 0 if there is no route.
+  Result<std::uint32_t> path_mtu(const IpAddress& target);
+  /// The same of the first IPv4 default route in the main table; 0 if there is none.
+  Result<std::uint32_t> default_route_mtu();
+  /// Whether the table has any route, of either family.
+  Result<bool> is_table_used(std::uint32_t table);
+
   Result<void> add_rule(const RuleSpec& rule);
   Result<void> remove_rule(const RuleSpec& rule);
 
  private:
   struct Socket;
   explicit Netlink(std::unique_ptr<Socket> socket) noexcept;
+  Result<std::uint32_t> link_mtu(std::uint32_t index);
   Result<void> change_route(int type, int flags, const RouteSpec& route, std::string_view doing);
   std::unique_ptr<Socket> socket_;
 };

@@ -106,6 +106,27 @@ TEST_F(NetlinkInKernel, NeverReplacesARouteThatSomebodyElseMade) {
   EXPECT_THAT(output("ip route show"), ::testing::HasSubstr("10.9.0.0/16 dev other0"));
 }
 
+TEST_F(NetlinkInKernel, RulesThatAreInvertedOrSuppress) {
+  constexpr std::uint32_t table = 0x54570008;
+  for (const Family family : {Family::v4, Family::v6}) {
+    const RuleSpec unmarked{
+        .family = family, .priority = 9701, .mark = 7, .table = table, .inverted = true};
+    const RuleSpec better{
+        .family = family, .priority = 9702, .table = main_table, .suppressed_length = 0};
+    ASSERT_TRUE(netlink_->add_rule(unmarked));
+    ASSERT_TRUE(netlink_->add_rule(better));
+    const std::string which = family == Family::v4 ? "ip -4 " : "ip -6 ";
+    EXPECT_EQ(output(which + "rule show priority 9701"),
+              "9701:\tnot from all fwmark 0x7 lookup 1414987784\n");
+    EXPECT_EQ(output(which + "rule show priority 9702"),
+              "9702:\tfrom all lookup main suppress_prefixlength 0\n");
+    EXPECT_TRUE(netlink_->remove_rule(unmarked));
+    EXPECT_TRUE(netlink_->remove_rule(better));
+    EXPECT_EQ(output(which + "rule show priority 9701"), "");
+    EXPECT_EQ(output(which + "rule show priority 9702"), "");
+  }
+}
+
 TEST_F(NetlinkInKernel, RulesAndLocalRoutesComeAndGo) {
   constexpr std::uint32_t table = 0x54570007;
   for (const Family family : {Family::v4, Family::v6}) {
