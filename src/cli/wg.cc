@@ -223,10 +223,16 @@ void add_wg(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand(
       "wg", "Make a WireGuard device that wg and wg-quick can configure; returns when it is up");
   command->add_option("interface", options->interface, "Name of the interface to make")
-      ->type_name("IFACE")
-      ->required();
+      ->type_name("IFACE");
   command->add_flag("-f,--foreground", options->foreground, "Stay, and log to stderr");
-  command->callback([options, &exit_code] {
+  add_wg_quick(*command, exit_code);
+  command->callback([command, options, &exit_code] {
+    if (!command->get_subcommands().empty()) return;
+    if (options->interface.empty()) {
+      fmt::print(stderr, "thalweg wg: name an interface, or write up FILE, down FILE\n");
+      exit_code = exit_usage;
+      return;
+    }
     exit_code =
         run(options->interface, options->foreground || variable(foreground_variable) == "1");
   });

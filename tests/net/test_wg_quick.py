@@ -1,0 +1,204 @@
+"""`thalweg wg up` and `down` against wg-quick with the same file: the machine must look alike."""
+
+import json
+import os
+import pathlib
+import re
+import signal
+
+import lib
+
+BINARY = os.environ.get("TW_BIN", "")
+# What differs by nature: numbers of interfaces, times, and two marks that routing does not look at.
+LEFT_OUT = {"ifindex", "link_index", "valid_life_time", "preferred_life_time", "protocol", "nodad", "qlen",
+            "gso_max_size", "tso_max_size", "link_netnsid"}
+
+
+def plain(value):
+    """JSON of `ip` without what may differ."""
+    if isinstance(value, dict):
+        return {key: plain(part) for key, part in value.items() if key not in LEFT_OUT}
+    if isinstance(value, list):
+        return [plain(part) for part in value]
+    # The last half of a link-local address is random.
+    return re.sub(r"^fe80::[0-9a-f:]+$", "fe80::x", value) if isinstance(value, str) else value
+
+
+def words_of(cmdline):
+    """The words a process was started with; none if it has ended."""
+    try:
+        return cmdline.read_text(encoding="utf-8", errors="replace").split("\0")
+    except OSError:
+        return []
+
+
+class Quick(lib.NetTest):
+    def setUp(self):
+        super().setUp()
+        self.near, far = self.net.namespace("near"), self.net.namespace("far")
+        self.net.veth(self.near, far, ["10.77.0.1/24", "fd77::1/64"], ["10.77.0.2/24", "fd77::2/64"],
+                      mtu=1400)
+        self.near.ip("route add default via 10.77.0.2")
+        lib.wait_until(lambda: "tentative" not in self.near.ip("-6 address"), "link-local addresses")
+        self.name = lib.unique_interface()
+        self.file = pathlib.Path(self.net.folder, f"{self.name}.conf")
+        program = pathlib.Path(self.net.folder, "thalweg-wg")
+        program.symlink_to(BINARY)
+        self.env = {"WG_QUICK_USERSPACE_IMPLEMENTATION": str(program)}
+        self.key = lib.genkey()
+        self.addCleanup(lambda: self.near.ip(f"link delete {self.name}", check=False))
+
+    def conf(self, allowed, extra="", endpoint="10.77.0.2:50130", address="10.78.0.1/24, fd78::1/64"):
+        self.file.write_text(
+            f"[Interface]\nPrivateKey = {self.key}\nAddress = {address}\n{extra}\n[Peer]\n"
+            f"PublicKey = {lib.pubkey(lib.genkey())}\nEndpoint = {endpoint}\nAllowedIPs = {allowed}\n"
+            f"PresharedKey = {lib.genpsk()}\nPersistentKeepalive = 25\n", encoding="utf-8")
+        self.file.chmod(0o600)
+
+    def ours(self, verb, check=True):
+        return self.near.run([BINARY, "wg", verb, str(self.file)], check=check)
+
+    def wg_quick(self, verb):
+        self.near.run(["wg-quick", verb, str(self.file)], env=self.env)
+        if verb == "down":
+            path = pathlib.Path(f"/var/run/wireguard/{self.name}.sock")
+            lib.wait_until(lambda: not path.exists(), "the device going down")
+
+    def machine(self):
+        """Everything that a tunnel may have changed."""
+        shown = {}
+        for family in ("-4", "-6"):
+            shown["rules" + family] = plain(json.loads(self.near.ip(f"-j {family} rule")))
+            routes = plain(json.loads(self.near.ip(f"-j {family} route show table all") or "[]"))
+            shown["routes" + family] = sorted(json.dumps(route, sort_keys=True) for route in routes)
+        links = plain(json.loads(self.near.ip("-j address")))
+        shown["addresses"] = [[link["ifname"], link["mtu"], link["addr_info"]] for link in links]
+        ruleset = re.sub(r"\s+", " ", self.near.run("nft list ruleset").stdout)
+        shown["firewall"] = re.sub(r"fe80::[0-9a-f:]+", "fe80::x", ruleset)
+        return shown
+
+    def state(self):
+        """The machine and the device, which is not asked for a port of its own choosing."""
+        dump = self.near.run(["wg", "show", self.name, "dump"]).stdout.splitlines()
+        device = dump[0].split("\t")
+        return self.machine(), [device[0], device[3]], [line.split("\t")[:4] for line in dump[1:]]
+
+    def compare(self):
+        self.wg_quick("up")
+        theirs = self.state()
+        self.wg_quick("down")
+        before = self.machine()
+        self.ours("up")
+        self.maxDiff = None
+        self.assertEqual(self.state(), theirs)
+        self.ours("down")
+        self.assertEqual(self.machine(), before)
+        return theirs[0]
+
+    def test_plain_routes(self):
+        self.conf("10.78.0.0/24, fd78::/64, 10.79.0.0/16, 10.79.1.0/24, fd79::/48")
+        shown = self.compare()
+        self.assertEqual([link[1] for link in shown["addresses"] if link[0] == self.name], [1320])
+
+    def test_an_mtu_of_its_own_and_over_ipv6(self):
+        self.conf("10.79.0.0/16", "MTU = 1280", endpoint="[fd77::2]:50130")
+        self.compare()
+
+    def test_the_default_route(self):
+        self.conf("0.0.0.0/0, ::/0")
+        shown = self.compare()
+        self.assertIn("51820", json.dumps(shown["rules-4"]))
+        self.assertIn("51820", json.dumps(shown["rules-6"]))
+
+    def test_the_default_route_with_a_mark_of_the_users(self):
+        self.conf("0.0.0.0/0", "FwMark = 0x77")
+        self.compare()
+
+    def test_a_table_that_is_taken(self):
+        self.near.ip("route add 10.99.0.0/16 via 10.77.0.2 table 51820")
+        self.conf("0.0.0.0/0")
+        self.assertIn("51821", json.dumps(self.compare()["rules-4"]))
+
+    def test_a_table_of_the_users(self):
+        self.conf("0.0.0.0/0, 10.79.0.0/16, 10.79.1.0/24", "Table = 4242")
+        self.compare()
+
+    def test_no_routes(self):
+        self.conf("0.0.0.0/0, 10.79.0.0/16", "Table = off")
+        self.compare()
+
+    def test_hooks_run_in_their_order(self):
+        told = pathlib.Path(self.net.folder, "told")
+        hooks = "\n".join(f"{key} = echo {key} %i $(ip -br link show dev %i 2>/dev/null | wc -l) >> {told}"
+                          for key in ("PreUp", "PostUp", "PreDown", "PostDown"))
+        self.conf("10.79.0.0/16", hooks)
+        self.ours("up")
+        self.ours("down")
+        expected = [f"{key} {self.name} {there}" for key, there in
+                    (("PreUp", 0), ("PostUp", 1), ("PreDown", 1), ("PostDown", 0))]
+        self.assertEqual(told.read_text(encoding="utf-8").splitlines(), expected)
+
+    def test_a_failure_half_way_leaves_nothing(self):
+        before = self.machine()
+        self.conf("0.0.0.0/0, ::/0", "PostUp = exit 7")
+        done = self.ours("up", check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("exit code 7", done.stderr)
+        self.assertEqual(self.machine(), before)
+        self.conf("10.79.0.0/16", endpoint="no-such-host.invalid:1")
+        done = self.ours("up", check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("no-such-host.invalid", done.stderr)
+        self.assertEqual(self.machine(), before)
+
+    def test_down_after_a_kill(self):
+        before = self.machine()
+        self.conf("0.0.0.0/0, ::/0")
+        self.ours("up")
+        device = [path for path in pathlib.Path("/proc").glob("[0-9]*/cmdline")
+                  if words_of(path)[1:] == ["wg", self.name, ""]]
+        self.assertEqual(len(device), 1)
+        os.kill(int(device[0].parent.name), signal.SIGKILL)
+        lib.wait_until(lambda: self.name not in self.near.ip("link"), "the interface to go")
+        self.assertNotEqual(self.machine(), before)
+        self.ours("down")
+        self.assertEqual(self.machine(), before)
+        self.assertEqual(self.ours("down", check=False).returncode, 1)
+
+    def test_the_configuration_is_saved(self):
+        hook = "PostUp = true %i"
+        self.conf("10.79.0.0/16", f"SaveConfig = true\n{hook}\nMTU = 1300")
+        self.ours("up")
+        other = lib.pubkey(lib.genkey())
+        lib.wg(self.near, "set", self.name, "peer", other, "allowed-ips", "10.80.0.0/16,fd80::/64")
+        before = self.state()
+        self.ours("down")
+        saved = self.file.read_text(encoding="utf-8")
+        for line in ("SaveConfig = true", hook, "MTU = 1300", f"PublicKey = {other}"):
+            self.assertIn(line, saved)
+        self.assertEqual(self.file.stat().st_mode & 0o777, 0o600)
+        self.ours("up")
+        machine, device, peers = self.state()
+        self.assertEqual((device, sorted(peers)), (before[1], sorted(before[2])))
+        self.assertEqual(machine["addresses"], before[0]["addresses"])
+        self.ours("down")
+
+    def test_what_is_refused(self):
+        self.conf("10.79.0.0/16", "Table = seven\nSaveConfig = perhaps")
+        done = self.ours("up", check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, rf"{self.name}.conf:4:1: Interface.Table: .*seven.* is not a table")
+        self.assertRegex(done.stderr, rf"{self.name}.conf:5:1: Interface.SaveConfig: .*perhaps")
+        self.conf("10.79.0.0/16")
+        self.ours("up")
+        done = self.ours("up", check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("exists already", done.stderr)
+        self.ours("down")
+        self.assertIn("is not up", self.ours("down", check=False).stderr)
+        done = self.near.run([BINARY, "wg", "up", "no-such-tunnel"], check=False)
+        self.assertRegex(done.stderr, r"/etc/wireguard/no-such-tunnel.conf: .*cannot be read")
+
+
+if __name__ == "__main__":
+    lib.main()
