@@ -55,8 +55,9 @@ class Quick(lib.NetTest):
             f"PresharedKey = {lib.genpsk()}\nPersistentKeepalive = 25\n", encoding="utf-8")
         self.file.chmod(0o600)
 
-    def ours(self, verb, check=True):
-        return self.near.run([BINARY, "wg", verb, str(self.file)], check=check)
+    def ours(self, verb, check=True, path=None):
+        return self.near.run(["env", f"PATH={path or os.environ['PATH']}", BINARY, "wg", verb, self.file],
+                             check=check)
 
     def wg_quick(self, verb):
         self.near.run(["wg-quick", verb, str(self.file)], env=self.env)
@@ -137,6 +138,23 @@ class Quick(lib.NetTest):
         expected = [f"{key} {self.name} {there}" for key, there in
                     (("PreUp", 0), ("PostUp", 1), ("PreDown", 1), ("PostDown", 0))]
         self.assertEqual(told.read_text(encoding="utf-8").splitlines(), expected)
+
+    def test_name_servers_are_resolvconfs_business(self):
+        self.conf("10.79.0.0/16", "DNS = 10.78.0.53, fd78::53, example.net")
+        told = pathlib.Path(self.net.folder, "told")
+        program = pathlib.Path(self.net.folder, "resolvconf")
+        program.write_text(f'#!/bin/sh\necho "$@" >> {told}\ncat >> {told}\n', encoding="utf-8")
+        program.chmod(0o755)
+        path = f"{self.net.folder}:{os.environ['PATH']}"
+        self.ours("up", path=path)
+        self.ours("down", path=path)
+        self.assertEqual(told.read_text(encoding="utf-8").splitlines(), [
+            f"-a {self.name} -m 0 -x", "nameserver 10.78.0.53", "nameserver fd78::53",
+            "search example.net", f"-d {self.name} -f"])
+        # Without it the tunnel comes up all the same.
+        program.unlink()
+        self.assertIn("no resolvconf", self.ours("up", path=self.net.folder).stderr)
+        self.ours("down", path=self.net.folder)
 
     def test_a_failure_half_way_leaves_nothing(self):
         before = self.machine()
