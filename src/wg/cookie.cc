@@ -21,6 +21,19 @@ MacKeys MacKeys::of(const crypto::PublicKey& receiver) noexcept {
           crypto::SymmetricKey{crypto::blake2s({as_bytes(cookie_label), receiver.bytes})}};
 }
 
+bool mac1_valid(const crypto::Hash& key, ByteView message) noexcept {
+  if (message.size() <= 2 * sizeof(Mac)) return false;
+  const ByteView before = message.first(message.size() - 2 * sizeof(Mac));
+  return crypto::equal(crypto::blake2s_mac(key, before),
+                       message.subspan(before.size(), sizeof(Mac)));
+}
+
+bool has_mac2(ByteView message) noexcept {
+  if (message.size() <= 2 * sizeof(Mac)) return false;
+  const ByteView mac = message.last(sizeof(Mac));
+  return std::any_of(mac.begin(), mac.end(), [](std::uint8_t byte) { return byte != 0; });
+}
+
 bool CookieChecker::mac1_valid(ByteView before_mac1, ByteView mac1) const noexcept {
   return crypto::equal(crypto::blake2s_mac(keys_.mac1, before_mac1), mac1);
 }

@@ -28,6 +28,12 @@ struct MacKeys {
   static MacKeys of(const crypto::PublicKey& receiver) noexcept;
 };
 
+/// Whether the first mac of a whole initiation or response fits, under the `mac1` of MacKeys. The
+/// cheapest check of all: one hash, no state.
+bool mac1_valid(const crypto::Hash& key, ByteView message) noexcept;
+/// Whether an initiation or response carries a second mac, good or not.
+bool has_mac2(ByteView message) noexcept;
+
 /// The receiving side: one for a device.
 class CookieChecker {
  public:

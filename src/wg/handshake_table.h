@@ -36,6 +36,7 @@ struct HandshakeEntry {
   std::optional<Instant> answered_at;  // the peer's last initiation that we answered
 
   std::optional<HandshakeState> pending;        // our initiation that waits for its response
+  bool was_answered = false;                    // a response to `pending` has come, good or not
   std::optional<std::uint32_t> response_index;  // of our last response, for its cookie reply only
   unsigned unanswered = 0;  // initiations since the last handshake with the peer
   Instant attempt_began;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "wg/handshake_table.h"
+#include "wg/reply_limiter.h"
 #include "wg/source_limiter.h"
 #include "wire/wg_message.h"
 
@@ -10,7 +11,7 @@ namespace tw::wg {
 
 struct Handshaker::State {
   State(IndexSource& indices, RandomSource& random_source)
-      : random(random_source), table(indices), limiter(random_source) {}
+      : random(random_source), table(indices), limiter(random_source), replies(random_source) {}
 
   /// Our static secret with the peer; null if there can be no handshake with it.
   const crypto::Secret<32>* secret_with(HandshakeEntry& peer) noexcept;
@@ -21,9 +22,11 @@ struct Handshaker::State {
     return rekey_timeout + Duration{static_cast<Duration::rep>(random.next() % jitter)};
   }
 
+  /// The peer whose initiation waits for this response; null if none does.
+  HandshakeEntry* asked_for(const WgResponseView& message) noexcept;
   template <typename View>
-  std::optional<Drop> admit(const View& message, const Endpoint& from, Instant now, bool under_load,
-                            HandshakeSink& sink) noexcept;
+  std::optional<Drop> prove_source(const View& message, const Endpoint& from, Instant now,
+                                   HandshakeSink& sink) noexcept;
   std::optional<Drop> receive_initiation(const WgInitiationView& message, const Endpoint& from,
                                          Instant now, HandshakeSink& sink) noexcept;
   std::optional<Drop> receive_response(const WgResponseView& message, const Endpoint& from,
@@ -33,6 +36,7 @@ struct Handshaker::State {
   RandomSource& random;
   HandshakeTable table;
   SourceLimiter limiter;
+  ReplyLimiter replies;
   CookieChecker checker;
   std::optional<Identity> self;
   Tai64n latest_timestamp;  // of all we sent: a peer removed and added again goes on from here
@@ -80,13 +84,22 @@ void Handshaker::forget(PeerId peer) noexcept {
 void Handshaker::initiate(PeerId peer, Instant now, WallTime wall, HandshakeSink& sink) noexcept {
   HandshakeEntry* entry = state_->table.find(peer);
   if (entry == nullptr || state_->secret_with(*entry) == nullptr) return;
-  entry->attempt_began = now;
-  if (entry->sent_at && now - *entry->sent_at < rekey_timeout) {
-    const Instant allowed = *entry->sent_at + rekey_timeout;
-    if (entry->retry_at == Instant::max()) state_->table.schedule(*entry, allowed);
-    return;
-  }
+  want(peer, now);
+  if (entry->retry_at > now) return;
   state_->send_initiation(*entry, now, wall, sink);
+}
+
+void Handshaker::want(PeerId peer, Instant now) noexcept {
+  HandshakeEntry* entry = state_->table.find(peer);
+  if (entry == nullptr || !state_->self || entry->low_order) return;
+  if (entry->public_key == state_->self->public_key) return;
+  entry->attempt_began = now;
+  const Instant allowed = entry->sent_at ? *entry->sent_at + rekey_timeout : now;
+  if (allowed <= now) {
+    state_->table.schedule(*entry, now);
+  } else if (entry->retry_at == Instant::max()) {
+    state_->table.schedule(*entry, allowed);
+  }
 }
 
 void Handshaker::tick(Instant now, WallTime wall, HandshakeSink& sink) noexcept {
@@ -109,15 +122,42 @@ Instant Handshaker::next_deadline() const noexcept {
 
 std::optional<Drop> Handshaker::receive(ByteView datagram, const Endpoint& from, Instant now,
                                         bool under_load, HandshakeSink& sink) noexcept {
+  if (const auto drop = admit(datagram, from, now, under_load, sink)) return drop;
+  return process(datagram, from, now, sink);
+}
+
+std::optional<Drop> Handshaker::admit(ByteView datagram, const Endpoint& from, Instant now,
+                                      bool under_load, HandshakeSink& sink) noexcept {
   const std::optional<WgType> type = classify(datagram);
   if (!type || *type == WgType::data) return Drop::malformed;
   if (!state_->self) return Drop::bad_handshake;
   if (const auto message = WgInitiationView::of(datagram)) {
-    if (const auto drop = state_->admit(*message, from, now, under_load, sink)) return drop;
+    if (!state_->checker.mac1_valid(message->before_mac1, message->mac1)) return Drop::bad_mac1;
+    return under_load ? state_->prove_source(*message, from, now, sink) : std::nullopt;
+  }
+  if (const auto message = WgResponseView::of(datagram)) {
+    if (!state_->checker.mac1_valid(message->before_mac1, message->mac1)) return Drop::bad_mac1;
+    HandshakeEntry* peer = state_->asked_for(*message);
+    if (peer == nullptr) return Drop::bad_handshake;
+    // The first costs no more than our initiation has: an index is hard to guess, and who has seen
+    // it has one try. A cookie would cost the honest peer REKEY_TIMEOUT.
+    const bool is_first = !std::exchange(peer->was_answered, true);
+    return under_load && !is_first ? state_->prove_source(*message, from, now, sink) : std::nullopt;
+  }
+  const auto message = WgCookieReplyView::of(datagram);
+  if (!message || state_->table.find_index(message->receiver_index) == nullptr) {
+    return Drop::bad_handshake;
+  }
+  return std::nullopt;
+}
+
+std::optional<Drop> Handshaker::process(ByteView datagram, const Endpoint& from, Instant now,
+                                        HandshakeSink& sink) noexcept {
+  if (!state_->self) return Drop::bad_handshake;
+  if (const auto message = WgInitiationView::of(datagram)) {
     return state_->receive_initiation(*message, from, now, sink);
   }
   if (const auto message = WgResponseView::of(datagram)) {
-    if (const auto drop = state_->admit(*message, from, now, under_load, sink)) return drop;
     return state_->receive_response(*message, from, now, sink);
   }
   if (const auto message = WgCookieReplyView::of(datagram)) {
@@ -142,7 +182,8 @@ void Handshaker::State::send_initiation(HandshakeEntry& peer, Instant now, WallT
   table.abandon(peer);
   table.schedule(peer, now + retry_delay());
   const crypto::Secret<32>* secret = secret_with(peer);
-  const std::optional<std::uint32_t> index = secret ? table.take_index(peer.id) : std::nullopt;
+  if (secret == nullptr) return table.schedule(peer, Instant::max());
+  const std::optional<std::uint32_t> index = table.take_index(peer.id);
   if (!index) return;  // the retry tries again
 
   const Tai64n timestamp = timestamp_after(peer.sent_timestamp, wall);
@@ -156,6 +197,7 @@ void Handshaker::State::send_initiation(HandshakeEntry& peer, Instant now, WallT
   peer.sent_timestamp = timestamp;
   latest_timestamp = std::max(latest_timestamp, timestamp);
   peer.sent_at = now;
+  peer.was_answered = false;
   peer.cookie.add_macs(datagram, peer.mac_keys, now);
   table.set_pending(peer, *pending);
   if (peer.unanswered > 0 && peer.unanswered % unanswered_initiations == 0) {
@@ -165,13 +207,12 @@ void Handshaker::State::send_initiation(HandshakeEntry& peer, Instant now, WallT
   sink.send(peer.id, std::nullopt, datagram);
 }
 
-/// What a message must pass before it may cost a curve operation.
+/// What a message must pass under load before it may cost a curve operation.
 template <typename View>
-std::optional<Drop> Handshaker::State::admit(const View& message, const Endpoint& from, Instant now,
-                                             bool under_load, HandshakeSink& sink) noexcept {
-  if (!checker.mac1_valid(message.before_mac1, message.mac1)) return Drop::bad_mac1;
-  if (!under_load) return std::nullopt;
+std::optional<Drop> Handshaker::State::prove_source(const View& message, const Endpoint& from,
+                                                    Instant now, HandshakeSink& sink) noexcept {
   if (!checker.mac2_valid(message.before_mac2, message.mac2, from, now)) {
+    if (!replies.allow(from.address, now)) return Drop::under_load;
     std::array<std::uint8_t, wg_cookie_reply_size> reply;
     checker.reply(message.sender_index, message.mac1, from, now, reply);
     sink.reply(from, reply);
@@ -210,6 +251,7 @@ std::optional<Drop> Handshaker::State::receive_initiation(const WgInitiationView
   peer->received_timestamp = *timestamp;
   peer->answered_at = now;
   keypair->outlasts = peer->public_key < self->public_key;
+  replies.remember(from.address);
   if (!sink.established(peer->id, std::move(*keypair), from)) {
     // Answered, the peer would believe in a session that nobody here has.
     table.give_back(*index);
@@ -222,16 +264,22 @@ std::optional<Drop> Handshaker::State::receive_initiation(const WgInitiationView
   return std::nullopt;
 }
 
+HandshakeEntry* Handshaker::State::asked_for(const WgResponseView& message) noexcept {
+  HandshakeEntry* peer = table.find_index(message.receiver_index);
+  if (peer == nullptr || !peer->pending) return nullptr;
+  return peer->pending->initiator_index == message.receiver_index ? peer : nullptr;
+}
+
 std::optional<Drop> Handshaker::State::receive_response(const WgResponseView& message,
                                                         const Endpoint& from, Instant now,
                                                         HandshakeSink& sink) noexcept {
-  HandshakeEntry* peer = table.find_index(message.receiver_index);
-  if (peer == nullptr || !peer->pending) return Drop::bad_handshake;
-  if (peer->pending->initiator_index != message.receiver_index) return Drop::bad_handshake;
+  HandshakeEntry* peer = asked_for(message);
+  if (peer == nullptr) return Drop::bad_handshake;
   std::optional<Keypair> keypair =
       consume_response(*self, *peer->pending, peer->preshared_key, message, now);
   if (!keypair) return Drop::bad_handshake;
   keypair->outlasts = self->public_key < peer->public_key;
+  replies.remember(from.address);
   // Undelivered, the handshake stays where it was, and the retry begins another.
   if (!sink.established(peer->id, std::move(*keypair), from)) return Drop::queue_full;
   peer->unanswered = 0;

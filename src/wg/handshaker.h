@@ -80,11 +80,21 @@ class Handshaker {
   /// Ends its handshake, gives its pending index back and wipes its secrets.
   void remove_peer(PeerId peer) noexcept;
 
-  /// A datagram of type 1, 2 or 3 from the wire. Empty if it was processed, else why it died.
-  ///   under_load  answer messages without a valid mac2 with a cookie instead of any curve
-  ///   operation cost        four curve operations for an initiation (one more the first time, and
-  ///   only one
-  ///               from a stranger), two for a response; a hash without a valid mac1
+  /// What a datagram of type 1, 2 or 3 from the wire must pass before it may wait for a curve
+  /// operation, the cheapest first: form, identity, mac1; for a response or a cookie reply, that it
+  /// answers something of ours. Empty if it may go on to process(), else why it died.
+  ///   under_load  an initiation must have a valid mac2, and keep to the rate of its source; so
+  ///               must all responses but the first to each of our initiations. Without one they
+  ///               are answered with a cookie, at the rate of a ReplyLimiter.
+  ///   cost        a hash; under load two more, and the sealing of a cookie
+  std::optional<Drop> admit(ByteView datagram, const Endpoint& from, Instant now, bool under_load,
+                            HandshakeSink& sink) noexcept;
+  /// Processes what admit() has let through, now or later. Empty if that was done, else why not.
+  ///   cost        four curve operations for an initiation (one more the first time, and only one
+  ///               from a stranger), two for a response
+  std::optional<Drop> process(ByteView datagram, const Endpoint& from, Instant now,
+                              HandshakeSink& sink) noexcept;
+  /// Both, one after the other.
   std::optional<Drop> receive(ByteView datagram, const Endpoint& from, Instant now, bool under_load,
                               HandshakeSink& sink) noexcept;
 
@@ -92,6 +102,8 @@ class Handshaker {
   /// REKEY_TIMEOUT old, and repeats it until it is answered or REKEY_ATTEMPT_TIME has passed since
   /// the last call.
   void initiate(PeerId peer, Instant now, WallTime wall, HandshakeSink& sink) noexcept;
+  /// The same, but the initiation is left to the next tick(): no curve operation here.
+  void want(PeerId peer, Instant now) noexcept;
 
   /// Wipes the handshake in progress, as REJECT_AFTER_TIME * 3 without a new keypair demands, or
   /// when the peer's own handshake has come first.

@@ -235,39 +235,20 @@ TEST_F(HandshakerTest, AResponseToTheInitiationBeforeIsTooLate) {
   EXPECT_EQ(to_left(right.sink.take_sent()), Drop::bad_handshake);
 }
 
-// Under load a message costs a cookie first; with the cookie the retry passes.
-TEST_F(HandshakerTest, UnderLoadACookieIsWanted) {
-  initiate();
-  EXPECT_EQ(to_right(left.sink.take_sent(), true), Drop::under_load);
-  EXPECT_TRUE(right.sink.keypairs.empty());
-  ASSERT_EQ(right.sink.replies.size(), 1U);
-  EXPECT_EQ(right.sink.replies[0].first, left.endpoint);
-  EXPECT_EQ(to_left(right.sink.take_reply()), std::nullopt);
-  EXPECT_TRUE(left.sink.sent.empty()) << "the cookie waits for the retry";
-  to_next_deadline();
-  const Datagram with_cookie = left.sink.take_sent();
-  EXPECT_EQ(right.receive(with_cookie, right.endpoint, clock.now(), true), Drop::under_load)
-      << "from another address the cookie is worth nothing";
-  EXPECT_EQ(to_right(with_cookie, true), std::nullopt);
-
-  const Datagram response = right.sink.take_sent();
-  EXPECT_EQ(to_left(response, true), Drop::under_load) << "responses are asked too";
-  EXPECT_EQ(right.receive(left.sink.take_reply(), left.endpoint, clock.now()), std::nullopt);
-}
-
-TEST_F(HandshakerTest, UnderLoadACookieBuysABurstOnly) {
-  initiate();
-  EXPECT_EQ(to_right(left.sink.take_sent(), true), Drop::under_load);
-  EXPECT_EQ(to_left(right.sink.take_reply()), std::nullopt);
-  to_next_deadline();
-  const Datagram initiation = left.sink.take_sent();
-  EXPECT_EQ(to_right(initiation, true), std::nullopt);
-  for (int again = 1; again < source_burst; ++again) {
-    EXPECT_EQ(to_right(initiation, true), Drop::stale_handshake);
-  }
-  right.sink.replies.clear();
-  EXPECT_EQ(to_right(initiation, true), Drop::under_load);
-  EXPECT_TRUE(right.sink.replies.empty()) << "it has its cookie: no reply";
+// want() leaves the curve operations to tick(), and keeps REKEY_TIMEOUT as initiate() does.
+TEST_F(HandshakerTest, WantedInitiationsLeaveWithTheNextTick) {
+  left.handshaker.want(peer, clock.now());
+  EXPECT_TRUE(left.sink.sent.empty());
+  EXPECT_EQ(left.handshaker.next_deadline(), clock.now());
+  tick();
+  EXPECT_EQ(to_right(left.sink.take_sent()), std::nullopt);
+  EXPECT_EQ(to_left(right.sink.take_sent()), std::nullopt);
+  const Instant begun = clock.now();
+  clock.advance(1s);
+  left.handshaker.want(peer, clock.now());
+  tick();
+  EXPECT_TRUE(left.sink.sent.empty());
+  EXPECT_EQ(left.handshaker.next_deadline(), begun + rekey_timeout);
 }
 
 TEST_F(HandshakerTest, ANewPrivateKeyEndsWhatIsUnderWay) {

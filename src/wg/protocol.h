@@ -36,11 +36,21 @@ inline constexpr Duration source_interval = 50ms;
 inline constexpr int source_burst = 5;
 /// Addresses whose rate is remembered at a time; more share what is there.
 inline constexpr std::size_t source_slots = 8192;
+/// Cookie replies for strangers, all together: 5,000 a second after a burst. Each costs some 3 us
+/// to seal and as much to send, so that a flood from forged sources has a few hundredths of a core.
+inline constexpr Duration stranger_reply_interval = 200us;
+inline constexpr int stranger_reply_burst = 50;
+/// Sources of earlier handshakes that are remembered, with a cookie rate of their own each.
+inline constexpr std::size_t known_source_slots = std::size_t{1} << 16U;
 /// Initiations sent in one tick, of some 0.1 ms each: 10,000 peers may be due at once, and received
 /// messages must not wait for them all.
-inline constexpr std::size_t initiations_per_tick = 16;
+inline constexpr std::size_t initiations_per_tick = 8;
 /// Packets of one peer that wait for a handshake. The kernel module keeps 128.
 inline constexpr std::size_t staged_packets_max = 128;
+/// And how long one of them may wait: any round trip and a busy responder fit, the retry of an
+/// initiation that was lost (REKEY_TIMEOUT) does not. By then TCP has sent its segment again, after
+/// one second, and an answer to the first would come twice or too late.
+inline constexpr Duration staged_wait_max = 2s;
 
 /// A peer's slot: chosen by whoever configures (node), dense and reused; never seen on the wire.
 struct PeerId {

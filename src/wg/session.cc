@@ -153,7 +153,7 @@ void Session::packet_passed(Instant now) noexcept {
 }
 
 void Session::staged(Instant now, SessionActions& actions) noexcept {
-  if (staged_until_ == Instant::max()) staged_until_ = now + rekey_attempt_time;
+  if (staged_until_ == Instant::max()) staged_until_ = now + staged_wait_max;
   ask(now, actions);
 }
 
@@ -202,7 +202,7 @@ SessionActions Session::tick(Instant now, ReleasedIndices& released) noexcept {
     drop_keypairs(released);
     actions.wiped = true;
   }
-  if (take_due(staged_until_, now)) actions.staged_expired = true;
+  if (take_due(staged_until_, now)) actions.staged_overdue = true;
   if (take_due(silence_at_, now)) ask(now, actions);
   if (take_due(keepalive_at_, now)) ask_for_packet(now, actions);
   if (take_due(persistent_at_, now)) {

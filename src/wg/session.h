@@ -33,6 +33,8 @@ struct LiveKeypair {
 struct SessionActions {
   bool wiped = false;           ///< all keypairs are gone: tell the Handshaker to forget() too
   bool staged_expired = false;  ///< drop what waits for a handshake
+  /// Drop what has waited for staged_wait_max, and say with still_staged() if that was not all.
+  bool staged_overdue = false;
   /// The keypair of a handshake that the peer began is in use now: what is staged may go, and the
   /// Handshaker may forget() a handshake of our own that is still under way.
   bool confirmed = false;
@@ -98,9 +100,11 @@ class Session {
   void handshake_sent(Instant now) noexcept;
   void handshake_received(Instant now) noexcept;
   /// The lane has put something aside for want of a keypair. Asks for a handshake, at most once in
-  /// REKEY_TIMEOUT however often it is called; after REKEY_ATTEMPT_TIME without one, tick() says
-  /// staged_expired.
+  /// REKEY_TIMEOUT however often it is called; after staged_wait_max without a keypair, tick() says
+  /// staged_overdue.
   void staged(Instant now, SessionActions& actions) noexcept;
+  /// After staged_overdue: what is left was staged at `oldest` or later.
+  void still_staged(Instant oldest) noexcept { staged_until_ = oldest + staged_wait_max; }
   /// The Handshaker's gave_up(): what is staged is to be dropped.
   void gave_up(Instant now, SessionActions& actions) noexcept;
 

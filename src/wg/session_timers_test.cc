@@ -41,7 +41,7 @@ class SessionTimersTest : public testing::Test {
     ASSERT_EQ(session.next_deadline(), deadline);
     tick(deadline - 1ns);
     EXPECT_FALSE(actions.initiate || actions.send_keepalive || actions.wiped ||
-                 actions.staged_expired || actions.confirmed);
+                 actions.staged_expired || actions.staged_overdue || actions.confirmed);
     tick(deadline);
   }
 
@@ -189,11 +189,15 @@ TEST_F(SessionTimersTest, WhatIsStagedAsksOnceInRekeyTimeout) {
   EXPECT_TRUE(actions.initiate);
 }
 
-TEST_F(SessionTimersTest, WhatIsStagedExpiresWithTheAttempt) {
+TEST_F(SessionTimersTest, WhatIsStagedWaitsSoLongAndNoLonger) {
   session.staged(start, actions);
-  session.staged(start + 30s, actions);
-  expect_deadline(start + rekey_attempt_time);
-  EXPECT_TRUE(actions.staged_expired);
+  session.staged(start + 1s, actions);
+  expect_deadline(start + staged_wait_max);
+  EXPECT_TRUE(actions.staged_overdue);
+  EXPECT_FALSE(actions.staged_expired) << "what came later may still go";
+  session.still_staged(start + 1s);
+  expect_deadline(start + 1s + staged_wait_max);
+  EXPECT_TRUE(actions.staged_overdue);
   EXPECT_EQ(session.next_deadline(), Instant::max());
 }
 

@@ -14,6 +14,11 @@
 
 namespace tw::wg {
 
+using SourceKey = std::array<std::uint64_t, 4>;
+/// A keyed hash of an IPv4 address or the /64 of an IPv6 one: nobody outside knows who shares a
+/// slot with whom.
+std::uint64_t hash_of_source(const SourceKey& key, const IpAddress& source) noexcept;
+
 /// A token bucket for each IPv4 address or IPv6 /64, in a table of fixed size: an address finds its
 /// slot by a keyed hash, and shares it with another only while that one is busy too.
 class SourceLimiter {
@@ -23,7 +28,7 @@ class SourceLimiter {
   bool allow(const IpAddress& source, Instant now) noexcept;
 
  private:
-  std::array<std::uint64_t, 4> key_{};
+  SourceKey key_{};
   std::vector<Instant> full_at_;  // when a slot's bucket has all its tokens again
 };
 

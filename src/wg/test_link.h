@@ -80,7 +80,7 @@ class TestEnd final : public HandshakeSink {
     if (session_.has_usable_keypair(clock_.now())) {
       seal(number, false);
     } else {
-      if (staged_.size() < staged_packets_max) staged_.push_back(number);
+      if (staged_.size() < staged_packets_max) staged_.push_back({number, clock_.now()});
       session_.staged(clock_.now(), actions_);
     }
     obey();
@@ -198,12 +198,19 @@ class TestEnd final : public HandshakeSink {
     const SessionActions actions = std::exchange(actions_, {});
     if (actions.wiped || actions.confirmed) handshaker_->forget(PeerId{0});
     if (actions.staged_expired) staged_.clear();
+    if (actions.staged_overdue) drop_overdue();
     if (actions.initiate) handshaker_->initiate(PeerId{0}, clock_.now(), clock_.wall(), *this);
     if (actions.send_keepalive && staged_.empty()) seal(0, true);
     if (actions.send_keepalive || actions.confirmed) {
-      for (; !staged_.empty(); staged_.pop_front()) seal(staged_.front(), false);
+      for (; !staged_.empty(); staged_.pop_front()) seal(staged_.front().number, false);
     }
     if (actions_.initiate) obey();
+  }
+  void drop_overdue() {
+    while (!staged_.empty() && clock_.now() - staged_.front().since >= staged_wait_max) {
+      staged_.pop_front();
+    }
+    if (!staged_.empty()) session_.still_staged(staged_.front().since);
   }
   void give_back(const ReleasedIndices& released) {
     for (const std::uint32_t index : released.indices()) indices_.release(index);
@@ -219,7 +226,11 @@ class TestEnd final : public HandshakeSink {
   Session session_;
   std::unique_ptr<crypto::AeadEngine> engine_ = crypto::make_openssl_engine();
   bool answered_ = false;
-  std::deque<std::uint64_t> staged_;
+  struct Staged {
+    std::uint64_t number;
+    Instant since;
+  };
+  std::deque<Staged> staged_;
   SessionActions actions_;
   std::map<crypto::Hash, std::uint64_t> sealed_;  // last counter under each key, by its hash
 };
