@@ -69,9 +69,12 @@ struct HandshakeEvent {
 };
 
 struct HandshakeChannel {
-  /// A burst of 1,000 peers that all rekey at once fits; a flood does not, and is dropped here.
+  /// A burst of 1,000 peers that all rekey at once fits.
   static constexpr std::size_t capacity = 2048;
-  SpscRing<HandshakeRequest> requests{capacity};
+  /// Some 20 ms of a flood of 100,000 a second fit in the half that it may have: as long as the
+  /// handshake context may be away beside saturated data workers (see HandshakeGate).
+  static constexpr std::size_t request_capacity = 4096;
+  SpscRing<HandshakeRequest> requests{request_capacity};
   SpscRing<HandshakeEvent> events{capacity};
 };
 

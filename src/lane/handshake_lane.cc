@@ -1,5 +1,6 @@
 #include "lane/handshake_lane.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace tw::lane {
@@ -15,34 +16,28 @@ HandshakeLane::HandshakeLane(HandshakeChannel& channel, ExecContext& worker,
 std::size_t HandshakeLane::poll(Instant now, std::size_t budget) noexcept {
   std::size_t handled = 0;
   woke_worker_ = false;
-  // Judged once a turn: what waits now is what a flood has brought since the last turn.
-  const bool under_load = channel_.requests.size() > under_load_threshold;
-  while (handled < budget && channel_.requests.pop(request_)) {
-    handle(request_, now, under_load);
+  handshakes_left_ = handshakes_per_turn;
+  // Beyond the budget: this is what keeps up with a flood.
+  while (handled < HandshakeChannel::request_capacity && handshakes_left_ > 0 &&
+         channel_.requests.pop(request_)) {
+    handle(request_, now);
+    ++handled;
+  }
+  while (handshakes_left_ > 0 && waiting_.pop(request_)) {
+    process(request_, now);
     ++handled;
   }
   if (now >= handshaker_.next_deadline()) handshaker_.tick(now, clock_.wall(), *this);
   if (woke_worker_) worker_.wake();
-  return handled;
+  return waiting_.empty() ? std::min(handled, budget) : budget;
 }
 
-void HandshakeLane::handle(const HandshakeRequest& request, Instant now, bool under_load) noexcept {
+void HandshakeLane::handle(HandshakeRequest& request, Instant now) noexcept {
   switch (request.kind) {
-    case HandshakeRequest::Kind::receive: {
-      counters_.received.add();
-      local_ = request.local;
-      const std::optional<Drop> drop =
-          handshaker_.receive(request.message.view(), request.from, now, under_load, *this);
-      if (drop) {
-        counters_.drops.add(*drop);
-      } else {
-        counters_.processed.add();
-      }
-      return;
-    }
+    case HandshakeRequest::Kind::receive:
+      return receive(request, now);
     case HandshakeRequest::Kind::initiate:
-      handshaker_.initiate(request.peer, now, clock_.wall(), *this);
-      return;
+      return handshaker_.want(request.peer, now);
     case HandshakeRequest::Kind::forget:
       handshaker_.forget(request.peer);
       return;
@@ -50,6 +45,32 @@ void HandshakeLane::handle(const HandshakeRequest& request, Instant now, bool un
       indices_.release(request.index);
       return;
   }
+}
+
+void HandshakeLane::receive(HandshakeRequest& request, Instant now) noexcept {
+  counters_.received.add();
+  local_ = request.local;
+  const ByteView message = request.message.view();
+  if (const auto drop = handshaker_.admit(message, request.from, now, under_load(now), *this)) {
+    return counters_.drops.add(*drop);
+  }
+  if (classify(message) != WgType::initiation) return process(request, now);
+  if (!waiting_.push(std::move(request))) counters_.drops.add(Drop::queue_full);
+}
+
+void HandshakeLane::process(const HandshakeRequest& request, Instant now) noexcept {
+  --handshakes_left_;
+  local_ = request.local;
+  if (const auto drop = handshaker_.process(request.message.view(), request.from, now, *this)) {
+    counters_.drops.add(*drop);
+  } else {
+    counters_.processed.add();
+  }
+}
+
+bool HandshakeLane::under_load(Instant now) noexcept {
+  if (waiting_.size() > under_load_threshold) loaded_until_ = now + load_lasts;
+  return now < loaded_until_;
 }
 
 bool HandshakeLane::push(HandshakeEvent&& event) noexcept {

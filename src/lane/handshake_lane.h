@@ -1,5 +1,10 @@
 // Runs the Handshaker on whatever context it is attached to: requests in from the worker's ring,
 // events out to it. Data never waits for a curve operation, because they do not share a thread.
+//
+// A turn empties the ring first, at the price of hashes: what is to be refused or answered with a
+// cookie goes at once, answers to our own initiations are processed at once, and initiations line
+// up. Only then a few of those are processed. So the ring never fills while curves are computed,
+// and what waits for a curve operation under load has proved where it comes from.
 #pragma once
 
 #include <functional>
@@ -16,8 +21,15 @@ namespace tw::lane {
 
 class HandshakeLane final : public Poller, private wg::HandshakeSink {
  public:
-  /// Messages that may wait before those without a valid mac2 are answered with a cookie.
-  static constexpr std::size_t under_load_threshold = HandshakeChannel::capacity / 8;
+  /// Initiations that may wait for their curve operations, 0.2 ms each.
+  static constexpr std::size_t waiting_max = 1024;
+  /// With more than this many waiting we are under load, and for a second after: then those without
+  /// a valid mac2 are answered with a cookie. (The kernel module: an eighth of 4,096, and a
+  /// second.)
+  static constexpr std::size_t under_load_threshold = waiting_max / 4;
+  static constexpr Duration load_lasts = 1s;
+  /// Handshakes processed in one turn: 2 ms until the ring is looked at again.
+  static constexpr std::size_t handshakes_per_turn = 8;
 
   /// Slots of the event ring that cookie replies may not take.
   static constexpr std::size_t reserved_events = 256;
@@ -36,10 +48,13 @@ class HandshakeLane final : public Poller, private wg::HandshakeSink {
 
   std::size_t poll(Instant now, std::size_t budget) noexcept override;
   Instant next_deadline() const noexcept override { return handshaker_.next_deadline(); }
-  bool arm() noexcept override { return channel_.requests.empty(); }
+  bool arm() noexcept override { return channel_.requests.empty() && waiting_.empty(); }
 
  private:
-  void handle(const HandshakeRequest& request, Instant now, bool under_load) noexcept;
+  void handle(HandshakeRequest& request, Instant now) noexcept;
+  void receive(HandshakeRequest& request, Instant now) noexcept;
+  void process(const HandshakeRequest& request, Instant now) noexcept;
+  bool under_load(Instant now) noexcept;
   [[nodiscard]] bool push(HandshakeEvent&& event) noexcept;
   void push_message(HandshakeEvent&& event, ByteView datagram) noexcept;
   void count_sent(ByteView datagram) noexcept;
@@ -57,8 +72,11 @@ class HandshakeLane final : public Poller, private wg::HandshakeSink {
   wg::Handshaker handshaker_;
   HandshakeCounters counters_;
   std::function<void(wg::PeerId)> told_unanswered_;
-  HandshakeRequest request_;  // kept, so that popping does not build one each time
-  LocalAddress local_;        // where the message that is being handled came to
+  SpscRing<HandshakeRequest> waiting_{waiting_max};  // admitted initiations, in order
+  Instant loaded_until_;
+  std::size_t handshakes_left_ = 0;  // of this turn
+  HandshakeRequest request_;         // kept, so that popping does not build one each time
+  LocalAddress local_;               // where the message that is being handled came to
   bool woke_worker_ = false;
 };
 

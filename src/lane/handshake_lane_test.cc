@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "exec/manual_context.h"
+#include "wg/cookie.h"
+#include "wg/noise.h"
 #include "wg/test_peers.h"
 
 namespace tw::lane {
@@ -104,6 +106,80 @@ TEST_F(HandshakeLaneTest, TellsOfPeersThatDoNotAnswer) {
   clock.advance(lane.next_deadline() - clock.now());
   poll();
   EXPECT_EQ(told, std::vector{peer});
+}
+
+/// A lane that more comes to than it can process, and strangers with valid first macs.
+class FloodedLaneTest : public HandshakeLaneTest {
+ protected:
+  /// An initiation of a stranger who knows our public key: no peer, so one curve operation.
+  wg::Datagram stranger(unsigned number) {
+    const wg::Identity self = wg::Identity::of(wg::counting_key(number));
+    std::array<std::uint8_t, wg_initiation_size> message{};
+    EXPECT_TRUE(wg::create_initiation(self, own, wg::static_secret(self, own).value(),
+                                      crypto::generate_private_key(), wg::Tai64n::of(clock.wall()),
+                                      number, message));
+    wg::CookieJar{}.add_macs(message, wg::MacKeys::of(own), Instant{});
+    return {message.begin(), message.end()};
+  }
+  /// So many as wait without load, and then one more: from here on there is load.
+  void flood() {
+    const wg::Datagram one = stranger(50);
+    for (std::size_t at = 0; at < HandshakeLane::under_load_threshold + 2; ++at) {
+      request(HandshakeRequest::Kind::receive, one);
+    }
+  }
+  const crypto::PublicKey own = crypto::public_key_of(wg::counting_key(1));
+};
+
+// The ring is emptied in one turn, whatever waits for curve operations, and few are done in it.
+TEST_F(FloodedLaneTest, ATurnEmptiesTheRingAndProcessesAFew) {
+  flood();
+  poll();
+  EXPECT_TRUE(channel.requests.empty());
+  EXPECT_EQ(lane.counters().drops.of(Drop::bad_handshake), HandshakeLane::handshakes_per_turn);
+  EXPECT_FALSE(lane.arm()) << "more waits";
+  for (int turn = 0; turn < 100; ++turn) poll();
+  EXPECT_EQ(lane.counters().drops.of(Drop::bad_handshake), HandshakeLane::under_load_threshold + 1);
+  EXPECT_EQ(lane.counters().drops.of(Drop::under_load), 1U);
+  EXPECT_TRUE(lane.arm());
+}
+
+TEST_F(FloodedLaneTest, LoadLastsASecond) {
+  flood();
+  while (!lane.arm()) poll();
+  take_events();
+  clock.advance(HandshakeLane::load_lasts - 1ns);
+  request(HandshakeRequest::Kind::receive, initiation());
+  poll();
+  EXPECT_EQ(lane.counters().cookies_sent.value(), 2U);
+  EXPECT_EQ(lane.counters().established.value(), 0U);
+  clock.advance(wg::rekey_timeout);
+  request(HandshakeRequest::Kind::receive, initiation());
+  poll();
+  EXPECT_EQ(lane.counters().established.value(), 1U);
+}
+
+// What answers our own initiation does not line up behind the flood.
+TEST_F(FloodedLaneTest, AResponseOvertakesInitiations) {
+  request(HandshakeRequest::Kind::initiate);
+  poll();
+  std::vector<HandshakeEvent> events = take_events();
+  ASSERT_EQ(events.size(), 1U);
+  EXPECT_EQ(remote.receive(events[0].message.view(), remote.endpoint, clock.now()), std::nullopt);
+  flood();
+  request(HandshakeRequest::Kind::receive, remote.sink.take_sent());
+  poll();
+  EXPECT_EQ(lane.counters().established.value(), 1U);
+  EXPECT_FALSE(lane.arm()) << "the flood still waits";
+}
+
+TEST_F(FloodedLaneTest, CookieRepliesToStrangersHaveARate) {
+  flood();
+  const wg::Datagram one = stranger(51);
+  for (int at = 0; at < 1000; ++at) request(HandshakeRequest::Kind::receive, one);
+  poll();
+  EXPECT_EQ(lane.counters().cookies_sent.value(), std::uint64_t{wg::stranger_reply_burst});
+  EXPECT_EQ(lane.counters().drops.of(Drop::under_load), 1001U);
 }
 
 }  // namespace

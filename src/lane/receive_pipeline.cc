@@ -58,11 +58,8 @@ void ReceivePipeline::segment(ByteSpan datagram, const Train& train, Instant now
   const std::optional<WgType> type = classify(datagram);
   if (!type) return drop(Drop::malformed);
   if (*type == WgType::data) return data(datagram, train, now);
-  if (events_.handshake_message(datagram, train)) {
-    counters_.from_wire.consumed.add();
-  } else {
-    drop(Drop::queue_full);
-  }
+  if (const auto reason = events_.handshake_message(datagram, train)) return drop(*reason);
+  counters_.from_wire.consumed.add();
 }
 
 bool ReceivePipeline::find(std::uint32_t receiver_index) noexcept {

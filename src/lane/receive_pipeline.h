@@ -21,9 +21,8 @@ namespace tw::lane {
 class ReceiveEvents {
  public:
   virtual ~ReceiveEvents() = default;
-  /// A handshake message or cookie reply that came in `train`. False: it could not be taken (the
-  /// ring is full).
-  virtual bool handshake_message(ByteView message, const Train& train) noexcept = 0;
+  /// A handshake message or cookie reply that came in `train`. Empty if it was taken, else why not.
+  virtual std::optional<Drop> handshake_message(ByteView message, const Train& train) noexcept = 0;
   /// A packet of this peer has authenticated, and its session has said what follows from that.
   virtual void session_event(LanePeer& peer, const wg::SessionActions& actions,
                              const wg::ReleasedIndices& released) noexcept = 0;

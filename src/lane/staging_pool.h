@@ -1,5 +1,5 @@
 // Packets that wait for a handshake: copies, in slots that all peers of a lane share, in a queue a
-// peer. Bounded twice: by the pool, and by wg::staged_packets_max a peer.
+// peer. Bounded thrice: by the pool, by wg::staged_packets_max a peer, and by wg::staged_wait_max.
 #pragma once
 
 #include <cstddef>
@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/time.h"
 
 namespace tw::lane {
 
@@ -24,9 +25,13 @@ class StagingPool {
 
   /// A slot behind the others, to be filled with a packet of `length` bytes, at least one. Empty,
   /// and nothing kept, if no slot is free or the packet is too long for one.
-  ByteSpan push(Queue& queue, std::size_t length) noexcept;
+  ByteSpan push(Queue& queue, std::size_t length, Instant now) noexcept;
   /// Frees the oldest slot. The queue must not be empty.
   void drop_oldest(Queue& queue) noexcept;
+  /// Frees the slots of packets that came at `last` or before; returns how many there were.
+  std::size_t drop_until(Queue& queue, Instant last) noexcept;
+  /// When the oldest packet came. The queue must not be empty.
+  Instant oldest(const Queue& queue) const noexcept;
   /// Frees all slots; returns how many there were.
   std::size_t drop_all(Queue& queue) noexcept;
 
@@ -44,6 +49,7 @@ class StagingPool {
   std::unique_ptr<std::uint8_t[]> storage_;
   std::vector<std::uint32_t> next_;  // of a queue, or of the free list
   std::vector<std::uint32_t> length_;
+  std::vector<Instant> since_;
   std::uint32_t free_ = none;
 };
 

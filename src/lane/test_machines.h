@@ -65,6 +65,7 @@ class Machine {
     MemoryPort::join(tun_, host_);
     lane_.set_udp_ports({&udp_, nullptr});
     handshakes_.handshaker().set_private_key(key_);
+    lane_.set_public_key(crypto::public_key_of(key_));
     context_.attach(lane_);
     context_.attach(handshakes_);
   }

@@ -9,9 +9,9 @@
 namespace tw::lane {
 namespace {
 
-/// Slots of the request ring that messages from the wire may not take: a flood of them must not
-/// keep our own wishes out.
-constexpr std::size_t reserved_requests = 256;
+/// Wishes that found the ring full wait here; with so many, those for an initiation do not. All
+/// others are bounded by the keypairs there are.
+constexpr std::size_t unsent_initiations_max = 4096;
 constexpr Duration timer_tick = 10ms;
 constexpr std::size_t buffer_bytes = 65536;  // a UDP_GRO train, or a TUN packet with offloads
 /// Bytes handled in one go, so that what one stage has touched is in the cache for the next.
@@ -22,6 +22,7 @@ constexpr std::size_t batch_bytes = std::size_t{256} << 10U;
 TunnelLane::TunnelLane(TunnelLaneParts parts, TunnelLaneLimits limits)
     : handshakes_(parts.handshakes),
       channel_(parts.channel),
+      gate_(parts.channel),
       tun_(parts.tun),
       staging_(limits.staged_packets, limits.staged_packet_bytes),
       timers_(limits.peers, timer_tick, parts.handshakes.clock().now()),
@@ -165,16 +166,10 @@ std::size_t TunnelLane::receive(Port* port, std::size_t budget) noexcept {
   return handled;
 }
 
-bool TunnelLane::handshake_message(ByteView message, const Train& train) noexcept {
-  if (channel_.requests.size() + reserved_requests >= HandshakeChannel::capacity) return false;
-  HandshakeRequest request;
-  request.kind = HandshakeRequest::Kind::receive;
-  request.from = train.source;
-  request.local = train.local;
-  if (!request.message.assign(message)) return false;
-  if (!channel_.requests.push(std::move(request))) return false;
-  wake_handshakes_ = true;
-  return true;
+std::optional<Drop> TunnelLane::handshake_message(ByteView message, const Train& train) noexcept {
+  const std::optional<Drop> refused = gate_.pass(message, train);
+  if (!refused) wake_handshakes_ = true;
+  return refused;
 }
 
 void TunnelLane::session_event(LanePeer& peer, const wg::SessionActions& actions,
@@ -243,7 +238,7 @@ void TunnelLane::stage(LanePeer& peer, const GsoView& packet, std::size_t segmen
     staging_.drop_oldest(peer.staged);
     counters_.to_wire.drops.add(Drop::stage_full);
   }
-  const ByteSpan slot = staging_.push(peer.staged, packet.segment_length(segment));
+  const ByteSpan slot = staging_.push(peer.staged, packet.segment_length(segment), now_);
   if (slot.empty()) {
     counters_.to_wire.drops.add(Drop::stage_full);
   } else {
@@ -256,6 +251,7 @@ void TunnelLane::stage(LanePeer& peer, const GsoView& packet, std::size_t segmen
 
 void TunnelLane::flush_staged(LanePeer& peer) noexcept {
   flush();
+  drop_overdue(peer);
   staging_.for_each(peer.staged, [&](ByteSpan bytes) {
     const std::optional<wg::Session::SealSlot> slot = peer.session.next_seal(now_);
     if (!slot || !peer.endpoint) return counters_.to_wire.drops.add(Drop::keypair_expired);
@@ -269,6 +265,11 @@ void TunnelLane::flush_staged(LanePeer& peer) noexcept {
 
 void TunnelLane::drop_staged(LanePeer& peer, Drop reason) noexcept {
   counters_.to_wire.drops.add(reason, staging_.drop_all(peer.staged));
+}
+
+void TunnelLane::drop_overdue(LanePeer& peer) noexcept {
+  const std::size_t dropped = staging_.drop_until(peer.staged, now_ - wg::staged_wait_max);
+  counters_.to_wire.drops.add(Drop::stage_expired, dropped);
 }
 
 void TunnelLane::flush() noexcept {
@@ -297,6 +298,8 @@ void TunnelLane::request(HandshakeRequest::Kind kind, wg::PeerId peer,
   request.peer = peer;
   request.index = index;
   wake_handshakes_ = true;
+  // An initiation may be lost, as on the wire: the session asks again.
+  if (kind == HandshakeRequest::Kind::initiate && unsent_.size() >= unsent_initiations_max) return;
   if (!unsent_.empty() || !channel_.requests.push(std::move(request))) {
     // NOLINTNEXTLINE(bugprone-use-after-move): what push() refuses, it leaves as it was.
     unsent_.push_back(std::move(request));
@@ -325,6 +328,10 @@ void TunnelLane::act(LanePeer& peer, const wg::SessionActions& actions) noexcept
   // In the order of SessionActions: what is forgotten goes before what is begun anew.
   if (actions.wiped || actions.confirmed) request(HandshakeRequest::Kind::forget, peer.id);
   if (actions.staged_expired) drop_staged(peer, Drop::stage_expired);
+  if (actions.staged_overdue) {
+    drop_overdue(peer);
+    if (peer.staged.count > 0) peer.session.still_staged(staging_.oldest(peer.staged));
+  }
   if (actions.confirmed) peer.session.set_last_handshake(peer.responded);
   if (actions.initiate) want_handshake(peer);
   if (peer.staged.count > 0 && (actions.confirmed || actions.send_keepalive)) {
@@ -354,7 +361,11 @@ void TunnelLane::handle(HandshakeEvent& event) noexcept {
       if (event.to) {
         transmit_.send_handshake(*event.to, event.local, event.message.view(), peer);
       } else {
-        if (peer == nullptr || !peer->endpoint) return;  // removed meanwhile
+        if (peer == nullptr || !peer->endpoint) {
+          counters_.to_wire.generated.add();
+          counters_.to_wire.drops.add(peer == nullptr ? Drop::shutdown : Drop::no_endpoint);
+          return;
+        }
         send_initiation(*peer, event.message.view());
       }
       if (peer != nullptr) {

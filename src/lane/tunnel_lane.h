@@ -13,6 +13,7 @@
 #include "exec/timer_wheel.h"
 #include "lane/counters.h"
 #include "lane/handshake_channel.h"
+#include "lane/handshake_gate.h"
 #include "lane/icmp_replies.h"
 #include "lane/peer_table.h"
 #include "lane/receive_pipeline.h"
@@ -71,6 +72,10 @@ class TunnelLane final : public Poller, private ReceiveEvents {
   void set_endpoint(wg::PeerId peer, const Endpoint& endpoint) noexcept;
   void set_persistent_keepalive(wg::PeerId peer, Duration interval, Instant now) noexcept;
   wg::AllowedIps& allowed_ips() noexcept { return peers_.allowed_ips(); }
+  /// Our own static key, without which no handshake message passes. Empty: none.
+  void set_public_key(const std::optional<crypto::PublicKey>& own) noexcept {
+    gate_.set_public_key(own);
+  }
   /// Wipes every keypair (the private key has changed).
   void clear_sessions(Instant now) noexcept;
 
@@ -86,7 +91,7 @@ class TunnelLane final : public Poller, private ReceiveEvents {
   bool arm() noexcept override;
 
  private:
-  bool handshake_message(ByteView message, const Train& train) noexcept override;
+  std::optional<Drop> handshake_message(ByteView message, const Train& train) noexcept override;
   void session_event(LanePeer& peer, const wg::SessionActions& actions,
                      const wg::ReleasedIndices& released) noexcept override;
   void session_touched(LanePeer& peer) noexcept override;
@@ -103,6 +108,7 @@ class TunnelLane final : public Poller, private ReceiveEvents {
   void flush_staged(LanePeer& peer) noexcept;
   void flush() noexcept;
   void drop_staged(LanePeer& peer, Drop reason) noexcept;
+  void drop_overdue(LanePeer& peer) noexcept;
   void act(LanePeer& peer, const wg::SessionActions& actions) noexcept;
   void clear_session(LanePeer& peer) noexcept;
   void release(const wg::ReleasedIndices& released) noexcept;
@@ -114,6 +120,7 @@ class TunnelLane final : public Poller, private ReceiveEvents {
 
   ExecContext& handshakes_;
   HandshakeChannel& channel_;
+  HandshakeGate gate_;
   Port& tun_;
   LaneCounters counters_;
   PeerTable peers_;

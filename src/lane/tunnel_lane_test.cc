@@ -48,6 +48,13 @@ TEST_F(TunnelLaneTest, StagedPacketsAreBoundedAndExpire) {
   const DropCounters& drops = left_.counters().to_wire.drops;
   EXPECT_EQ(drops.of(Drop::stage_full), 200 - wg::staged_packets_max);
   expect_conserved(wg::staged_packets_max);
+  advance(1s);
+  left_.from_host(ip_packet(1, 2, 10, 1));
+  settle();
+  advance(wg::staged_wait_max - 1s);
+  advance(20ms);  // the timers' tick
+  EXPECT_EQ(drops.of(Drop::stage_expired), wg::staged_packets_max - 1);
+  expect_conserved(1);
   for (int second = 0; second < 120; ++second) advance(1s);
   EXPECT_EQ(drops.of(Drop::stage_expired), wg::staged_packets_max);
   EXPECT_GT(drops.of(Drop::socket_error), 10U);  // the initiations, one each five seconds

@@ -290,7 +290,12 @@ void Device::remove_peers(std::span<const wg::PeerId> peers) {
 
 void Device::change_private_key(const crypto::PrivateKey& key, std::span<const PeerStep> later) {
   run_on(*handshakes_, [&] { handshake_lane_->handshaker().set_private_key(key); });
-  run_on(*data_, [&] { data_lane_->clear_sessions(clock_.now()); });
+  std::optional<crypto::PublicKey> own;
+  if (!key.is_zero()) own = crypto::public_key_of(crypto::clamped(key));
+  run_on(*data_, [&] {
+    data_lane_->set_public_key(own);
+    data_lane_->clear_sessions(clock_.now());
+  });
   restart_keepalives(later);
 }
 
