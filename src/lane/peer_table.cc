@@ -1,31 +1,25 @@
 #include "lane/peer_table.h"
 
-#include "base/assert.h"
-
 namespace tw::lane {
 
 LanePeer& PeerTable::add(wg::PeerId id) {
-  if (id.value >= peers_.size()) peers_.resize(id.value + std::size_t{1});
-  std::unique_ptr<LanePeer>& slot = peers_[id.value];
-  TW_ASSERT(slot == nullptr);
-  slot = std::make_unique<LanePeer>();
-  slot->id = id;
-  return *slot;
+  LanePeer& peer = peers_.emplace(id.value);
+  peer.id = id;
+  by_index_.reserve(++count_ * indices_per_peer);
+  return peer;
 }
 
 void PeerTable::remove(wg::PeerId id) noexcept {
-  TW_ASSERT(find(id) != nullptr);
   allowed_ips_.remove_peer(id);
-  peers_[id.value].reset();
+  peers_.erase(id.value);
+  --count_;
 }
 
-LanePeer* PeerTable::find(wg::PeerId id) noexcept {
-  return id.value < peers_.size() ? peers_[id.value].get() : nullptr;
-}
+LanePeer* PeerTable::find(wg::PeerId id) noexcept { return peers_.find(id.value); }
 
 LanePeer* PeerTable::find_index(std::uint32_t local_index) noexcept {
-  const auto found = by_index_.find(local_index);
-  return found == by_index_.end() ? nullptr : find(found->second);
+  const std::optional<wg::PeerId> found = by_index_.find(local_index);
+  return found ? find(*found) : nullptr;
 }
 
 }  // namespace tw::lane

@@ -3,12 +3,11 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <optional>
-#include <unordered_map>
-#include <vector>
 
+#include "base/slot_array.h"
 #include "exec/timer_wheel.h"
+#include "lane/index_table.h"
 #include "lane/staging_pool.h"
 #include "port/train.h"
 #include "wg/allowed_ips.h"
@@ -33,7 +32,13 @@ struct LanePeer {
 
 class PeerTable {
  public:
-  /// The slot must be free. The reference stays good until remove().
+  /// At a time, as in the kernel's device. A change may replace them all, and the slots of those
+  /// that go are free only after it: so there are twice as many.
+  static constexpr std::size_t peers_max = std::size_t{1} << 16U;
+  static constexpr std::size_t slots_max = 2 * peers_max;
+
+  /// The slot must be free, and below slots_max: whoever gives slots out has seen to it. The
+  /// reference stays good until remove().
   LanePeer& add(wg::PeerId id);
   /// Also takes its allowed IPs. The peer's keypairs and staged packets must be gone.
   void remove(wg::PeerId id) noexcept;
@@ -41,16 +46,19 @@ class PeerTable {
   /// The peer whose session uses this receiver index; null if none does.
   LanePeer* find_index(std::uint32_t local_index) noexcept;
 
-  void bind_index(std::uint32_t local_index, wg::PeerId id) { by_index_[local_index] = id; }
+  void bind_index(std::uint32_t local_index, wg::PeerId id) { by_index_.insert(local_index, id); }
   void unbind_index(std::uint32_t local_index) noexcept { by_index_.erase(local_index); }
 
   wg::AllowedIps& allowed_ips() noexcept { return allowed_ips_; }
   /// Slots in use or not: ids run from 0 to slots() - 1.
-  std::size_t slots() const noexcept { return peers_.size(); }
+  std::size_t slots() const noexcept { return peers_.slots(); }
 
  private:
-  std::vector<std::unique_ptr<LanePeer>> peers_;  // by id
-  std::unordered_map<std::uint32_t, wg::PeerId> by_index_;
+  /// A session has three keypairs at most, and one more while a new one is taken in.
+  static constexpr std::size_t indices_per_peer = 4;
+  SlotArray<LanePeer> peers_{slots_max};
+  std::size_t count_ = 0;
+  IndexTable by_index_;
   wg::AllowedIps allowed_ips_;
 };
 

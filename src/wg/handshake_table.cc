@@ -11,15 +11,13 @@ HandshakeTable::~HandshakeTable() {
 HandshakeEntry* HandshakeTable::add(PeerId id, const HandshakePeer& settings) {
   TW_ASSERT(find(id) == nullptr);
   if (by_key_.contains(settings.public_key)) return nullptr;
-  if (entries_.size() <= id.value) entries_.resize(std::size_t{id.value} + 1);
-  auto& entry = entries_[id.value];
-  entry = std::make_unique<HandshakeEntry>();
-  entry->id = id;
-  entry->public_key = settings.public_key;
-  entry->preshared_key = settings.preshared_key;
-  entry->mac_keys = MacKeys::of(settings.public_key);
-  by_key_.emplace(settings.public_key, entry.get());
-  return entry.get();
+  HandshakeEntry& entry = entries_.emplace(id.value);
+  entry.id = id;
+  entry.public_key = settings.public_key;
+  entry.preshared_key = settings.preshared_key;
+  entry.mac_keys = MacKeys::of(settings.public_key);
+  by_key_.emplace(settings.public_key, &entry);
+  return &entry;
 }
 
 void HandshakeTable::remove(PeerId id) noexcept {
@@ -29,12 +27,10 @@ void HandshakeTable::remove(PeerId id) noexcept {
   drop_response_index(*entry);
   schedule(*entry, Instant::max());
   by_key_.erase(entry->public_key);
-  entries_[id.value].reset();
+  entries_.erase(id.value);
 }
 
-HandshakeEntry* HandshakeTable::find(PeerId id) noexcept {
-  return id.value < entries_.size() ? entries_[id.value].get() : nullptr;
-}
+HandshakeEntry* HandshakeTable::find(PeerId id) noexcept { return entries_.find(id.value); }
 
 HandshakeEntry* HandshakeTable::find(const crypto::PublicKey& key) noexcept {
   const auto found = by_key_.find(key);

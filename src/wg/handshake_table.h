@@ -3,13 +3,12 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <set>
 #include <unordered_map>
 #include <utility>
-#include <vector>
 
+#include "base/slot_array.h"
 #include "base/time.h"
 #include "crypto/secret.h"
 #include "wg/cookie.h"
@@ -36,8 +35,8 @@ struct HandshakeEntry {
   std::optional<Instant> answered_at;  // the peer's last initiation that we answered
 
   std::optional<HandshakeState> pending;        // our initiation that waits for its response
-  bool was_answered = false;                    // a response to `pending` has come, good or not
   std::optional<std::uint32_t> response_index;  // of our last response, for its cookie reply only
+  bool was_answered = false;                    // a response to `pending` has come, good or not
   unsigned unanswered = 0;  // initiations since the last handshake with the peer
   Instant attempt_began;
   Instant retry_at = Instant::max();
@@ -45,10 +44,14 @@ struct HandshakeEntry {
 
 class HandshakeTable {
  public:
+  /// For 2^16 peers, as in the kernel's device. A change may replace them all, and the slots of
+  /// those that go are free only after it: so there are twice as many.
+  static constexpr std::size_t slots_max = std::size_t{1} << 17U;
+
   explicit HandshakeTable(IndexSource& indices) noexcept : indices_(indices) {}
   ~HandshakeTable();
 
-  /// Null if that public key is a peer already. `id` must not be in use.
+  /// Null if that public key is a peer already. `id` must not be in use, and below slots_max.
   HandshakeEntry* add(PeerId id, const HandshakePeer& settings);
   void remove(PeerId id) noexcept;
   HandshakeEntry* find(PeerId id) noexcept;
@@ -73,16 +76,14 @@ class HandshakeTable {
 
   template <typename Visit>
   void for_each(Visit visit) noexcept {
-    for (const auto& entry : entries_) {
-      if (entry != nullptr) visit(*entry);
-    }
+    entries_.for_each(visit);
   }
 
  private:
   void drop_response_index(HandshakeEntry& entry) noexcept;
 
   IndexSource& indices_;
-  std::vector<std::unique_ptr<HandshakeEntry>> entries_;  // by PeerId
+  SlotArray<HandshakeEntry> entries_{slots_max};  // by PeerId
   std::unordered_map<crypto::PublicKey, HandshakeEntry*> by_key_;
   std::unordered_map<std::uint32_t, HandshakeEntry*> by_index_;  // two a peer at most
   std::set<std::pair<Instant, PeerId>> retries_;                 // one a peer at most
