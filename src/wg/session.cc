@@ -27,6 +27,13 @@ void release(std::unique_ptr<LiveKeypair>& keypair, ReleasedIndices& released) n
   keypair.reset();
 }
 
+/// The module's random delay before the handshake that silence asks for. Receiver indices are
+/// random and each end has its own, so that the two of a session do not begin at the same moment.
+Duration jitter_of(const LiveKeypair* keypair) noexcept {
+  if (keypair == nullptr) return Duration::zero();
+  return Duration{keypair->keys.local_index} % rekey_timeout_jitter;
+}
+
 bool take_due(Instant& deadline, Instant now) noexcept {
   if (deadline > now) return false;
   deadline = Instant::max();
@@ -129,7 +136,9 @@ void Session::settle_crossing() noexcept {
 
 void Session::sent(bool is_keepalive, Instant now, SessionActions& actions) noexcept {
   packet_sent(now);
-  if (!is_keepalive && silence_at_ == Instant::max()) silence_at_ = now + silence_limit;
+  if (!is_keepalive && silence_at_ == Instant::max()) {
+    silence_at_ = now + silence_limit + jitter_of(current_.get());
+  }
   if (!usable(current_.get(), now)) return;
   const bool old = current_->keys.is_initiator && now - current_->keys.created >= rekey_after_time;
   if (old || current_->next_counter > rekey_after_messages) ask(now, actions);

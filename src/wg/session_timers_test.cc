@@ -1,6 +1,8 @@
 // Each timer of section 6 of the whitepaper, one by one.
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "wg/session.h"
 
 namespace tw::wg {
@@ -135,8 +137,23 @@ TEST_F(SessionTimersTest, DataWithoutAnyAnswerAsksForAHandshake) {
   install(true);
   send(start + 1s);
   send(start + 9s);
-  expect_deadline(start + 1s + keepalive_timeout + rekey_timeout);
+  expect_deadline(start + 1s + keepalive_timeout + rekey_timeout + Duration{last_index});
   EXPECT_TRUE(actions.initiate);
+}
+
+// Two ends that fall silent at once do not both begin at once.
+TEST_F(SessionTimersTest, TheHandshakeAfterSilenceHasAJitter) {
+  constexpr Instant earliest = start + keepalive_timeout + rekey_timeout;
+  std::set<Instant> seen;
+  for (const std::uint32_t index : {3'000'000'000U, 4'100'000'000U, 77'777'777U}) {
+    session = Session{};
+    last_index = index;
+    install(true);
+    send(start);
+    EXPECT_GE(session.next_deadline(), earliest);
+    EXPECT_LT(session.next_deadline(), earliest + rekey_timeout_jitter);
+    EXPECT_TRUE(seen.insert(session.next_deadline()).second);
+  }
 }
 
 TEST_F(SessionTimersTest, ReceivingAnythingSparesTheHandshake) {
