@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/page_slab.h"
+
 namespace tw::wg {
 namespace {
 
@@ -40,7 +42,22 @@ bool take_due(Instant& deadline, Instant now) noexcept {
   return true;
 }
 
+/// Of all sessions of the process. Never destroyed: a session may be static.
+PageSlab& keypairs() {
+  static PageSlab& slab = *new PageSlab{sizeof(LiveKeypair)};
+  return slab;
+}
+
 }  // namespace
+
+void* LiveKeypair::operator new(std::size_t bytes) {
+  TW_ASSERT(bytes == sizeof(LiveKeypair));
+  void* keypair = keypairs().take();
+  TW_ASSERT(keypair != nullptr);  // as of any memory that cannot be had
+  return keypair;
+}
+
+void LiveKeypair::operator delete(void* keypair) noexcept { keypairs().give_back(keypair); }
 
 Session::Session(Duration persistent_keepalive) noexcept
     : persistent_keepalive_(persistent_keepalive) {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -21,8 +22,12 @@
 
 namespace tw::wg {
 
-/// A keypair in use.
+/// A keypair in use. They lie together, in pages of their own (base/page_slab.h): thousands of
+/// peers that fall silent give that memory back. A session has three at most, which bounds them.
 struct LiveKeypair {
+  static void* operator new(std::size_t bytes);
+  static void operator delete(void* keypair) noexcept;
+
   Keypair keys;
   std::uint64_t next_counter = 0;  ///< of the next packet sealed
   ReplayWindow window;
