@@ -14,6 +14,10 @@ constexpr std::string_view mac1_label = "mac1----";
 constexpr std::string_view cookie_label = "cookie--";
 constexpr std::size_t nonce_offset = 8, sealed_offset = 32;  // of a cookie reply
 
+bool is_zero(ByteView bytes) noexcept {
+  return std::all_of(bytes.begin(), bytes.end(), [](std::uint8_t byte) { return byte == 0; });
+}
+
 }  // namespace
 
 MacKeys MacKeys::of(const crypto::PublicKey& receiver) noexcept {
@@ -29,9 +33,7 @@ bool mac1_valid(const crypto::Hash& key, ByteView message) noexcept {
 }
 
 bool has_mac2(ByteView message) noexcept {
-  if (message.size() <= 2 * sizeof(Mac)) return false;
-  const ByteView mac = message.last(sizeof(Mac));
-  return std::any_of(mac.begin(), mac.end(), [](std::uint8_t byte) { return byte != 0; });
+  return message.size() > 2 * sizeof(Mac) && !is_zero(message.last(sizeof(Mac)));
 }
 
 bool CookieChecker::mac1_valid(ByteView before_mac1, ByteView mac1) const noexcept {
@@ -40,7 +42,7 @@ bool CookieChecker::mac1_valid(ByteView before_mac1, ByteView mac1) const noexce
 
 bool CookieChecker::mac2_valid(ByteView before_mac2, ByteView mac2, const Endpoint& from,
                                Instant now) noexcept {
-  if (!secret_live(now)) return false;
+  if (is_zero(mac2) || !secret_live(now)) return false;  // most of a flood, without a hash
   return crypto::equal(crypto::blake2s_mac(cookie_for(from).view(), before_mac2), mac2);
 }
 
