@@ -41,7 +41,7 @@ void print_drops(std::string_view where, const Json& drops) {
 }
 
 void print_worker(const Json& worker) {
-  fmt::print("  {:<10} {:>12} {:>12} {:>10} {:>10} {:>10} {:>8}\n",
+  fmt::print("  worker {:<3} {:>12} {:>12} {:>10} {:>10} {:>10} {:>8}\n",
              worker["name"].get<std::string>(), "in", "out", "in bytes", "out bytes", "generated",
              "queued");
   for (const char* name : {"from_wire", "to_wire"}) {
@@ -70,11 +70,49 @@ void print_relay(const Json& relay) {
   }
 }
 
+void print_cipher(const Json& status) {
+  fmt::print("  cipher: {}, {} ns a packet", status["cipher_engine"].get<std::string>(),
+             status["cipher_ns_per_packet"].get<std::int64_t>());
+  for (const Json& engine : status["ciphers"]) {
+    const std::string name = engine["name"].get<std::string>();
+    if (name == status["cipher_engine"]) continue;
+    if (engine["refused"].is_null()) {
+      fmt::print("; {}: {} ns", name, engine["ns_per_packet"].get<std::int64_t>());
+    } else {
+      fmt::print("; {}: {}", name, engine["refused"].get<std::string>());
+    }
+  }
+  fmt::print("\n");
+}
+
+void print_tuning(const Json& tuning) {
+  std::string on, off;
+  for (const auto& [name, is_on] : tuning["offloads"].items()) {
+    (is_on.get<bool>() ? on : off) += ' ' + name;
+  }
+  fmt::print("  offloads:{}{}{}\n", on.empty() ? " none" : on, off.empty() ? "" : "; not:", off);
+  const auto limit = tuning["queue_limit_ms"].get<std::int64_t>();
+  const auto mode = tuning["governor"].get<std::string>();
+  const std::string spin =
+      mode == "adaptive" ? fmt::format(", {} us", tuning["spin_us"].get<std::int64_t>()) : "";
+  if (limit == 0) {
+    fmt::print("  queues: no limit in time; governor: {}{}\n", mode, spin);
+  } else {
+    fmt::print("  queues: {} ms{}; governor: {}{}\n", limit,
+               tuning["tun_queue_timed"].get<bool>() ? "" : ", but the TUN's in packets", mode,
+               spin);
+  }
+}
+
 void print_table(const Json& status) {
-  fmt::print("{} (thalweg {}), port {}, cipher {}, up {} s\n",
-             status["interface"].get<std::string>(), status["version"].get<std::string>(),
-             status["listen_port"].get<int>(), status["cipher_engine"].get<std::string>(),
+  fmt::print("{} (thalweg {}), port {}, up {} s\n", status["interface"].get<std::string>(),
+             status["version"].get<std::string>(), status["listen_port"].get<int>(),
              status["uptime_s"].get<std::int64_t>());
+  print_cipher(status);
+  print_tuning(status["tuning"]);
+  if (const auto lost = status["lost_log_lines"].get<std::uint64_t>(); lost != 0) {
+    fmt::print("  log: {} lines lost\n", lost);
+  }
   for (const Json& worker : status["workers"]) print_worker(worker);
   print_drops("handshake", status["handshakes"]["drops"]);
   print_drops("kernel", status["kernel_drops"]);

@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "base/unique_fd.h"
 #include "cli/command.h"
+#include "cli/tuning_options.h"
 #include "node/device/tunnel_device.h"
 #include "node/device/uapi_server.h"
 #include "node/machine/privileges.h"
@@ -71,9 +72,11 @@ std::string drops_text(const Counters&... counters) {
 class Service {
  public:
   /// Blocks the signals that stop it, opens device and socket, drops privileges, starts.
-  Result<void> start(const std::string& interface);
+  Result<void> start(const node::DeviceSettings& settings);
   /// Until a signal, or until the interface or the socket file is gone; says which.
   std::string_view serve();
+  /// Which engine was chosen, for the log.
+  void log_cipher() const;
   /// What became of the packets, for the log.
   void log_totals() const;
 
@@ -84,7 +87,7 @@ class Service {
   std::unique_ptr<node::UapiServer> server_;
 };
 
-Result<void> Service::start(const std::string& interface) {
+Result<void> Service::start(const node::DeviceSettings& settings) {
   struct sigaction ignore{};
   ignore.sa_handler = SIG_IGN;
   ::sigaction(SIGPIPE, &ignore, nullptr);
@@ -95,7 +98,7 @@ Result<void> Service::start(const std::string& interface) {
   signals_.reset(::signalfd(-1, &stops, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!signals_) return system_error("signalfd");
 
-  Result<std::unique_ptr<node::Device>> device = node::Device::open({.interface = interface});
+  Result<std::unique_ptr<node::Device>> device = node::Device::open(settings);
   if (!device) return std::unexpected(device.error());
   device_ = std::move(*device);
   Result<std::unique_ptr<node::UapiServer>> server =
@@ -120,6 +123,11 @@ std::string_view Service::serve() {
   }
 }
 
+void Service::log_cipher() const {
+  const crypto::AeadChoice& cipher = device_->cipher();
+  log::info("cipher {}, {} ns a packet", cipher.chosen.name, cipher.per_packet.count());
+}
+
 void Service::log_totals() const {
   const node::DeviceCounters counters = device_->counters();
   const lane::DirectionCounters& from_wire = counters.lane.from_wire;
@@ -131,6 +139,7 @@ void Service::log_totals() const {
 }
 
 int run_service(const std::string& interface, Service& service) {
+  service.log_cipher();
   log::info("{}: up", interface);
   const std::string_view why = service.serve();
   log::info("{}: {}, going down", interface, why);
@@ -138,9 +147,10 @@ int run_service(const std::string& interface, Service& service) {
   return 0;
 }
 
-int run_foreground(const std::string& interface) {
+int run_foreground(const node::DeviceSettings& settings) {
+  const std::string& interface = settings.interface;
   Service service;
-  if (Result<void> started = service.start(interface); !started) {
+  if (Result<void> started = service.start(settings); !started) {
     complain(interface, started.error().text());
     return exit_failed;
   }
@@ -152,10 +162,11 @@ int run_foreground(const std::string& interface) {
 }
 
 /// The child's part: reports a failure through the pipe, or success as one byte of zero.
-int run_child(const std::string& interface, UniqueFd report) {
+int run_child(const node::DeviceSettings& settings, UniqueFd report) {
+  const std::string& interface = settings.interface;
   ::setsid();
   Service service;
-  const Result<void> started = service.start(interface);
+  const Result<void> started = service.start(settings);
   const std::string outcome = started ? std::string{'\0'} : started.error().text();
   if (::write(report.get(), outcome.data(), outcome.size()) < 0) return exit_failed;
   report.reset();
@@ -170,7 +181,8 @@ int run_child(const std::string& interface, UniqueFd report) {
   return run_service(interface, service);
 }
 
-int run_background(const std::string& interface) {
+int run_background(const node::DeviceSettings& settings) {
+  const std::string& interface = settings.interface;
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
     complain(interface, system_error("pipe").error().text());
@@ -184,7 +196,7 @@ int run_background(const std::string& interface) {
   }
   if (child == 0) {
     reading.reset();
-    return run_child(interface, std::move(writing));
+    return run_child(settings, std::move(writing));
   }
   writing.reset();
   std::string outcome;
@@ -201,7 +213,8 @@ int run_background(const std::string& interface) {
   return exit_failed;
 }
 
-int run(const std::string& interface, bool foreground) {
+int run(const node::DeviceSettings& settings, bool foreground) {
+  const std::string& interface = settings.interface;
   const std::vector<std::string> missing = node::missing_prerequisites(false);
   for (const std::string& what : missing) complain(interface, what);
   if (!missing.empty()) return exit_failed;
@@ -209,32 +222,32 @@ int run(const std::string& interface, bool foreground) {
     complain(interface, opened.error().text());
     return exit_failed;
   }
-  return foreground ? run_foreground(interface) : run_background(interface);
+  return foreground ? run_foreground(settings) : run_background(settings);
 }
 
 }  // namespace
 
 void add_wg(CLI::App& app, int& exit_code) {
   struct Options {
-    std::string interface;
+    node::DeviceSettings settings;
     bool foreground = false;
   };
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand(
       "wg", "Make a WireGuard device that wg and wg-quick can configure; returns when it is up");
-  command->add_option("interface", options->interface, "Name of the interface to make")
+  command->add_option("interface", options->settings.interface, "Name of the interface to make")
       ->type_name("IFACE");
   command->add_flag("-f,--foreground", options->foreground, "Stay, and log to stderr");
+  add_tuning_options(*command, options->settings.tuning);
   add_wg_quick(*command, exit_code);
   command->callback([command, options, &exit_code] {
     if (!command->get_subcommands().empty()) return;
-    if (options->interface.empty()) {
+    if (options->settings.interface.empty()) {
       fmt::print(stderr, "thalweg wg: name an interface, or write up FILE, down FILE\n");
       exit_code = exit_usage;
       return;
     }
-    exit_code =
-        run(options->interface, options->foreground || variable(foreground_variable) == "1");
+    exit_code = run(options->settings, options->foreground || variable(foreground_variable) == "1");
   });
 }
 

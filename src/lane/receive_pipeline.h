@@ -46,6 +46,8 @@ class ReceivePipeline {
     tun_ = &tun;
     coalescer_.set_kinds(kinds);
   }
+  /// What of that it has not refused so far.
+  CoalescerKinds tun_takes() const noexcept { return coalescer_.kinds(); }
 
   /// Handles all segments of a batch that a UDP port has filled, in place.
   void receive(PacketBatch& batch, Instant now) noexcept;

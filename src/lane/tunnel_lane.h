@@ -64,6 +64,8 @@ class TunnelLane final : public Poller, private ReceiveEvents {
   /// Returns how many those are.
   std::size_t announce(Instant now) noexcept;
   void set_mtu(std::uint32_t mtu) noexcept { transmit_.set_mtu(mtu); }
+  /// Which trains the TUN still takes.
+  CoalescerKinds tun_takes() const noexcept { return receive_.tun_takes(); }
   void set_dscp(DscpPolicy policy) noexcept { transmit_.set_dscp(policy); }
 
   /// The handshake context must know the peer first, and on removal must have forgotten it first.

@@ -4,6 +4,7 @@
 #include <prometheus/exposer.h>
 #include <prometheus/metric_family.h>
 
+#include <chrono>
 #include <initializer_list>
 #include <string_view>
 #include <utility>
@@ -137,6 +138,32 @@ void add_relay(Families& families, const relay::RelaySnapshot& relay) {
   }
 }
 
+/// Which offloads there are still, and what the cipher costs: to be seen when a machine has become
+/// slow.
+void add_tuning(Families& families, const NodeStatus& status) {
+  using prometheus::MetricType;
+  auto offloads =
+      family("offload", "1: in effect; 0: turned off, not had, or lost since", MetricType::Gauge);
+  const DeviceOffloads& has = status.tuning.offloads;
+  for (const auto& [name, on] :
+       {std::pair{"udp_receive", has.udp_receive}, std::pair{"udp_send", has.udp_send},
+        std::pair{"tun_tcp", has.tun_tcp}, std::pair{"tun_udp", has.tun_udp}}) {
+    add(offloads, {{"offload", name}}, on ? 1.0 : 0.0);
+  }
+  auto cipher = family("cipher_seconds_per_packet",
+                       "To seal or open 1,420 bytes, as timed at the start", MetricType::Gauge);
+  for (const CipherStatus& engine : status.ciphers) {
+    if (!engine.refused.empty()) continue;
+    add(cipher, {{"engine", engine.name}}, static_cast<double>(engine.ns_per_packet) / 1e9);
+  }
+  auto limit = family("queue_limit_seconds", "How long a packet may wait in a queue; 0: any time",
+                      MetricType::Gauge);
+  add(limit, {}, std::chrono::duration<double>(status.tuning.queue_limit).count());
+  auto lines = counters("log_lines_lost_total", "Log lines that found no room");
+  add(lines, {}, status.lost_log_lines);
+  for (auto* made : {&offloads, &cipher, &limit, &lines}) families.push_back(std::move(*made));
+}
+
 class StatusCollector final : public prometheus::Collectable {
  public:
   explicit StatusCollector(MetricsServer::Source source) : source_(std::move(source)) {}
@@ -147,6 +174,7 @@ class StatusCollector final : public prometheus::Collectable {
     auto build = family("build_info", "The running version", prometheus::MetricType::Gauge);
     add(build, {{"version", status.version}, {"cipher_engine", status.cipher_engine}}, 1.0);
     families.push_back(std::move(build));
+    add_tuning(families, status);
     add_workers(families, status);
     add_handshakes(families, status.handshakes);
     auto kernel = counters("kernel_drops_total", "Packets the kernel dropped before the lane");

@@ -17,6 +17,7 @@
 #include "node/machine/journal.h"
 #include "node/machine/privileges.h"
 #include "node/node_parts.h"
+#include "node/trim_heap.h"
 
 namespace tw::node {
 namespace {
@@ -31,6 +32,16 @@ sigset_t served_signals() noexcept {
 std::string error_json(std::string_view what) {
   return nlohmann::json{{"error", what}}.dump(-1, ' ', false,
                                               nlohmann::json::error_handler_t::replace);
+}
+
+/// What reading a large file has taken lay between the pieces of what was read, and a page with a
+/// piece in it stays. A copy lies together.
+NodeConfig packed(NodeConfig scattered) {
+  trim_heap();
+  NodeConfig together = scattered;
+  scattered = NodeConfig{};
+  trim_heap();
+  return together;
 }
 
 }  // namespace
@@ -49,7 +60,7 @@ Node::~Node() {
 }
 
 Result<std::unique_ptr<Node>> Node::start(NodeConfig config, std::string config_path) {
-  std::unique_ptr<Node> node{new Node(std::move(config), std::move(config_path))};
+  std::unique_ptr<Node> node{new Node(packed(std::move(config)), std::move(config_path))};
   if (Result<void> opened = node->open(); !opened) return std::unexpected(opened.error());
   return node;
 }
@@ -75,6 +86,7 @@ Result<void> Node::open_sockets() {
   DeviceSettings settings;
   settings.interface = config_.tunnel.interface;
   settings.mtu = config_.tunnel.mtu;
+  settings.tuning = config_.tunnel.tuning;
   Result<std::unique_ptr<Device>> device = Device::open(settings);
   if (!device) {
     // The kernel's word for it is "busy" or "invalid", and does not say what to do.
@@ -108,6 +120,7 @@ Result<void> Node::start_parts() {
   if (Result<void> started = device_->start(); !started) return started;
   if (Result<void> started = start_resolver(); !started) return started;
   if (Result<void> applied = apply_device(wanted_device(config_, named_)); !applied) return applied;
+  trim_heap();
   if (config_.relay.enabled) {
     if (Result<void> started = start_relay(); !started) return started;
   }
@@ -178,7 +191,9 @@ Result<void> Node::reload() {
                                                " cannot change while the node runs; nothing was "
                                                "changed. Restart it, or put the old value back");
   }
-  return apply(std::move(*next));
+  Result<void> applied = apply(packed(std::move(*next)));
+  trim_heap();
+  return applied;
 }
 
 Result<void> Node::apply(NodeConfig next) {
@@ -192,6 +207,7 @@ Result<void> Node::apply(NodeConfig next) {
     if (const Result<void> back = links_->apply(old); !back) log::error("{}", back.error().text());
     return applied;
   }
+  device_->set_dscp(next.tunnel.tuning.dscp);
   named_ = std::move(named);
   // In the background: what changes is taken over when the answer comes.
   for (const EndpointName& name : named_.names()) resolver_->ask(name);

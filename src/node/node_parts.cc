@@ -4,6 +4,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/log.h"
 #include "crypto/primitives.h"
 
 namespace tw::node {
@@ -11,6 +12,19 @@ namespace {
 
 /// How many characters of a public key name a peer that has no name of its own.
 constexpr std::size_t key_name_length = 8;
+
+/// All but the class of service is chosen once, when the device is opened.
+std::string_view tuning_that_differs(const DeviceTuning& now, const DeviceTuning& next) {
+  if (now.cipher != next.cipher) return "tunnel.cipher";
+  if (now.governor.mode != next.governor.mode) return "tunnel.governor";
+  if (now.governor.spin != next.governor.spin) return "tunnel.spin_us";
+  if (now.queue_limit != next.queue_limit) return "tunnel.queue_limit_ms";
+  if (now.offloads.udp_receive != next.offloads.udp_receive) return "tunnel.offloads.udp_receive";
+  if (now.offloads.udp_send != next.offloads.udp_send) return "tunnel.offloads.udp_send";
+  if (now.offloads.tun_tcp != next.offloads.tun_tcp) return "tunnel.offloads.tun_tcp";
+  if (now.offloads.tun_udp != next.offloads.tun_udp) return "tunnel.offloads.tun_udp";
+  return {};
+}
 
 PeerStatus peer_status(const PeerState& state) {
   PeerStatus status;
@@ -52,6 +66,9 @@ bool same_listeners(const NodeConfig& now, const NodeConfig& next) {
 std::string_view needs_restart(const NodeConfig& now, const NodeConfig& next) {
   if (now.tunnel.interface != next.tunnel.interface) return "tunnel.interface";
   if (now.tunnel.mtu != next.tunnel.mtu) return "tunnel.mtu";
+  if (const auto key = tuning_that_differs(now.tunnel.tuning, next.tunnel.tuning); !key.empty()) {
+    return key;
+  }
   if (now.process.control_socket != next.process.control_socket) return "node.control_socket";
   if (now.process.metrics != next.process.metrics) return "node.metrics";
   if (now.process.log_file != next.process.log_file) return "node.log_file";
@@ -65,6 +82,11 @@ NodeStatus device_status(Device& device, const NodeConfig& config) {
   status.listen_port = device.listen_port();
   status.cipher_engine = std::string{device.cipher().chosen.name};
   status.cipher_ns_per_packet = device.cipher().per_packet.count();
+  for (const crypto::AeadTrial& trial : device.cipher().trials) {
+    status.ciphers.push_back({std::string{trial.name}, trial.per_packet.count(), trial.refused});
+  }
+  status.tuning = device.tuning();
+  status.lost_log_lines = log::lost_lines();
   status.workers.push_back(read_counters("0", device.counters().lane));
   status.handshakes = read_counters(device.counters().handshakes);
   status.kernel_drops_udp = device.kernel_drops();

@@ -1,6 +1,8 @@
 #include "node/status.h"
 
+#include <chrono>
 #include <nlohmann/json.hpp>
+#include <string_view>
 #include <utility>
 
 namespace tw::node {
@@ -12,6 +14,42 @@ Json drops_json(const std::array<std::uint64_t, drop_count>& drops) {
   Json json = Json::object();
   for (std::size_t reason = 0; reason < drop_count; ++reason) {
     if (drops[reason] != 0) json[std::string{drop_names[reason]}] = drops[reason];
+  }
+  return json;
+}
+
+std::string_view mode_name(GovernorSettings::Mode mode) noexcept {
+  switch (mode) {
+    case GovernorSettings::Mode::interrupt:
+      return "interrupt";
+    case GovernorSettings::Mode::adaptive:
+      return "adaptive";
+    case GovernorSettings::Mode::busy:
+      return "busy";
+  }
+  return {};
+}
+
+Json tuning_json(const TuningInEffect& tuning) {
+  using std::chrono::duration_cast;
+  const DeviceOffloads& offloads = tuning.offloads;
+  return {{"governor", mode_name(tuning.governor.mode)},
+          {"spin_us", duration_cast<std::chrono::microseconds>(tuning.governor.spin).count()},
+          {"queue_limit_ms", duration_cast<std::chrono::milliseconds>(tuning.queue_limit).count()},
+          {"tun_queue_timed", tuning.tun_queue_timed},
+          {"offloads",
+           {{"udp_receive", offloads.udp_receive},
+            {"udp_send", offloads.udp_send},
+            {"tun_tcp", offloads.tun_tcp},
+            {"tun_udp", offloads.tun_udp}}}};
+}
+
+Json ciphers_json(const std::vector<CipherStatus>& ciphers) {
+  Json json = Json::array();
+  for (const CipherStatus& cipher : ciphers) {
+    json.push_back({{"name", cipher.name},
+                    {"ns_per_packet", cipher.ns_per_packet},
+                    {"refused", cipher.refused.empty() ? Json() : Json(cipher.refused)}});
   }
   return json;
 }
@@ -128,7 +166,10 @@ std::string to_json(const NodeStatus& status) {
             {"listen_port", status.listen_port},
             {"cipher_engine", status.cipher_engine},
             {"cipher_ns_per_packet", status.cipher_ns_per_packet},
+            {"ciphers", ciphers_json(status.ciphers)},
+            {"tuning", tuning_json(status.tuning)},
             {"uptime_s", status.uptime_s},
+            {"lost_log_lines", status.lost_log_lines},
             {"workers", Json::array()},
             {"handshakes", handshakes_json(status.handshakes)},
             {"kernel_drops", {{"udp", status.kernel_drops_udp}, {"tun", status.kernel_drops_tun}}},

@@ -11,6 +11,7 @@
 #include "base/drop.h"
 #include "base/time.h"
 #include "lane/counters.h"
+#include "node/device/device_tuning.h"
 #include "relay/relay.h"
 
 namespace tw::node {
@@ -38,6 +39,13 @@ struct HandshakeStatus {
   std::array<std::uint64_t, drop_count> drops{};
 };
 
+/// How one cipher engine did at the start.
+struct CipherStatus {
+  std::string name;
+  std::int64_t ns_per_packet = 0;  ///< of 1,420 bytes; 0 if refused
+  std::string refused;             ///< why; empty if it was not
+};
+
 struct PeerStatus {
   std::string name;  ///< of the configuration, else the public key's first characters
   std::string public_key;
@@ -54,7 +62,10 @@ struct NodeStatus {
   std::uint16_t listen_port = 0;
   std::string cipher_engine;
   std::int64_t cipher_ns_per_packet = 0;  ///< of 1,420 bytes, as timed at the start
+  std::vector<CipherStatus> ciphers;      ///< all that this build knows
+  TuningInEffect tuning;
   std::int64_t uptime_s = 0;
+  std::uint64_t lost_log_lines = 0;  ///< that found no room
   std::vector<WorkerStatus> workers;
   HandshakeStatus handshakes;
   std::uint64_t kernel_drops_udp = 0;  ///< SO_RXQ_OVFL: datagrams the socket had no room for

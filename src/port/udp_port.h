@@ -54,6 +54,8 @@ class UdpPort final : public Port {
   std::uint64_t kernel_drops() const noexcept override { return kernel_drops_.value(); }
 
   const UdpPortCounters& counters() const noexcept { return counters_; }
+  /// Every datagram is to leave by itself. Before the first send().
+  void send_singles_only() noexcept { max_segments_ = 1; }
   bool sends_trains() const noexcept { return max_segments_ > 1; }
 
  private:

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/result.h"
 #include "crypto/secret.h"
+#include "node/device/device_tuning.h"
 #include "relay/settings.h"
 #include "wire/address.h"
 
@@ -36,6 +37,7 @@ struct TunnelConfig {
   std::uint32_t fwmark = 0;               ///< 0: none
   bool install_routes = true;             ///< a route to each peer's allowed IPs, as wg-quick does
   std::uint32_t tx_queue_packets = 4096;  ///< TUN queue: a turbo-started flight must fit
+  DeviceTuning tuning;
 };
 
 /// Host and port as written; a host name is resolved when the configuration is applied.

@@ -48,6 +48,11 @@ void check_peers(const ConfigDraft& draft, MistakeList& mistakes) {
   if (!draft.config.tunnel.private_key.is_zero()) {
     own = crypto::public_key_of(draft.config.tunnel.private_key);
   }
+  if (draft.peers.size() > most_peers) {
+    mistakes.add(draft.peers[most_peers].key,
+                 "is one peer more than the " + std::to_string(most_peers) + " of a device",
+                 "divide the peers among several nodes");
+  }
   for (const PeerDraft& peer : draft.peers) {
     const std::string& name = peer.peer.name;
     if (const std::string* earlier = name.empty() ? nullptr : names.claim(name, peer.key)) {

@@ -64,6 +64,14 @@ bool TableReader::text(std::string_view name, std::string& out) {
   return true;
 }
 
+bool TableReader::number_text(std::string_view name, std::string& out) {
+  const ConfigNode* node = look_up(name);
+  if (node == nullptr || node->kind != Kind::integer) return false;
+  ask(name);
+  out = std::to_string(node->integer);
+  return true;
+}
+
 const std::string* TableReader::text_of(const ConfigNode& node, const std::string& key) {
   if (node.kind == Kind::text) return &node.text;
   say_kind(key, "a string", node, "write one value, in quotes");

@@ -58,13 +58,15 @@ class TableReader {
   bool value(std::string_view name, T& out, ValueReader<std::type_identity_t<T>> read) {
     std::string written;
     if (!text(name, written)) return false;
-    auto parsed = read(written);
-    if (!parsed) {
-      mistakes_->add(key_of(name), parsed.error());
-      return false;
-    }
-    out = std::move(*parsed);
-    return true;
+    return accept(name, read(written), out);
+  }
+
+  /// A value that may be written as a number, without quotes, too.
+  template <typename T>
+  bool value_or_number(std::string_view name, T& out, ValueReader<std::type_identity_t<T>> read) {
+    std::string digits;
+    if (!number_text(name, digits)) return value(name, out, read);
+    return accept(name, read(digits), out);
   }
 
   /// A list of strings. Elements that are wrong are left out of it.
@@ -114,6 +116,18 @@ class TableReader {
   void close();
 
  private:
+  template <typename T>
+  bool accept(std::string_view name, Parsed<T> parsed, T& out) {
+    if (!parsed) {
+      mistakes_->add(key_of(name), parsed.error());
+      return false;
+    }
+    out = std::move(*parsed);
+    return true;
+  }
+
+  /// Whether the value is an integer; its digits.
+  bool number_text(std::string_view name, std::string& out);
   const ConfigNode* look_up(std::string_view name) const noexcept;
   const ConfigNode* ask(std::string_view name);
   bool integer(std::string_view name, std::uint64_t& out, std::uint64_t lowest,

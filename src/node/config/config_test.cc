@@ -30,6 +30,10 @@ TEST(Config, SmallestFileHasTheDefaults) {
   EXPECT_EQ(crypto::key_to_base64(config->tunnel.private_key.view()), TestFolder::private_key);
   EXPECT_EQ(config->tunnel.mtu, default_mtu);
   EXPECT_TRUE(config->tunnel.install_routes);
+  EXPECT_EQ(config->tunnel.tuning.cipher, "automatic");
+  EXPECT_EQ(config->tunnel.tuning.offloads, (DeviceOffloads{true, true, true, true}));
+  EXPECT_EQ(config->tunnel.tuning.queue_limit, 2ms);
+  EXPECT_EQ(config->tunnel.tuning.dscp.outer(0xff), 0x03);
   EXPECT_THAT(config->peers, IsEmpty());
   EXPECT_FALSE(config->gateway.forward);
   EXPECT_TRUE(config->gateway.clamp_mss);

@@ -33,6 +33,32 @@ void read_secret(TableReader& table, std::string_view name, const std::string& f
 
 constexpr std::string_view not_here = "a secret does not stand in the configuration";
 
+void read_offloads(TableReader table, DeviceOffloads& offloads) {
+  table.boolean("udp_receive", offloads.udp_receive);
+  table.boolean("udp_send", offloads.udp_send);
+  table.boolean("tun_tcp", offloads.tun_tcp);
+  table.boolean("tun_udp", offloads.tun_udp);
+  table.close();
+}
+
+void read_tuning(TableReader& table, DeviceTuning& tuning) {
+  table.value("cipher", tuning.cipher, read_cipher);
+  table.value("governor", tuning.governor.mode, read_governor);
+  std::uint32_t spin_us = 0, limit_ms = 0;
+  if (table.number("spin_us", spin_us, 1, most_spin_us)) {
+    tuning.governor.spin = std::chrono::microseconds{spin_us};
+    if (tuning.governor.mode != GovernorSettings::Mode::adaptive) {
+      table.mistakes().add(table.key_of("spin_us"), "only an adaptive governor spins for a while",
+                           R"(write governor = "adaptive", or take it out)");
+    }
+  }
+  if (table.number("queue_limit_ms", limit_ms, 0, most_queue_limit_ms)) {
+    tuning.queue_limit = std::chrono::milliseconds{limit_ms};
+  }
+  table.value_or_number("dscp", tuning.dscp, read_dscp);
+  read_offloads(table.table("offloads"), tuning.offloads);
+}
+
 void read_tunnel(TableReader table, const std::string& folder, ConfigDraft& draft) {
   TunnelConfig& tunnel = draft.config.tunnel;
   table.require("interface", R"(name the device: interface = "wg0")");
@@ -50,6 +76,7 @@ void read_tunnel(TableReader table, const std::string& folder, ConfigDraft& draf
   table.boolean("install_routes", tunnel.install_routes);
   table.number("tx_queue_packets", tunnel.tx_queue_packets, fewest_queue_packets,
                most_queue_packets);
+  read_tuning(table, tunnel.tuning);
   table.close();
 }
 

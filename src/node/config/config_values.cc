@@ -17,6 +17,7 @@ constexpr std::size_t longest_path = 4095;          // PATH_MAX with its termina
 constexpr std::size_t longest_name = 64;
 constexpr std::size_t longest_host = 253;               // RFC 1035, section 2.3.4, as text
 constexpr std::size_t longest_label = 63;               // the same
+constexpr std::uint32_t highest_dscp = 63;              // RFC 2474: six bits
 constexpr std::size_t longest_congestion_control = 15;  // TCP_CA_NAME_MAX with its terminator is 16
 
 bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
@@ -235,6 +236,34 @@ Parsed<log::Level> read_log_level(std::string_view text) {
   static constexpr std::array<Word<log::Level>, 4> words{
       {{"debug", debug}, {"info", info}, {"warning", warning}, {"error", error}}};
   return read_word(text, words);
+}
+
+Parsed<std::string> read_cipher(std::string_view text) {
+  std::vector<std::string> known{std::string{crypto::automatic_engine}};
+  for (const crypto::AeadCandidate& candidate : crypto::aead_candidates()) {
+    known.emplace_back(candidate.name);
+  }
+  if (std::ranges::find(known, text) != known.end()) return std::string{text};
+  std::string list;
+  for (const std::string& name : known) list += (list.empty() ? "\"" : ", \"") + name + '"';
+  return flaw(shown(text) + " is no cipher engine", "write one of " + list);
+}
+
+Parsed<GovernorSettings::Mode> read_governor(std::string_view text) {
+  using enum GovernorSettings::Mode;
+  static constexpr std::array<Word<GovernorSettings::Mode>, 3> words{
+      {{"adaptive", adaptive}, {"interrupt", interrupt}, {"busy", busy}}};
+  return read_word(text, words);
+}
+
+Parsed<lane::DscpPolicy> read_dscp(std::string_view text) {
+  if (text == "clear") return lane::DscpPolicy::clear();
+  if (text == "inherit") return lane::DscpPolicy::inherit();
+  if (const auto number = read_decimal(text, highest_dscp)) {
+    return lane::DscpPolicy::fixed(static_cast<std::uint8_t>(*number));
+  }
+  return flaw(shown(text) + " is no class of service",
+              R"(write "clear", "inherit", or a number from 0 to 63)");
 }
 
 Parsed<relay::Protocol> read_protocol(std::string_view text) {

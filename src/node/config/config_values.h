@@ -16,6 +16,10 @@ inline constexpr std::uint16_t lowest_mtu = 576;      ///< RFC 791: what every I
 inline constexpr std::uint16_t lowest_mtu_v6 = 1280;  ///< RFC 8200, section 5
 inline constexpr std::uint16_t highest_mtu = 65'455;  ///< 65,535 − IPv6, UDP, WireGuard: 80 bytes
 
+inline constexpr std::uint32_t most_spin_us = 1'000'000;
+inline constexpr std::uint32_t most_queue_limit_ms = 60'000;
+inline constexpr std::size_t most_peers = std::size_t{1} << 16U;  ///< as the kernel's device
+
 Parsed<IpAddress> read_address(std::string_view text);
 /// Host bits are cleared, as `wg` does with allowed IPs.
 Parsed<Prefix> read_prefix(std::string_view text);
@@ -41,6 +45,12 @@ Parsed<relay::PortRange> read_port_range(std::string_view text);
 Parsed<log::Level> read_log_level(std::string_view text);
 Parsed<relay::Protocol> read_protocol(std::string_view text);
 Parsed<relay::Action> read_action(std::string_view text);
+
+/// "automatic", or the name of an engine that this build has.
+Parsed<std::string> read_cipher(std::string_view text);
+Parsed<GovernorSettings::Mode> read_governor(std::string_view text);
+/// "clear", "inherit", or a number below 64 for all packets.
+Parsed<lane::DscpPolicy> read_dscp(std::string_view text);
 
 /// Decimal digits alone, at most `highest`.
 Parsed<std::uint32_t> read_decimal(std::string_view text, std::uint32_t highest);

@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "base/log.h"
+#include "node/device/run_on.h"
 #include "node/machine/netlink.h"
 #include "port/sockets.h"
 
@@ -19,12 +20,6 @@ constexpr std::size_t peers_per_message = 256;
 constexpr Duration drain_time = 3s;
 constexpr Duration busy_delay = 10ms, retry_delay = 1s;
 constexpr ContextId data_context{0}, handshake_context{1};
-
-/// Runs `work` on the worker and waits. The mailbox cannot be full: only we write to it, and wait.
-template <typename Work>
-void run_on(Worker& worker, Work&& work) {
-  TW_ASSERT(worker.call([&work]() noexcept { work(); }));
-}
 
 /// So that a train fits one send. Longer ones are cut in two: slower, no more.
 void limit_trains(const std::string& interface, std::uint32_t mtu) {
@@ -63,19 +58,22 @@ Result<std::unique_ptr<Device>> Device::open(const DeviceSettings& settings) {
 }
 
 Result<void> Device::open_parts(const DeviceSettings& settings) {
-  Result<crypto::AeadChoice> cipher = crypto::choose_aead_engine(settings.cipher_engine, clock_);
+  TW_ASSERT(settings.peers_max <= lane::PeerTable::peers_max);
+  tuning_ = settings.tuning;
+  Result<crypto::AeadChoice> cipher = crypto::choose_aead_engine(settings.tuning.cipher, clock_);
   if (!cipher) return std::unexpected(cipher.error());
   cipher_ = std::move(*cipher);
   engine_ = cipher_.make();
   const Result<CoalescerKinds> tun_takes = open_tun_port(settings);
   if (!tun_takes) return std::unexpected(tun_takes.error());
 
-  Result<TunnelSockets> sockets = TunnelSockets::open(0, 0);
+  Result<TunnelSockets> sockets = TunnelSockets::open(0, 0, tuning_.offloads);
   if (!sockets) return std::unexpected(sockets.error());
   sockets_ = std::move(*sockets);
   shadow_.emplace(settings.peers_max);
 
-  WorkerSettings data{.id = data_context, .name = "tw-data", .governor = settings.governor};
+  WorkerSettings data{
+      .id = data_context, .name = "tw-data", .governor = settings.tuning.governor};
   Result<std::unique_ptr<Worker>> data_worker = Worker::create(std::move(data), clock_);
   if (!data_worker) return std::unexpected(data_worker.error());
   data_ = std::move(*data_worker);
@@ -91,6 +89,7 @@ Result<void> Device::open_parts(const DeviceSettings& settings) {
                             data_context, *tun_takes},
       limits);
   data_lane_->set_mtu(settings.mtu);
+  data_lane_->set_dscp(settings.tuning.dscp);
   data_lane_->set_udp_ports(sockets_->ports());
   handshake_lane_ =
       std::make_unique<lane::HandshakeLane>(channel_, *data_, indices_, random_, clock_);
@@ -104,7 +103,7 @@ Result<void> Device::open_parts(const DeviceSettings& settings) {
 
 /// Says which trains the TUN takes.
 Result<CoalescerKinds> Device::open_tun_port(const DeviceSettings& settings) {
-  const DeviceOffloads& wanted = settings.offloads;
+  const DeviceOffloads& wanted = settings.tuning.offloads;
   TunOptions options;
   options.tcp_segmentation = wanted.tun_tcp;
   options.udp_segmentation = wanted.tun_udp;
@@ -179,7 +178,7 @@ Result<void> Device::open_sockets(std::uint16_t port, std::uint32_t fwmark) {
     if (Result<void> marked = draining_->set_fwmark(fwmark); !marked) return marked;
     std::swap(*draining_, *sockets_);
   } else {
-    Result<TunnelSockets> sockets = TunnelSockets::open(port, fwmark);
+    Result<TunnelSockets> sockets = TunnelSockets::open(port, fwmark, tuning_.offloads);
     if (!sockets) return std::unexpected(sockets.error());
     end_drain();
     draining_ = std::exchange(*sockets_, std::move(*sockets));
@@ -261,7 +260,8 @@ void Device::link_down() noexcept {
 
 /// wg_open() of the kernel's device.
 Result<void> Device::link_up() {
-  Result<TunnelSockets> sockets = TunnelSockets::open(sockets_->port(), sockets_->fwmark());
+  Result<TunnelSockets> sockets =
+      TunnelSockets::open(sockets_->port(), sockets_->fwmark(), tuning_.offloads);
   if (!sockets) return std::unexpected(sockets.error());
   sockets_ = std::move(*sockets);
   use_sockets();
@@ -343,63 +343,8 @@ void Device::change_lane_peer(const PeerStep& step) noexcept {
   }
 }
 
-// ---- Status
-
-std::vector<lane::LanePeerSnapshot> Device::lane_peers() {
-  std::vector<lane::LanePeerSnapshot> peers;
-  std::size_t slots = 1;
-  for (std::size_t first = 0; first < slots; first += peers_per_message) {
-    run_on(*data_, [&] {
-      slots = data_lane_->slots();
-      const auto part = data_lane_->snapshot(static_cast<std::uint32_t>(first), peers_per_message);
-      peers.insert(peers.end(), part.begin(), part.end());
-    });
-  }
-  return peers;
-}
-
-Result<DeviceState> Device::state() {
-  const std::lock_guard lock{mutex_};
-  DeviceState state;
-  state.private_key = shadow_->private_key();
-  state.listen_port = sockets_->port();
-  state.fwmark = sockets_->fwmark();
-  state.peers.reserve(shadow_->peers().size());
-  for (const lane::LanePeerSnapshot& live : lane_peers()) {
-    const DeviceShadow::Peer* peer = shadow_->find(live.id);
-    TW_ASSERT(peer != nullptr);
-    PeerState& out = state.peers.emplace_back();
-    out.public_key = peer->public_key;
-    out.preshared_key = peer->preshared_key;
-    out.endpoint = live.endpoint;
-    out.allowed_ips = peer->allowed_ips;
-    std::ranges::sort(out.allowed_ips);
-    out.persistent_keepalive_s = peer->persistent_keepalive_s;
-    out.last_handshake = live.last_handshake;
-    out.rx_bytes = live.received_bytes;
-    out.tx_bytes = live.sent_bytes;
-  }
-  return state;
-}
-
-std::vector<crypto::PublicKey> Device::take_unanswered() {
-  const std::lock_guard lock{mutex_};
-  std::vector<crypto::PublicKey> keys;
-  for (const wg::PeerId id : unanswered_.take()) {
-    if (const DeviceShadow::Peer* peer = shadow_->find(id)) keys.push_back(peer->public_key);
-  }
-  return keys;
-}
-
-std::uint16_t Device::listen_port() const {
-  const std::lock_guard lock{mutex_};
-  return sockets_->port();
-}
-
-std::uint64_t Device::kernel_drops() const {
-  const std::lock_guard lock{mutex_};
-  return kernel_drops_before_ + sockets_->kernel_drops() +
-         (draining_ ? draining_->kernel_drops() : 0);
+void Device::set_dscp(lane::DscpPolicy policy) {
+  run_on(*data_, [&] { data_lane_->set_dscp(policy); });
 }
 
 }  // namespace tw::node

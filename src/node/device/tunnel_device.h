@@ -30,6 +30,7 @@
 #include "node/device/deferred.h"
 #include "node/device/device.h"
 #include "node/device/device_shadow.h"
+#include "node/device/device_tuning.h"
 #include "node/device/tunnel_sockets.h"
 #include "node/device/tunnel_watch.h"
 #include "node/device/unanswered_peers.h"
@@ -39,22 +40,12 @@
 
 namespace tw::node {
 
-/// Trains cross the kernel in one piece. Each of these can be turned off; what the kernel has not,
-/// or refuses later, is gone by itself, and says so in the log.
-struct DeviceOffloads {
-  bool udp_receive = true;  ///< UDP_GRO
-  bool udp_send = true;     ///< UDP_SEGMENT
-  bool tun_tcp = true;      ///< TCP trains from and to the TUN
-  bool tun_udp = true;      ///< UDP trains from and to the TUN
-};
-
 struct DeviceSettings {
   std::string interface;
-  std::uint32_t mtu = 1420;       ///< bytes, of inner packets
-  std::size_t peers_max = 65536;  ///< as the kernel's device: 2^16 slots
-  GovernorSettings governor{};    ///< of the data worker
-  DeviceOffloads offloads{};
-  std::string cipher_engine{crypto::automatic_engine};  ///< or the name of one
+  std::uint32_t mtu = 1420;  ///< bytes, of inner packets
+  /// At a time, at most as many as a lane has room for.
+  std::size_t peers_max = lane::PeerTable::peers_max;
+  DeviceTuning tuning{};
 };
 
 /// References stay good as long as the device; any thread may read.
@@ -85,6 +76,9 @@ class Device final : public DeviceControl, private TunnelWatch::Listener {
   std::uint16_t listen_port() const;
   /// Which engine seals and opens, and why the others do not.
   const crypto::AeadChoice& cipher() const noexcept { return cipher_; }
+  TuningInEffect tuning();
+  /// The only part of the tuning that can change while the device runs.
+  void set_dscp(lane::DscpPolicy policy);
   DeviceCounters counters() const noexcept {
     return {data_lane_->counters(), handshake_lane_->counters()};
   }
@@ -123,6 +117,7 @@ class Device final : public DeviceControl, private TunnelWatch::Listener {
 
   std::string interface_;
   int ifindex_ = 0;
+  DeviceTuning tuning_;       // as wanted
   mutable std::mutex mutex_;  // shadow and sockets: status comes from other threads
   std::optional<DeviceShadow> shadow_;
   std::uint16_t wanted_port_ = 0;          // 0: any

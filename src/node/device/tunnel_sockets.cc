@@ -19,13 +19,15 @@ bool means_no_ipv6(const Error& error) noexcept {
 
 }  // namespace
 
-Result<TunnelSockets> TunnelSockets::open(std::uint16_t port, std::uint32_t fwmark) {
+Result<TunnelSockets> TunnelSockets::open(std::uint16_t port, std::uint32_t fwmark,
+                                          const DeviceOffloads& offloads) {
   TunnelSockets sockets;
   sockets.fwmark_ = fwmark;
   for (int attempt = 1;; ++attempt) {
     UdpOptions options;
     options.port = port;
     options.fwmark = fwmark;
+    options.receive_trains = offloads.udp_receive;
     Result<UdpSocket> v4 = open_udp(options);
     if (!v4) return std::unexpected(v4.error());
     options.family = Family::v6;
@@ -37,6 +39,9 @@ Result<TunnelSockets> TunnelSockets::open(std::uint16_t port, std::uint32_t fwma
     sockets.port_ = v4->port;
     sockets.v4_ = std::make_unique<UdpPort>(std::move(v4->fd));
     if (v6) sockets.v6_ = std::make_unique<UdpPort>(std::move(v6->fd));
+    for (UdpPort* port_made : {sockets.v4_.get(), sockets.v6_.get()}) {
+      if (port_made != nullptr && !offloads.udp_send) port_made->send_singles_only();
+    }
     return sockets;
   }
 }
@@ -57,6 +62,10 @@ Result<void> TunnelSockets::set_fwmark(std::uint32_t fwmark) {
   }
   if (done) fwmark_ = fwmark;
   return done;
+}
+
+bool TunnelSockets::send_trains() const noexcept {
+  return (v4_ == nullptr || v4_->sends_trains()) && (v6_ == nullptr || v6_->sends_trains());
 }
 
 std::uint64_t TunnelSockets::kernel_drops() const noexcept {

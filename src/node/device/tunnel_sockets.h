@@ -6,6 +6,7 @@
 
 #include "base/result.h"
 #include "lane/transmit_pipeline.h"
+#include "node/device/device_tuning.h"
 #include "port/udp_port.h"
 
 namespace tw::node {
@@ -14,7 +15,8 @@ class TunnelSockets {
  public:
   /// `port` 0: one that is free in both families. A machine without IPv6 gets IPv4 alone. Fails if
   /// the port is in use in either family.
-  static Result<TunnelSockets> open(std::uint16_t port, std::uint32_t fwmark);
+  static Result<TunnelSockets> open(std::uint16_t port, std::uint32_t fwmark,
+                                    const DeviceOffloads& offloads);
 
   /// As the kernel's device while it is down: nothing comes or goes, port and mark are kept.
   void close() noexcept;
@@ -26,6 +28,8 @@ class TunnelSockets {
   Result<void> set_fwmark(std::uint32_t fwmark);
   std::uint32_t fwmark() const noexcept { return fwmark_; }
   std::uint16_t port() const noexcept { return port_; }
+  /// Trains leave whole from every socket. On the context that sends.
+  bool send_trains() const noexcept;
   /// Datagrams that the kernel had no room for.
   std::uint64_t kernel_drops() const noexcept;
   /// Valid as long as this, or what it is moved to.

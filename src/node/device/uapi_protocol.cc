@@ -9,10 +9,12 @@
 #include <utility>
 
 #include "base/log.h"
+#include "node/trim_heap.h"
 
 namespace tw::node {
 namespace {
 
+constexpr std::size_t large_request_bytes = std::size_t{256} << 10U;
 /// A value may be a secret and is never repeated, nor is what is too long to be anything else.
 constexpr std::size_t longest_key = std::string_view{"persistent_keepalive_interval"}.size();
 
@@ -295,10 +297,16 @@ void UapiConversation::get(SecretText& out) {
   append_errno(uapi_errno(state.error()), out);
 }
 
+Result<void> UapiConversation::apply_body() {
+  const Result<DeviceChange> change = std::exchange(body_, UapiSetBody{}).finish();
+  return change ? device_.apply(*change) : std::unexpected(change.error());
+}
+
 void UapiConversation::set(SecretText& out) {
   state_ = State::operation;
-  const Result<DeviceChange> change = std::exchange(body_, UapiSetBody{}).finish();
-  const Result<void> done = change ? device_.apply(*change) : std::unexpected(change.error());
+  const bool is_large = request_bytes_ > large_request_bytes;
+  const Result<void> done = apply_body();
+  if (is_large) trim_heap();
   if (done) return append_errno(0, out);
   log::warning("UAPI: set: {}", done.error().text());
   append_errno(-uapi_errno(done.error()), out);

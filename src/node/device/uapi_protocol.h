@@ -100,6 +100,7 @@ class UapiConversation {
   enum class Verdict : std::uint8_t { more, answered, hang_up };
   Verdict line(std::string_view line, SecretText& out);
   void get(SecretText& out);
+  Result<void> apply_body();
   void set(SecretText& out);
 
   DeviceControl& device_;

@@ -1,0 +1,41 @@
+// How a device works, as far as that can be chosen: nothing here changes what a peer sees, but for
+// the class of service. The defaults are right for nearly everybody.
+#pragma once
+
+#include <string>
+
+#include "base/time.h"
+#include "crypto/aead_choice.h"
+#include "exec/governor.h"
+#include "lane/dscp_policy.h"
+
+namespace tw::node {
+
+/// Trains cross the kernel in one piece. Each of these can be turned off; what the kernel has not,
+/// or refuses later, is gone by itself, and says so in the log.
+struct DeviceOffloads {
+  bool udp_receive = true;  ///< UDP_GRO
+  bool udp_send = true;     ///< UDP_SEGMENT
+  bool tun_tcp = true;      ///< TCP trains from and to the TUN
+  bool tun_udp = true;      ///< UDP trains from and to the TUN
+  friend bool operator==(const DeviceOffloads&, const DeviceOffloads&) noexcept = default;
+};
+
+struct DeviceTuning {
+  std::string cipher{crypto::automatic_engine};  ///< or the name of an engine
+  GovernorSettings governor{};                   ///< of the data worker
+  DeviceOffloads offloads{};
+  /// How long a packet may wait in the TUN's queue, or transport data in a socket; zero: any time.
+  Duration queue_limit = 2ms;
+  lane::DscpPolicy dscp = lane::DscpPolicy::clear();  ///< of outer packets
+};
+
+/// What has become of a DeviceTuning.
+struct TuningInEffect {
+  DeviceOffloads offloads;       ///< wanted, had, and not lost since
+  Duration queue_limit{};        ///< zero: none
+  bool tun_queue_timed = false;  ///< else the TUN's queue is bounded in packets, for want of eBPF
+  GovernorSettings governor;
+};
+
+}  // namespace tw::node

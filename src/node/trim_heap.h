@@ -1,0 +1,12 @@
+// What a large configuration takes to be read, compared and handed over is freed in small pieces
+// all over the heap, and the allocator keeps the pages. This gives them back.
+#pragma once
+
+#include <malloc.h>
+
+namespace tw::node {
+
+/// After a large change only: it takes some milliseconds, and whoever allocates meanwhile waits.
+inline void trim_heap() noexcept { ::malloc_trim(0); }
+
+}  // namespace tw::node
