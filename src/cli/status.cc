@@ -71,11 +71,12 @@ void print_relay(const Json& relay) {
 }
 
 void print_cipher(const Json& status) {
-  fmt::print("  cipher: {}, {} ns a packet", status["cipher_engine"].get<std::string>(),
+  const std::string chosen = status["cipher_engine"].get<std::string>();
+  fmt::print("  cipher: {}, {} ns a packet", chosen,
              status["cipher_ns_per_packet"].get<std::int64_t>());
   for (const Json& engine : status["ciphers"]) {
     const std::string name = engine["name"].get<std::string>();
-    if (name == status["cipher_engine"]) continue;
+    if (name == chosen) continue;
     if (engine["refused"].is_null()) {
       fmt::print("; {}: {} ns", name, engine["ns_per_packet"].get<std::int64_t>());
     } else {

@@ -89,6 +89,7 @@ void add_tuning_options(CLI::App& command, DeviceTuning& tuning) {
           },
           "Do without udp_receive, udp_send, tun_tcp, or tun_udp; several with commas")
       ->delimiter(',')
+      ->allow_extra_args(false)  // the interface may follow
       ->check([](const std::string& name) {
         DeviceOffloads scratch;
         return turn_off(name, scratch) ? std::string{} : name + " is no offload";

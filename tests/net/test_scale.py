@@ -154,7 +154,8 @@ class Toml(Scale):
         return process
 
     def status(self, *arguments):
-        return self.host.run([BINARY, "status", "--socket", f"{self.net.folder}/node.sock", *arguments]).stdout
+        socket = f"{self.net.folder}/node.sock"
+        return self.host.run([BINARY, "status", "--socket", socket, *arguments]).stdout
 
     def test_configures_reloads_and_lists_ten_thousand(self):
         peers = keys(PEERS)

@@ -48,7 +48,7 @@ class Options(lib.NetTest):
             self.assertGreater(lib.iperf3(one, two, "10.9.0.2", 1, reverse).bits_per_second, 1e6)
 
     def test_no_offload_at_all(self):
-        one, two, _ = self.tunnel("--no-offload", ",".join(OFFLOADS), "--queue-limit-ms", "0")
+        one, two, _ = self.tunnel("--queue-limit-ms", "0", "--no-offload", ",".join(OFFLOADS))
         self.check_carries(one, two)
 
     def test_another_cipher_governor_and_class(self):
@@ -107,7 +107,8 @@ class Node(lib.NetTest):
         return node
 
     def status(self, *arguments):
-        return self.host.run([BINARY, "status", "--socket", f"{self.net.folder}/node.sock", *arguments]).stdout
+        socket = f"{self.net.folder}/node.sock"
+        return self.host.run([BINARY, "status", "--socket", socket, *arguments]).stdout
 
     def test_status_says_what_is_in_effect(self):
         self.start('cipher = "openssl"\nqueue_limit_ms = 7\ngovernor = "adaptive"\nspin_us = 30\n'
@@ -116,7 +117,8 @@ class Node(lib.NetTest):
         tuning = status["tuning"]
         self.assertEqual(tuning["offloads"], {"udp_receive": True, "udp_send": False, "tun_tcp": True,
                                               "tun_udp": False})
-        self.assertEqual((tuning["governor"], tuning["spin_us"], tuning["queue_limit_ms"]), ("adaptive", 30, 7))
+        chosen = [tuning[key] for key in ("governor", "spin_us", "queue_limit_ms")]
+        self.assertEqual(chosen, ["adaptive", 30, 7])
         self.assertEqual(status["cipher_engine"], "openssl")
         self.assertGreater(status["cipher_ns_per_packet"], 0)
         self.assertEqual(status["lost_log_lines"], 0)

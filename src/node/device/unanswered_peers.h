@@ -29,9 +29,10 @@ class UnansweredPeers {
   }
   /// Who was noted since the last call.
   std::set<wg::PeerId> take() {
-    const std::lock_guard lock{mutex_};
+    // First: who is noted after this is announced again, though perhaps taken now.
     std::uint64_t count = 0;
     static_cast<void>(::read(ready_.get(), &count, sizeof count));
+    const std::lock_guard lock{mutex_};
     return std::exchange(peers_, {});
   }
   /// Readable when take() has something.
