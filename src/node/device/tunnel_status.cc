@@ -1,5 +1,6 @@
 // What a device says of itself: copies, taken on the contexts that own what is copied.
 #include <algorithm>
+#include <set>
 
 #include "base/assert.h"
 #include "node/device/run_on.h"
@@ -64,9 +65,10 @@ Result<DeviceState> Device::state() {
 }
 
 std::vector<crypto::PublicKey> Device::take_unanswered() {
+  const std::set<wg::PeerId> unanswered = unanswered_.take();
   const std::lock_guard lock{mutex_};
   std::vector<crypto::PublicKey> keys;
-  for (const wg::PeerId id : unanswered_.take()) {
+  for (const wg::PeerId id : unanswered) {
     if (const DeviceShadow::Peer* peer = shadow_->find(id)) keys.push_back(peer->public_key);
   }
   return keys;
