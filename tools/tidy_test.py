@@ -56,6 +56,7 @@ class Rules(unittest.TestCase):
             self.refused("src/wg/a.cc", f"#include <{header}>\n", "belongs to src/")
         self.refused("src/wg/a.cc", "#include <gtest/gtest.h>\n", "belongs to *_test.cc")
         self.accepted("src/wg/a_test.cc", "#include <gtest/gtest.h>\n")
+        self.accepted("src/wg/test_a.h", "// One.\n// Two.\n#pragma once\n#include <gtest/gtest.h>\n")
         self.accepted("src/node/a.cc", "#include <linux/netlink.h>\n")
 
     def test_banned_calls(self):

@@ -4,6 +4,8 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -39,6 +41,31 @@ int set_attributes(pthread_attr_t& attributes, const WorkerSettings& settings) n
   pthread_attr_setinheritsched(&attributes, PTHREAD_EXPLICIT_SCHED);
   pthread_attr_setschedpolicy(&attributes, SCHED_FIFO);
   return pthread_attr_setschedparam(&attributes, &priority);
+}
+
+/// struct sched_attr, version 0: glibc has neither it nor the call (sched_setattr(2)).
+struct SchedulerAttributes {
+  std::uint32_t size = 48;
+  std::uint32_t policy = SCHED_OTHER;
+  std::uint64_t flags = 0;
+  std::int32_t nice = 0;
+  std::uint32_t priority = 0;
+  std::uint64_t runtime = 0, deadline = 0, period = 0;
+};
+static_assert(sizeof(SchedulerAttributes) == 48);
+
+/// Of the calling thread. What the kernel refuses is asked for again without the nice value, and a
+/// kernel that knows no slices ignores them: a thread in a worse place still works.
+void set_ordinary_share(const WorkerSettings& settings) noexcept {
+  if (settings.fifo_priority != 0 || (settings.nice == 0 && settings.slice == Duration::zero())) {
+    return;
+  }
+  SchedulerAttributes attributes;
+  attributes.nice = settings.nice;
+  attributes.runtime = static_cast<std::uint64_t>(settings.slice.count());
+  if (::syscall(SYS_sched_setattr, 0, &attributes, 0U) == 0) return;
+  attributes.nice = 0;
+  ::syscall(SYS_sched_setattr, 0, &attributes, 0U);
 }
 
 }  // namespace
@@ -143,6 +170,7 @@ Result<void> Worker::start() {
     pthread_sigmask(SIG_SETMASK, &all, &before);
     const auto body = [](void* loop) -> void* {
       ::prctl(PR_SET_TIMERSLACK, timer_slack_ns, 0, 0, 0);
+      set_ordinary_share(static_cast<Loop*>(loop)->settings);
       static_cast<Loop*>(loop)->run();
       return nullptr;
     };

@@ -49,6 +49,7 @@ void ReceivePipeline::receive(PacketBatch& batch, Instant now) noexcept {
     // Each segment by itself: a train merges by address and port, so it mixes the clients behind
     // one NAT, and message types.
     const std::size_t segments = train.segments();
+    overdue_ = age_limit_.overdue(train.age);
     for (std::size_t i = 0; i < segments; ++i) segment(train.segment(i), train, now);
   }
   open_and_deliver(now);
@@ -57,7 +58,9 @@ void ReceivePipeline::receive(PacketBatch& batch, Instant now) noexcept {
 void ReceivePipeline::segment(ByteSpan datagram, const Train& train, Instant now) noexcept {
   const std::optional<WgType> type = classify(datagram);
   if (!type) return drop(Drop::malformed);
-  if (*type == WgType::data) return data(datagram, train, now);
+  if (*type == WgType::data) {
+    return overdue_ ? drop(Drop::overdue) : data(datagram, train, now);
+  }
   if (const auto reason = events_.handshake_message(datagram, train)) return drop(*reason);
   counters_.from_wire.consumed.add();
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "crypto/aead_engine.h"
+#include "lane/age_limit.h"
 #include "lane/counters.h"
 #include "lane/peer_table.h"
 #include "port/port.h"
@@ -49,6 +50,11 @@ class ReceivePipeline {
   /// What of that it has not refused so far.
   CoalescerKinds tun_takes() const noexcept { return coalescer_.kinds(); }
 
+  /// How long transport data may have waited in a socket (Train::age); zero: any time.
+  void set_queue_limit(Duration limit) noexcept { age_limit_ = AgeLimit{limit}; }
+
+  /// A poll of all ports begins.
+  void begin(Instant now) noexcept { age_limit_.begin(now); }
   /// Handles all segments of a batch that a UDP port has filled, in place.
   void receive(PacketBatch& batch, Instant now) noexcept;
 
@@ -99,6 +105,8 @@ class ReceivePipeline {
   Found found_;
   Allowed allowed_;
   LanePeer* touched_ = nullptr;  // its timers are still to be looked at
+  AgeLimit age_limit_;
+  bool overdue_ = false;         // the train under way has waited too long
   bool keypairs_moved_ = false;  // by a packet of the batch that is being delivered
   Coalescer coalescer_;
   std::vector<Train> to_tun_;

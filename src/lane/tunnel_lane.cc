@@ -127,6 +127,7 @@ std::size_t TunnelLane::poll(Instant now, std::size_t budget) noexcept {
   now_ = now;
   retry_unsent();
   std::size_t handled = take_handshake_events(budget);
+  receive_.begin(now);
   handled += receive(udp_.v4, budget);
   handled += receive(udp_.v6, budget);
   handled += receive(draining_.v4, budget);

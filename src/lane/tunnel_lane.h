@@ -67,6 +67,8 @@ class TunnelLane final : public Poller, private ReceiveEvents {
   /// Which trains the TUN still takes.
   CoalescerKinds tun_takes() const noexcept { return receive_.tun_takes(); }
   void set_dscp(DscpPolicy policy) noexcept { transmit_.set_dscp(policy); }
+  /// How long transport data may have waited in a socket; zero, as to begin with: any time.
+  void set_queue_limit(Duration limit) noexcept { receive_.set_queue_limit(limit); }
 
   /// The handshake context must know the peer first, and on removal must have forgotten it first.
   void add_peer(wg::PeerId peer) noexcept;

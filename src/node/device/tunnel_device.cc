@@ -19,6 +19,11 @@ constexpr std::size_t peers_per_message = 256;
 /// and what queues on the way may hold back.
 constexpr Duration drain_time = 3s;
 constexpr Duration busy_delay = 10ms, retry_delay = 1s;
+/// Of the handshake worker, relative to data workers at 0 (docs/decisions/0007-handshake-share.md):
+/// a seventh of a CPU beside two of them that spin on it, a quarter beside one, and let in at once
+/// after it has slept.
+constexpr int handshake_nice = 5;
+constexpr Duration handshake_slice = 100us;
 constexpr ContextId data_context{0}, handshake_context{1};
 
 /// So that a train fits one send. Longer ones are cut in two: slower, no more.
@@ -72,12 +77,14 @@ Result<void> Device::open_parts(const DeviceSettings& settings) {
   sockets_ = std::move(*sockets);
   shadow_.emplace(settings.peers_max);
 
-  WorkerSettings data{
-      .id = data_context, .name = "tw-data", .governor = settings.tuning.governor};
+  WorkerSettings data{.id = data_context, .name = "tw-data", .governor = settings.tuning.governor};
   Result<std::unique_ptr<Worker>> data_worker = Worker::create(std::move(data), clock_);
   if (!data_worker) return std::unexpected(data_worker.error());
   data_ = std::move(*data_worker);
-  WorkerSettings handshakes{.id = handshake_context, .name = "tw-handshakes"};
+  WorkerSettings handshakes{.id = handshake_context,
+                            .name = "tw-handshakes",
+                            .nice = handshake_nice,
+                            .slice = handshake_slice};
   Result<std::unique_ptr<Worker>> handshake_worker = Worker::create(std::move(handshakes), clock_);
   if (!handshake_worker) return std::unexpected(handshake_worker.error());
   handshakes_ = std::move(*handshake_worker);
@@ -90,6 +97,7 @@ Result<void> Device::open_parts(const DeviceSettings& settings) {
       limits);
   data_lane_->set_mtu(settings.mtu);
   data_lane_->set_dscp(settings.tuning.dscp);
+  data_lane_->set_queue_limit(settings.tuning.queue_limit);
   data_lane_->set_udp_ports(sockets_->ports());
   handshake_lane_ =
       std::make_unique<lane::HandshakeLane>(channel_, *data_, indices_, random_, clock_);
@@ -120,11 +128,14 @@ Result<CoalescerKinds> Device::open_tun_port(const DeviceSettings& settings) {
     log::warning("{}: this kernel's TUN has no UDP segmentation offload (Linux 6.2)", interface_);
   }
   limit_trains(interface_, settings.mtu);
+  tun_queue_ = TunQueueLimit::set(interface_, tun_->wait_fd(), settings.tuning.queue_limit);
+  tun_->set_queue(tun_queue_.queue());
   return CoalescerKinds{.tcp = tun->offloads.tcp_segmentation,
                         .udp = tun->offloads.udp_segmentation};
 }
 
 Result<void> Device::start() {
+  if (tun_queue_.queue() != nullptr) data_->attach(*tun_queue_.queue());
   data_->attach(*data_lane_);
   handshakes_->attach(*handshake_lane_);
   handshakes_->attach(*watch_);

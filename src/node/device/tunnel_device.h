@@ -31,6 +31,7 @@
 #include "node/device/device.h"
 #include "node/device/device_shadow.h"
 #include "node/device/device_tuning.h"
+#include "node/device/tun_queue_limit.h"
 #include "node/device/tunnel_sockets.h"
 #include "node/device/tunnel_watch.h"
 #include "node/device/unanswered_peers.h"
@@ -131,6 +132,7 @@ class Device final : public DeviceControl, private TunnelWatch::Listener {
   lane::IndexAllocator indices_{codec_, random_};
   crypto::AeadChoice cipher_;
   std::unique_ptr<crypto::AeadEngine> engine_;
+  TunQueueLimit tun_queue_;
   std::unique_ptr<TunPort> tun_;
   UnansweredPeers unanswered_;
   std::optional<TunnelSockets> sockets_;

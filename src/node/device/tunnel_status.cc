@@ -16,7 +16,7 @@ constexpr std::uint32_t slots_per_snapshot = 1024;
 
 TuningInEffect Device::tuning() {
   const std::lock_guard lock{mutex_};
-  TuningInEffect now{tuning_.offloads, tuning_.queue_limit, false,
+  TuningInEffect now{tuning_.offloads, tuning_.queue_limit, tun_queue_.queue() != nullptr,
                      tuning_.governor};
   run_on(*data_, [&] {
     const CoalescerKinds taken = data_lane_->tun_takes();

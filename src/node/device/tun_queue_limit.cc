@@ -1,0 +1,48 @@
+#include "node/device/tun_queue_limit.h"
+
+#include <cstdint>
+#include <utility>
+
+#include "base/log.h"
+#include "node/machine/netlink.h"
+
+namespace tw::node {
+namespace {
+
+/// So long that bytes are what limits: some milliseconds even of the smallest packets.
+constexpr std::uint32_t with_program_packets = 4096;
+/// 2 ms of 64 KB packets at 10 Gbps.
+constexpr std::uint32_t without_program_packets = 40;
+
+void set_length(const std::string& interface, std::uint32_t packets) {
+  Result<Netlink> netlink = Netlink::open();
+  const Result<void> set = netlink ? netlink->set_tx_queue(interface, packets)
+                                   : Result<void>{std::unexpected(netlink.error())};
+  if (!set) log::warning("{}", set.error().text());
+}
+
+}  // namespace
+
+TunQueueLimit TunQueueLimit::set(const std::string& interface, int tun_fd, Duration limit) {
+  TunQueueLimit made;
+  if (limit <= Duration::zero()) return made;
+  Result<TunFilter> filter = TunFilter::load();
+  Result<void> attached;
+  if (filter) {
+    // Its first limit is set before the first packet meets the program.
+    made.filter_ = std::make_unique<TunFilter>(std::move(*filter));
+    made.queue_ = std::make_unique<TunQueue>(made.filter_->queue(), limit);
+    attached = made.filter_->attach(tun_fd);
+  } else {
+    attached = std::unexpected(filter.error());
+  }
+  if (!attached) {
+    log::warning("{}: its queue is bounded in packets, not in time: {}", interface,
+                 attached.error().text());
+    made = {};
+  }
+  set_length(interface, attached ? with_program_packets : without_program_packets);
+  return made;
+}
+
+}  // namespace tw::node
