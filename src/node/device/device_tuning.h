@@ -23,10 +23,12 @@ struct DeviceOffloads {
 
 struct DeviceTuning {
   std::string cipher{crypto::automatic_engine};  ///< or the name of an engine
-  GovernorSettings governor{};                   ///< of the data worker
+  /// Of the data worker. Spinning for as long as a wake-up costs spares most of them under load.
+  GovernorSettings governor{.mode = GovernorSettings::Mode::adaptive};
   DeviceOffloads offloads{};
   /// How long a packet may wait in the TUN's queue, or transport data in a socket; zero: any time.
-  Duration queue_limit = 2ms;
+  /// 1 ms lost no throughput against 2 ms, and halved the round trips beside a saturating stream.
+  Duration queue_limit = 1ms;
   lane::DscpPolicy dscp = lane::DscpPolicy::clear();  ///< of outer packets
 };
 
