@@ -1,74 +1,129 @@
-"""More for one peer than its tunnel can carry: what is too much is dropped at the edge and counted, and
-who has little to send does not notice."""
+"""Queues bounded in time: short under load, overload counted at the edge, and fair between peers."""
 
 import json
-import sys
+import statistics
+import textwrap
 
 import lib
 
-RECEIVE = """
-import socket, sys
-with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sink:
-    sink.bind((sys.argv[1], 9000))
-    sink.settimeout(1.5)
-    print("listening", flush=True)
+PORTS = {"g": 50221, "p": 50222, "q": 50223}
+INNER = {"g": "10.78.0.1", "p": "10.78.0.2", "q": "10.78.0.3"}
+OUTER = {"p": ("10.77.1.1", "10.77.1.2"), "q": ("10.77.2.1", "10.77.2.2")}
+SECONDS = 4
+FLOW_RATE = 125  # datagrams of 1,000 bytes a second: 1 Mbps
+
+# Sends as fast as it can until it is stopped: trains of 44 datagrams, which enter the TUN whole.
+BLAST = textwrap.dedent("""
+    import socket, sys
+    sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sender.setsockopt(socket.IPPROTO_UDP, 103, 1372)  # UDP_SEGMENT
+    sender.connect((sys.argv[1], 9))
+    train = bytes(44 * 1372)
+    print("ready", flush=True)
+    while True:
+        try:
+            sender.send(train)
+        except OSError:
+            pass
+""")
+
+# Sends numbered datagrams at a fixed rate; prints how many. Late ones follow at once.
+FLOW = textwrap.dedent("""
+    import select, socket, sys, time
+    sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    rate, seconds = int(sys.argv[2]), float(sys.argv[3])
+    began, sent = time.monotonic(), 0
+    while sent < rate * seconds:
+        sender.sendto(sent.to_bytes(4, "big") + bytes(996), (sys.argv[1], 7007))
+        sent += 1
+        select.select([], [], [], max(0, began + sent / rate - time.monotonic()))
+    print(sent)
+""")
+
+# Counts the different datagrams that come, until two seconds bring none.
+SINK = textwrap.dedent("""
+    import socket, sys
+    sink = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sink.bind((sys.argv[1], 7007))
+    print("ready", flush=True)
+    sink.settimeout(20)
     seen = set()
     try:
         while True:
-            seen.add(sink.recv(64))
-            sink.settimeout(4)
+            seen.add(sink.recv(2000)[:4])
+            sink.settimeout(2)
     except TimeoutError:
-        pass
-    print("arrived", len(seen), flush=True)
-"""
-
-SEND = """
-import socket, sys, time
-with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as source:
-    begin = time.monotonic()
-    for number in range(int(sys.argv[2])):
-        time.sleep(max(0, begin + number * 0.004 - time.monotonic()))
-        source.sendto(number.to_bytes(8, "big"), (sys.argv[1], 9000))
-"""
+        print("counted", len(seen), flush=True)
+""")
 
 
-class Overload(lib.NetTest):
-    """A hub with two peers: one is sent far too much, the other 250 small packets a second."""
+class Queues(lib.NetTest):
+    """A gateway g with two peers, p and q, each on a wire of its own."""
 
-    def test_a_blast_to_one_peer_leaves_the_other_alone(self):
-        hub = self.net.namespace("hub")
-        keys = {name: lib.genkey() for name in ("hub", "loud", "quiet")}
-        interface = lib.unique_interface()
-        lib.thalweg_wg(hub, interface)
-        peers, hosts = [], {}
-        for number, name in enumerate(("loud", "quiet"), start=2):
-            host = hosts[name] = self.net.namespace(name)
-            self.net.veth(hub, host, f"198.18.{number}.1/24", f"198.18.{number}.2/24")
-            far = lib.unique_interface()
-            lib.thalweg_wg(host, far)
-            lib.configure(host, far, keys[name],
-                          [lib.Peer(lib.pubkey(keys["hub"]), "10.9.0.0/24", f"198.18.{number}.1:51820")], 51820)
-            host.address(far, f"10.9.0.{number}/24", mtu=1420)
-            peers.append(lib.Peer(lib.pubkey(keys[name]), f"10.9.0.{number}/32", f"198.18.{number}.2:51820"))
-        lib.configure(hub, interface, keys["hub"], peers, 51820)
-        hub.address(interface, "10.9.0.1/24", mtu=1420)
-        for number in (2, 3):
-            lib.ping(hub, f"10.9.0.{number}")
+    def setUp(self):
+        super().setUp()
+        self.hosts = {label: self.net.namespace(label) for label in "gpq"}
+        self.names = {label: lib.unique_interface() for label in "gpq"}
+        keys = {label: lib.genkey() for label in "gpq"}
+        peers = {"g": []}
+        for label, (near, far) in OUTER.items():
+            self.net.veth(self.hosts["g"], self.hosts[label], f"{near}/24", f"{far}/24")
+            peers["g"].append(lib.Peer(lib.pubkey(keys[label]), f"{INNER[label]}/32",
+                                       f"{far}:{PORTS[label]}"))
+            peers[label] = [lib.Peer(lib.pubkey(keys["g"]), f"{INNER['g']}/32", f"{near}:{PORTS['g']}")]
+        self.devices = {}
+        for label, host in self.hosts.items():
+            self.devices[label] = lib.thalweg_wg(host, self.names[label])
+            lib.configure(host, self.names[label], keys[label], peers[label],
+                          listen_port=PORTS[label])
+            host.address(self.names[label], f"{INNER[label]}/24", mtu=1420)
+        for label in "pq":
+            self.assertEqual(lib.ping(self.hosts["g"], INNER[label]).received, 3)
 
-        receiver = hosts["quiet"].start([sys.executable, "-c", RECEIVE, "10.9.0.3"])
-        receiver.wait_log("listening")
-        loud = hosts["loud"].start(["iperf3", "--forceflush", "-s", "-1", "-B", "10.9.0.2"])
-        loud.wait_log("listening")
-        blast = hub.start(["iperf3", "-c", "10.9.0.2", "-u", "-b", "0", "-P", "2", "-l", "1300", "-t", "4"])
-        hub.run([sys.executable, "-c", SEND, "10.9.0.3", "500"])
-        blast.wait()
-        receiver.wait_log("arrived")
-        arrived = int(receiver.log().split()[-1])
-        link = json.loads(hub.run(["ip", "-s", "-j", "link", "show", interface]).stdout)[0]
-        dropped = link["stats64"]["tx"]["dropped"]
-        print(f"{arrived} of 500 arrived beside a blast; {dropped} packets turned away at the queue")
-        self.assertGreaterEqual(arrived, 450)
-        self.assertGreater(dropped, 0)
+    def dropped_at_tun(self):
+        link = json.loads(self.hosts["g"].ip(f"-j -s link show dev {self.names['g']}"))[0]
+        return link["stats64"]["tx"]["dropped"]
+
+    def blast(self, target):
+        process = self.hosts["g"].start(["python3", "-c", BLAST, INNER[target]], name="blast")
+        process.wait_log("ready")
+        return process
+
+
+class UnderTcp(Queues):
+    def test_a_ping_beside_saturating_tcp_stays_short(self):
+        gateway, address = self.hosts["g"], INNER["p"]
+        # CUBIC fills what queue it finds; the namespace's default may be another.
+        gateway.ip(f"route replace {address}/32 dev {self.names['g']} congctl cubic")
+        port = lib.free_port(self.hosts["p"], address)
+        server = self.hosts["p"].start(["iperf3", "-s", "-1", "--forceflush", "-B", address, "-p", port])
+        server.wait_log(r"Server listening")
+        client = gateway.start(["iperf3", "-c", address, "-p", port, "-t", SECONDS + 2, "-P", 2])
+        lib.wait_until(lambda: "cubic" in gateway.run(["ss", "-tin", "dst", address]).stdout, "CUBIC")
+        ping = lib.ping(gateway, address, count=SECONDS * 20, interval=0.05)
+        self.assertIsNone(client.exit_code, "TCP went on all the time")
+        self.assertGreater(ping.received, ping.sent * 0.9)
+        print(statistics.median(ping.rtt_ms), sorted(ping.rtt_ms)[-4:], self.dropped_at_tun())
+        self.assertLess(statistics.median(ping.rtt_ms), 20)
+
+
+class UnderUdp(Queues):
+    def test_overload_is_counted_at_the_tun(self):
+        before = self.dropped_at_tun()
+        blast = self.blast("p")
+        lib.wait_until(lambda: self.dropped_at_tun() > before, "drops of the TUN")
+        blast.stop()
+
+    def test_a_blast_to_one_peer_leaves_the_other_its_share(self):
+        sink = self.hosts["q"].start(["python3", "-c", SINK, INNER["q"]], name="sink")
+        sink.wait_log("ready")
+        before = self.dropped_at_tun()
+        self.blast("p")
+        lib.wait_until(lambda: self.dropped_at_tun() > before, "overload")
+        sent = int(self.hosts["g"].run(["python3", "-c", FLOW, INNER["q"], FLOW_RATE, SECONDS]).stdout)
+        counted = int(sink.wait_log(r"counted (\d+)", timeout=30).group(1))
+        print(sent, counted, self.dropped_at_tun())
+        self.assertGreaterEqual(counted, sent * 0.9)
 
 
 if __name__ == "__main__":
