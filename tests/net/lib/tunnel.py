@@ -89,9 +89,9 @@ def thalweg(namespace, *arguments, env=None):
     return namespace.start([binary, *arguments], env, "thalweg")
 
 
-def thalweg_wg(namespace, interface, env=None):
-    """Our device in the foreground, `thalweg wg -f IFACE`; returns its Process when it is ready."""
-    return _await_socket(thalweg(namespace, "wg", "-f", interface, env=env), interface)
+def thalweg_wg(namespace, interface, *options, env=None):
+    """Our device in the foreground, `thalweg wg -f OPTION… IFACE`; returns its Process when it is ready."""
+    return _await_socket(thalweg(namespace, "wg", "-f", *options, interface, env=env), interface)
 
 
 def run_wireguard(namespace, argv, interface, env=None):
