@@ -21,10 +21,12 @@ class AgeLimit {
     excuse_ = std::max(excuse_ - gap_, Duration::zero());
   }
   /// Whether something that came `age` ago waited too long. Of one socket's, the oldest first.
-  bool overdue(Duration age) noexcept {
+  /// `unpolled`: before it was taken, nobody had looked at its socket for so long; a worker may be
+  /// sent away in the middle of a poll, too.
+  bool overdue(Duration age, Duration unpolled = {}) noexcept {
     if (limit_ == Duration::zero()) return false;
     // Nobody was kept waiting before the first one came: an idle worker is not away.
-    excuse_ = std::max(excuse_, std::min(gap_, age));
+    excuse_ = std::max(excuse_, std::min(std::max(gap_, unpolled), age));
     return age - excuse_ > limit_;
   }
 

@@ -35,6 +35,14 @@ TEST_F(AgeLimitTest, WhatCameWhileTheWorkerWasAwayIsNot) {
   EXPECT_FALSE(ages_.overdue(30ms));
 }
 
+TEST_F(AgeLimitTest, NorWhatCameWhileItWasSentAwayInTheMiddleOfAPoll) {
+  poll_after(10us);
+  EXPECT_FALSE(ages_.overdue(4ms, 5ms));
+  poll_after(500us);
+  EXPECT_FALSE(ages_.overdue(4ms, 500us));
+  EXPECT_TRUE(ages_.overdue(10ms, 500us));
+}
+
 TEST_F(AgeLimitTest, TheExcuseWearsOffWithTime) {
   poll_after(30ms);
   EXPECT_FALSE(ages_.overdue(30ms));

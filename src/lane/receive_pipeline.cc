@@ -49,7 +49,7 @@ void ReceivePipeline::receive(PacketBatch& batch, Instant now) noexcept {
     // Each segment by itself: a train merges by address and port, so it mixes the clients behind
     // one NAT, and message types.
     const std::size_t segments = train.segments();
-    overdue_ = age_limit_.overdue(train.age);
+    overdue_ = age_limit_.overdue(train.age, train.unpolled);
     for (std::size_t i = 0; i < segments; ++i) segment(train.segment(i), train, now);
   }
   open_and_deliver(now);

@@ -37,6 +37,7 @@ struct Train {
   Endpoint destination{};          ///< UDP send: where it goes
   LocalAddress local{};            ///< UDP: our end of it
   Duration age{};                  ///< UDP receive: since the kernel had it; 0 if that is unknown
+  Duration unpolled{};             ///< UDP receive: how long nobody had asked for it before
 
   /// Segments of a UDP train, an empty datagram being one. A TUN packet counts by its vnet header;
   /// see wire/gso.h.

@@ -204,6 +204,9 @@ std::size_t UdpPort::poll(PacketBatch& batch) noexcept {
   timespec wall{};
   ::clock_gettime(CLOCK_REALTIME, &wall);
   const Duration now = since_epoch(wall);
+  const Duration unpolled = std::max(now - polled_at_, Duration::zero());
+  polled_at_ = now;
+  const std::size_t before = batch.size();
   while (const std::size_t wanted = std::min(batch.room(), messages_wanted_)) {
     for (std::size_t i = 0; i < wanted; ++i) receive_->prepare(i, batch.buffer(i));
     const std::size_t came = receive(static_cast<unsigned>(wanted));
@@ -218,6 +221,7 @@ std::size_t UdpPort::poll(PacketBatch& batch) noexcept {
         std::clamp<std::size_t>(bytes_per_call * came / (bytes + 1), 1, messages_per_call);
     if (came < wanted) break;
   }
+  for (Train& train : batch.trains().subspan(before)) train.unpolled = unpolled;
   return appended;
 }
 

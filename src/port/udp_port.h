@@ -80,6 +80,7 @@ class UdpPort final : public Port {
   std::unique_ptr<Receive> receive_;
   std::unique_ptr<Transmit> transmit_;
   std::size_t max_segments_;     ///< that one message may carry; 1 once trains have failed for good
+  Duration polled_at_{};         ///< wall-clock time of the last poll
   std::size_t messages_wanted_;  ///< of one receive call, by the size of what came last
   unsigned refusals_in_a_row_ = 0;
   std::uint32_t last_overflow_ = 0;
