@@ -13,8 +13,12 @@
 
 #include "node/control_server.h"
 
+#include "base/test_descriptors.h"
+
 namespace tw::node {
 namespace {
+
+using test::NoDescriptorsLeft;
 
 namespace fs = std::filesystem;
 
@@ -40,23 +44,6 @@ bool readable(int fd) {
   pollfd waiting{fd, POLLIN, 0};
   return ::poll(&waiting, 1, 0) > 0;
 }
-
-// The limit of open files, lowered to what is open now, and put back.
-class NoDescriptorsLeft {
- public:
-  NoDescriptorsLeft() {
-    ::getrlimit(RLIMIT_NOFILE, &before_);
-    rlimit limit = before_;
-    limit.rlim_cur = static_cast<rlim_t>(socket().get());  // the lowest number that is free
-    ::setrlimit(RLIMIT_NOFILE, &limit);
-  }
-  ~NoDescriptorsLeft() { ::setrlimit(RLIMIT_NOFILE, &before_); }
-  NoDescriptorsLeft(const NoDescriptorsLeft&) = delete;
-  NoDescriptorsLeft& operator=(const NoDescriptorsLeft&) = delete;
-
- private:
-  rlimit before_{};
-};
 
 // Not a fixture: the sanitizer's check of a virtual table opens a pipe, which is what some tests
 // make impossible.

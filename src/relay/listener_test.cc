@@ -9,26 +9,12 @@
 
 #include "relay/loopback_pair.h"
 
+#include "base/test_descriptors.h"
+
 namespace tw::relay {
 namespace {
 
-// The limit of open files, lowered to what is open now, and put back.
-class NoDescriptorsLeft {
- public:
-  NoDescriptorsLeft() {
-    ::getrlimit(RLIMIT_NOFILE, &before_);
-    const UniqueFd next{::dup(STDERR_FILENO)};  // the lowest number that is free
-    rlimit limit = before_;
-    limit.rlim_cur = static_cast<rlim_t>(next.get());
-    ::setrlimit(RLIMIT_NOFILE, &limit);
-  }
-  ~NoDescriptorsLeft() { ::setrlimit(RLIMIT_NOFILE, &before_); }
-  NoDescriptorsLeft(const NoDescriptorsLeft&) = delete;
-  NoDescriptorsLeft& operator=(const NoDescriptorsLeft&) = delete;
-
- private:
-  rlimit before_{};
-};
+using test::NoDescriptorsLeft;
 
 // Not a fixture: the sanitizer's check of a virtual table opens a pipe, which is what the tests
 // below make impossible.
