@@ -11,9 +11,8 @@
 #include <filesystem>
 #include <optional>
 
-#include "node/control_server.h"
-
 #include "base/test_descriptors.h"
+#include "node/control_server.h"
 
 namespace tw::node {
 namespace {
