@@ -53,6 +53,8 @@ relay::RelaySettings relay_settings(const NodeConfig& config) {
   settings.policy = relay::Policy{config.policy};
   settings.local_targets = config.relay.local_targets;
   settings.turbo = config.relay.turbo;
+  settings.pool = config.relay.pool;
+  settings.early_syn = config.relay.early_syn;
   settings.limits = config.relay.limits;
   return settings;
 }

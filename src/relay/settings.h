@@ -30,7 +30,36 @@ struct TurboSettings {
   /// Forced send and receive buffers of a leg: 1 Gbps x 215 ms, twice.
   std::uint32_t socket_buffer_bytes = 64U << 20U;
   std::string congestion_control;  ///< "" = the system's
+  /// Legs leave at the rate that earlier ones to the same PoP were delivered at
+  /// (SO_MAX_PACING_RATE), and raise it each RTT while nothing is lost.
+  bool pacing = true;
+  /// Of the first leg to a PoP, bits a second: what a modest path carries without a loss.
+  std::uint64_t first_rate_bps = 20'000'000;
   friend bool operator==(const TurboSettings&, const TurboSettings&) noexcept = default;
+};
+
+/// Warm legs (KTCP, section 4.3): connections to a PoP that wait for a target.
+struct PoolSettings {
+  bool enabled = true;
+  /// Idle legs of a PoP: never fewer on purpose, never more. Between them their number follows the
+  /// rate at which they are used.
+  std::size_t low = 4, high = 64;
+  /// An older one is replaced before it is used: paths change, and middleboxes forget.
+  Duration max_age = 5min;
+  friend bool operator==(const PoolSettings&, const PoolSettings&) noexcept = default;
+};
+
+/// Early SYN (KTCP, section 4.1): the onward half begins at the client's SYN. What is over these
+/// budgets is not refused: it waits for the client's handshake, as without early SYN.
+struct EarlySynSettings {
+  bool enabled = true;
+  std::uint32_t per_source_rate = 50;   ///< halves begun a second, for one client address
+  std::uint32_t per_source_burst = 50;  ///< a browser opens dozens at once
+  std::uint32_t total_rate = 2000;      ///< a second, all clients together
+  std::uint32_t total_burst = 500;
+  std::size_t max_unclaimed = 500;  ///< halves whose client has not completed its handshake
+  Duration claim_timeout = 5s;      ///< until it has: a few RTTs and a retransmission
+  friend bool operator==(const EarlySynSettings&, const EarlySynSettings&) noexcept = default;
 };
 
 struct RelayLimits {
@@ -65,6 +94,8 @@ struct RelaySettings {
   Policy policy;
   std::vector<Prefix> local_targets;  ///< addresses of this machine that may be a target after all
   TurboSettings turbo;
+  PoolSettings pool;
+  EarlySynSettings early_syn;
   RelayLimits limits;
 };
 

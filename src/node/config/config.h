@@ -71,6 +71,8 @@ struct RelayConfig {
   std::uint16_t leg_port = 9702;
   std::vector<Prefix> local_targets;
   relay::TurboSettings turbo;
+  relay::PoolSettings pool;
+  relay::EarlySynSettings early_syn;
   relay::RelayLimits limits;
 };
 struct PopConfig {

@@ -13,6 +13,12 @@ constexpr std::uint64_t most_connections = 1'000'000;
 constexpr std::uint64_t smallest_pipe = 4096, largest_pipe = 64U << 20U;
 constexpr std::uint64_t smallest_buffer = 64U << 10U, largest_buffer = 512U << 20U;
 constexpr std::uint64_t largest_initcwnd = 65'535;
+constexpr std::uint64_t bits_per_megabit = 1'000'000;
+constexpr std::uint64_t largest_rate_mbps = 100'000;
+constexpr std::uint64_t most_warm_legs = 10'000;
+constexpr std::uint64_t most_syns = 1'000'000;
+constexpr std::int64_t longest_leg_age_s = 3600;
+constexpr std::int64_t longest_claim_s = 60;
 constexpr std::int64_t longest_connect_s = 600;
 constexpr std::int64_t longest_half_close_s = 24L * 3600;
 constexpr std::int64_t longest_keepalive_s = 32'767;  // the kernel's own bound
@@ -23,6 +29,33 @@ void read_turbo(TableReader table, relay::TurboSettings& turbo) {
   table.number("initcwnd", turbo.initcwnd, 1, largest_initcwnd);
   table.number("socket_buffer_bytes", turbo.socket_buffer_bytes, smallest_buffer, largest_buffer);
   table.value("congestion_control", turbo.congestion_control, read_congestion_control);
+  table.boolean("pacing", turbo.pacing);
+  std::uint64_t first_rate_mbps = turbo.first_rate_bps / bits_per_megabit;
+  table.number("first_rate_mbps", first_rate_mbps, 1, largest_rate_mbps);
+  turbo.first_rate_bps = first_rate_mbps * bits_per_megabit;
+  table.close();
+}
+
+void read_pool(TableReader table, relay::PoolSettings& pool) {
+  table.boolean("enabled", pool.enabled);
+  table.number("low", pool.low, 0, most_warm_legs);
+  table.number("high", pool.high, 1, most_warm_legs);
+  table.seconds("max_age_s", pool.max_age, 1, longest_leg_age_s);
+  if (pool.low > pool.high) {
+    table.mistakes().add(table.key_of("low"), "more than high",
+                         "write a number that is at most relay.pool.high");
+  }
+  table.close();
+}
+
+void read_early_syn(TableReader table, relay::EarlySynSettings& early) {
+  table.boolean("enabled", early.enabled);
+  table.number("per_source_rate", early.per_source_rate, 1, most_syns);
+  table.number("per_source_burst", early.per_source_burst, 1, most_syns);
+  table.number("total_rate", early.total_rate, 1, most_syns);
+  table.number("total_burst", early.total_burst, 1, most_syns);
+  table.number("max_unclaimed", early.max_unclaimed, 1, most_syns);
+  table.seconds("claim_timeout_s", early.claim_timeout, 1, longest_claim_s);
   table.close();
 }
 
@@ -41,6 +74,8 @@ void read_relay(TableReader table, RelayConfig& relay) {
   table.seconds("keepalive_s", relay.limits.keepalive, 0, longest_keepalive_s);
   table.seconds("user_timeout_s", relay.limits.user_timeout, 0, longest_user_timeout_s);
   read_turbo(table.table("turbo"), relay.turbo);
+  read_pool(table.table("pool"), relay.pool);
+  read_early_syn(table.table("early_syn"), relay.early_syn);
   table.close();
 }
 
