@@ -151,7 +151,13 @@ void ReceivePipeline::deliver_inner(LanePeer& peer, ByteSpan plaintext,
   if (!is_allowed(peer, packet->source)) return drop(Drop::not_allowed_ip);
   const ByteSpan inner = plaintext.first(packet->total_length);  // what follows is padding
   if (!carry_ecn(inner, *packet, outer_class)) return drop(Drop::congestion);
+  if (syns_ != nullptr) report_syn(inner, *packet);
   coalescer_.add(inner, *packet);
+}
+
+/// A full ring loses nothing: that connection begins when its handshake is complete.
+void ReceivePipeline::report_syn(ByteView inner, const IpPacketView& packet) noexcept {
+  if (auto syn = SynReport::of(inner, packet)) syns_->push(*std::move(syn));
 }
 
 bool ReceivePipeline::is_allowed(const LanePeer& peer, ByteView source) noexcept {

@@ -8,12 +8,14 @@
 #include <vector>
 
 #include "crypto/aead_engine.h"
+#include "exec/waking_ring.h"
 #include "lane/age_limit.h"
 #include "lane/counters.h"
 #include "lane/peer_table.h"
 #include "port/port.h"
 #include "steer/steering_table.h"
 #include "wire/coalescer.h"
+#include "wire/syn_report.h"
 #include "wire/wg_message.h"
 
 namespace tw::lane {
@@ -49,6 +51,9 @@ class ReceivePipeline {
   }
   /// What of that it has not refused so far.
   CoalescerKinds tun_takes() const noexcept { return coalescer_.kinds(); }
+
+  /// Where SYNs of TCP are reported before they cross the TUN; null: nowhere.
+  void report_syns(WakingRing<SynReport>* ring) noexcept { syns_ = ring; }
 
   /// How long transport data may have waited in a socket (Train::age); zero: any time.
   void set_queue_limit(Duration limit) noexcept { age_limit_ = AgeLimit{limit}; }
@@ -86,6 +91,7 @@ class ReceivePipeline {
   void deliver(const Arrival& arrival, const crypto::AeadJob& job, Instant now) noexcept;
   void touch(LanePeer* peer) noexcept;
   void deliver_inner(LanePeer& peer, ByteSpan plaintext, std::uint8_t outer_class) noexcept;
+  void report_syn(ByteView inner, const IpPacketView& packet) noexcept;
   bool is_allowed(const LanePeer& peer, ByteView source) noexcept;
   void write_tun() noexcept;
   void write_singly(const JoinedPackets& joined) noexcept;
@@ -104,6 +110,7 @@ class ReceivePipeline {
   std::vector<Arrival> arrivals_;  // of the job with the same index
   Found found_;
   Allowed allowed_;
+  WakingRing<SynReport>* syns_ = nullptr;
   LanePeer* touched_ = nullptr;  // its timers are still to be looked at
   AgeLimit age_limit_;
   bool overdue_ = false;         // the train under way has waited too long

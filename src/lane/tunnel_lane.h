@@ -67,6 +67,9 @@ class TunnelLane final : public Poller, private ReceiveEvents {
   /// Which trains the TUN still takes.
   CoalescerKinds tun_takes() const noexcept { return receive_.tun_takes(); }
   void set_dscp(DscpPolicy policy) noexcept { transmit_.set_dscp(policy); }
+  /// Where SYNs of the peers' TCP connections are reported before they cross the TUN; null, as to
+  /// begin with: nowhere. The ring must outlive the lane, or be taken away first.
+  void report_syns(WakingRing<SynReport>* ring) noexcept { receive_.report_syns(ring); }
   /// How long transport data may have waited in a socket; zero, as to begin with: any time.
   void set_queue_limit(Duration limit) noexcept { receive_.set_queue_limit(limit); }
 
