@@ -354,6 +354,10 @@ void Device::change_lane_peer(const PeerStep& step) noexcept {
   }
 }
 
+void Device::report_syns(WakingRing<SynReport>* ring) {
+  run_on(*data_, [&] { data_lane_->report_syns(ring); });
+}
+
 void Device::set_dscp(lane::DscpPolicy policy) {
   run_on(*data_, [&] { data_lane_->set_dscp(policy); });
 }

@@ -80,6 +80,9 @@ class Device final : public DeviceControl, private TunnelWatch::Listener {
   TuningInEffect tuning();
   /// The only part of the tuning that can change while the device runs.
   void set_dscp(lane::DscpPolicy policy);
+  /// Where SYNs that come out of the tunnel are reported (lane/tunnel_lane.h); null: nowhere. The
+  /// ring must outlive the device, or be taken away first. Waits for the data worker.
+  void report_syns(WakingRing<SynReport>* ring);
   DeviceCounters counters() const noexcept {
     return {data_lane_->counters(), handshake_lane_->counters()};
   }
