@@ -30,7 +30,6 @@ OFFLOADS = {
     True: "tso on gso on gro off tx-udp-segmentation on",
     False: "tso off gso off gro off tx-udp-segmentation off",
 }
-CPU_OF = {"client": 0, "server": 1, "clients": 0}
 
 
 def offload_lines(are_on):
@@ -38,30 +37,28 @@ def offload_lines(are_on):
     return [f"ethtool -K {device} {OFFLOADS[are_on]}" for device in ("to-server", "to-client")]
 
 
-class Bed:
-    """A network with hosts on a wire. `settings` are the run's (see settings.py)."""
+class Hosts:
+    """Hosts, and what runs on them. `settings` are the run's (see settings.py)."""
 
-    def __init__(self, net, settings, labels, offloads=True):
+    cpu_of = {}  # by host, if the run pins
+
+    def __init__(self, net, settings, labels):
         self.net, self.settings = net, settings
         self.hosts = {label: net.namespace(label) for label in labels}
-        left, right = self.hosts.values()
-        net.veth(left, right, f"{CLIENT}/24", f"{SERVER}/24", mtu=WIRE_MTU)
-        for host, other in ((left, right), (right, left)):
+        self.processes = {}
+
+    def connect(self, left, right, addresses, offloads):
+        """A wire between two hosts, each with its address of the two."""
+        ends = [self.hosts[label] for label in (left, right)]
+        self.net.veth(*ends, *(f"{address}/24" for address in addresses), mtu=WIRE_MTU)
+        for host, other in zip(ends, reversed(ends)):
             host.run(f"ethtool -K to-{other.label} {OFFLOADS[offloads]}")
             for scope in ("all", f"to-{other.label}"):
                 host.sysctl(f"net.ipv4.conf.{scope}.rp_filter", 0)
-        self.processes = {}
 
     def pin(self, label):
         """What comes before a command of that host."""
-        return ["taskset", "-c", str(CPU_OF[label])] if self.settings.pin else []
-
-    def start(self, label, daemon):
-        """A daemon on a host; returns its interface."""
-        interface = lib.unique_interface()
-        host = self.hosts[label]
-        self.processes[label] = daemon.start(host, interface, self.pin(label))
-        return interface
+        return ["taskset", "-c", str(self.cpu_of[label])] if self.settings.pin else []
 
     def pid(self, label):
         return self.processes[label].pid
@@ -80,12 +77,32 @@ class Bed:
                 raise AssertionError(f"the daemon on {label} ended with {process.exit_code}: "
                                      f"{process.log()[-300:].strip()}")
 
-    def wire_packets(self, label):
-        """Packets and bytes that a host's end of the wire has sent: a train counts once."""
-        link = "to-server" if label != "server" else f"to-{next(iter(self.hosts))}"
+    def sent(self, label, link):
+        """Packets and bytes that a host has sent by a link: a train counts once."""
         folder = f"/sys/class/net/{link}/statistics"
         said = self.hosts[label].run(["cat", f"{folder}/tx_packets", f"{folder}/tx_bytes"]).stdout.split()
         return int(said[0]), int(said[1])
+
+
+class Bed(Hosts):
+    """Two hosts on a wire."""
+
+    cpu_of = {"client": 0, "server": 1, "clients": 0}
+
+    def __init__(self, net, settings, labels, offloads=True):
+        super().__init__(net, settings, labels)
+        self.connect(*labels, (CLIENT, SERVER), offloads)
+
+    def start(self, label, daemon):
+        """A daemon on a host; returns its interface."""
+        interface = lib.unique_interface()
+        host = self.hosts[label]
+        self.processes[label] = daemon.start(host, interface, self.pin(label))
+        return interface
+
+    def wire_packets(self, label):
+        """See sent()."""
+        return self.sent(label, "to-server" if label != "server" else f"to-{next(iter(self.hosts))}")
 
 
 @contextlib.contextmanager
@@ -94,7 +111,7 @@ def wire(settings, offloads=True):
     with lib.Network() as net:
         bed = Bed(net, settings, ("client", "server"), offloads)
         for host, other, address in zip(bed.hosts.values(), ("server", "client"), (CLIENT, SERVER)):
-            _set_congestion(host, f"to-{other}", "192.0.2.0/24", address, settings.congestion)
+            set_congestion(host, f"to-{other}", "192.0.2.0/24", address, settings.congestion)
         yield bed
 
 
@@ -112,13 +129,13 @@ def pair(settings, daemon, offloads=True):
             peer = lib.Peer(lib.pubkey(keys[other]), f"{addresses[other]}/32", endpoint)
             lib.configure(host, interface, keys[label], [peer], PORT)
             host.address(interface, f"{addresses[label]}/24", mtu=MTU)
-            _set_congestion(host, interface, "10.99.0.0/24", addresses[label], settings.congestion)
+            set_congestion(host, interface, "10.99.0.0/24", addresses[label], settings.congestion)
         _await_tunnel(bed)
         yield bed
         bed.check_alive()
 
 
-def _set_congestion(host, device, network, source, algorithm):
+def set_congestion(host, device, network, source, algorithm):
     """By the route: within a namespace the algorithm may not be chosen by sysctl."""
     host.ip(f"route replace {network} dev {device} proto kernel scope link src {source} congctl {algorithm}")
 

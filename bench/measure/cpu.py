@@ -16,6 +16,37 @@ def process_seconds(pid):
     return (int(fields[11]) + int(fields[12])) * TICK_S
 
 
+def _children(pid):
+    folder = pathlib.Path(f"/proc/{pid}/task")
+    return [int(child) for task in folder.iterdir()
+            for child in (task / "children").read_text(encoding="utf-8").split()]
+
+
+def family(pids):
+    """These processes and all that they have started and that still run."""
+    found, todo = [], list(pids)
+    while todo:
+        pid = todo.pop()
+        try:
+            todo += _children(pid)
+        except OSError:
+            continue  # it has ended meanwhile
+        found.append(pid)
+    return found
+
+
+def family_seconds(pids):
+    """Of those, and of their children that have ended."""
+    total = 0.0
+    for pid in family(pids):
+        try:
+            text = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+        except OSError:
+            continue
+        total += sum(map(int, text.rpartition(")")[2].split()[11:15])) * TICK_S
+    return total
+
+
 def machine_seconds():
     """Of all cores: busy, and stolen by the machine below this virtual one."""
     first = pathlib.Path("/proc/stat").read_text(encoding="utf-8").splitlines()[0]
@@ -51,7 +82,8 @@ def received(pid, interface):
 
 
 class Meter:
-    """CPU-seconds of some processes, and of the machine, between entering and leaving.
+    """CPU-seconds of some processes, and of the machine, between entering and leaving. A list of processes
+    stands for them and all that they start.
 
         with Meter(sender=pid, receiver=pid) as meter: ...
         meter.used["sender"], meter.machine, meter.stolen, meter.seconds
@@ -62,7 +94,7 @@ class Meter:
         self.machine = self.stolen = self.seconds = 0.0
 
     def __enter__(self):
-        self._before = {name: process_seconds(pid) for name, pid in self.pids.items()}
+        self._before = self._read()
         self._machine = machine_seconds()
         self._since = time.monotonic()
         return self
@@ -73,7 +105,11 @@ class Meter:
         self.seconds = time.monotonic() - self._since
         busy, stolen = machine_seconds()
         self.machine, self.stolen = busy - self._machine[0], stolen - self._machine[1]
-        self.used = {name: process_seconds(pid) - self._before[name] for name, pid in self.pids.items()}
+        self.used = {name: seconds - self._before[name] for name, seconds in self._read().items()}
+
+    def _read(self):
+        return {name: family_seconds(pid) if isinstance(pid, list) else process_seconds(pid)
+                for name, pid in self.pids.items()}
 
 
 @dataclasses.dataclass

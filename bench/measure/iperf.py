@@ -44,10 +44,11 @@ def _server(bed, address):
     process.end(grace=2)
 
 
-def _run(bed, address, words, seconds):
+def _run(bed, address, words, seconds, via=None):
     client = bed.hosts["client"]
     with _server(bed, address) as server:
-        argv = [*bed.pin("client"), "iperf3", "-J", "-c", address, "-p", PORT, "-t", f"{seconds:g}", *words]
+        argv = [*bed.pin("client"), "iperf3", "-J", "-c", via or address, "-p", PORT, "-t", f"{seconds:g}",
+                *words]
         bed.note("client", argv)
         done = client.run(argv, check=False, timeout=seconds + 20)
         report = json.loads(done.stdout) if done.stdout.startswith("{") else {"error": done.stderr.strip()}
@@ -56,9 +57,11 @@ def _run(bed, address, words, seconds):
         return report
 
 
-def tcp(bed, address, seconds, streams=1, reverse=False):
-    """One run, from client to server unless `reverse`."""
-    report = _run(bed, address, ["-P", streams, *(["-R"] if reverse else [])], max(1, round(seconds)))
+def tcp(bed, address, seconds, streams=1, reverse=False, via=None):
+    """One run, from client to server unless `reverse`. `via`: where the client connects to, if that is not
+    where the server listens."""
+    words = ["-P", streams, *(["-R"] if reverse else [])]
+    report = _run(bed, address, words, max(1, round(seconds)), via)
     end = report["end"]
     received = end["sum_received"]
     return Tcp(received["bits_per_second"] / 1e9, received["bytes"] / 1e9,

@@ -9,12 +9,14 @@ LABEL_WIDTH, BAR_WIDTH, BAR_HEIGHT = 150, 520, 20
 # Of each scenario's metrics, those that are drawn.
 DRAWN = ("gbps", "receiver_cpu_s_per_gb", "sender_cpu_s_per_gb", "delivered_mbps", "loss_share", "rtt_p50_us",
          "rtt_p99_us", "bystander_p99_us", "cpu_ns_per_packet", "delivered_share", "handshakes_per_core_s",
-         "memory_loaded_mb", "memory_10000_mb", "setconf_ms", "show_ms", "toml_ms")
+         "memory_loaded_mb", "memory_10000_mb", "setconf_ms", "show_ms", "toml_ms", "relay_cpu_s_per_gb",
+         "machine_cpu_s_per_gb", "added_p50_us", "added_p99_us", "connections_per_s",
+         "relay_cpu_us_per_connection", "user_kb", "kernel_kb", "user_bulk_kb", "kernel_bulk_kb")
 
 HEAD = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Thalweg: tunnels side by side</title>
+<title>Thalweg: @TITLE@</title>
 <style>
 :root { color-scheme: light dark; --ground: #f7f7f4; --card: #fff; --ink: #1c1f23; --soft: #5d646c;
         --line: #dfe1de; }
@@ -131,8 +133,11 @@ def to_page(record):
     facts = _table(["", ""], [[_say(key), _say(words)] for key, words in record["environment"].items()],
                    "facts")
     commands = "\n".join(record["commands"])
-    return (HEAD + "<h1>Tunnels side by side</h1><p>Medians; whiskers from the least run to the most. "
-            "Round by round, each daemon in turn, in fresh network namespaces.</p>"
+    title = _say(record["title"])
+    notes = f"<p>{_say(' '.join(record['notes']))}</p>"
+    return (HEAD.replace("@TITLE@", title) + f"<h1>{title}</h1>"
+            "<p>Medians; whiskers from the least run to the most. Round by round, each daemon in turn, in "
+            "fresh network namespaces.</p>" + notes
             + ("<p>Interrupted: what was done until then.</p>" if record["interrupted"] else "")
             + _targets(record) + _limits(record)
             + "".join(_scenario(entry, colours) for entry in record["scenarios"])

@@ -4,6 +4,7 @@ from .summary import ratio, summarize
 
 MACHINE = "machine"  # in place of a daemon's name
 OFFERED_ENOUGH = 99.0  # percent
+BUSY = 0.9  # of a core: each end of bench_load is one thread
 
 
 class Results:
@@ -29,10 +30,15 @@ class Results:
         names = list(dict.fromkeys(name for run in runs for name in run))
         return {name: summarize([run[name] for run in runs if name in run]) for name in names}
 
-    def median(self, scenario, competitor, metric):
+    def summary(self, scenario, competitor, metric):
         """None if nobody has measured it."""
         values = [run[metric] for run in self.good(scenario, competitor) if metric in run]
-        return summarize(values).median if values else None
+        return summarize(values) if values else None
+
+    def median(self, scenario, competitor, metric):
+        """The same."""
+        found = self.summary(scenario, competitor, metric)
+        return None if found is None else found.median
 
     def ratio(self, scenario, competitor, reference, metric):
         """Median against median; None where it means nothing."""
@@ -40,12 +46,16 @@ class Results:
 
     def doubts(self, scenario, competitor):
         """Why the figures may be of something else than the daemon, one sentence each."""
-        runs = self.good(scenario, competitor)
+        runs, doubts = self.good(scenario, competitor), []
         short = sum(run.get("generator_offered_share", 100.0) < OFFERED_ENOUGH for run in runs)
-        if short == 0:
-            return []
-        return [f"in {short} of {len(runs)} runs the load generator offered less than was asked for: the CPU "
-                "was short for it too"]
+        if short:
+            doubts.append(f"in {short} of {len(runs)} runs the load generator offered less than was asked "
+                          "for: the CPU was short for it too")
+        busy = sum(run.get("generator_busiest", 0.0) > BUSY for run in runs)
+        if busy:
+            doubts.append(f"in {busy} of {len(runs)} runs one end of the load generator had no time left: "
+                          "the relay may do more")
+        return doubts
 
     def to_json(self, scenarios, reference):
         """One entry a scenario that ran; ratios are to the daemon called `reference`."""

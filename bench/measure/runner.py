@@ -15,7 +15,8 @@ FAILURES = (AssertionError, OSError, ValueError, KeyError, IndexError, TypeError
 QUICK = ("limit-cipher", "limit-io", "limit-curve", "tcp-1", "tcp-1-off", "rtt-idle", "rtt-tcp", "plain-tcp",
          "peers-50-lone")
 HEADLINES = ("gbps", "rtt_p99_us", "delivered_mbps", "handshakes_per_core_s", "memory_loaded_mb",
-             "setconf_ms", "toml_ms", "seal_ns", "x25519_us")
+             "setconf_ms", "toml_ms", "seal_ns", "x25519_us", "added_p50_us", "connections_per_s",
+             "kernel_kb")
 
 
 def all_scenarios(settings):
@@ -24,11 +25,11 @@ def all_scenarios(settings):
             for scenario in module.scenarios(settings)]
 
 
-def choose(scenarios, only=(), quick=False, everything=False):
+def choose(scenarios, only=(), quick=False, everything=False, quick_names=QUICK):
     """Those that are to run. A word of `only` that ends with * stands for all that begin so. Fails with
     ValueError if a word names nothing."""
     if not only:
-        return [s for s in scenarios if (s.name in QUICK if quick else everything or not s.on_request)]
+        return [s for s in scenarios if (s.name in quick_names if quick else everything or not s.on_request)]
     def names(word, scenario):
         return scenario.name == word or (word.endswith("*") and scenario.name.startswith(word[:-1]))
     for word in only:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 class Kind(enum.Enum):
     """Whom a scenario measures."""
 
-    DAEMON = "every daemon"
+    DAEMON = "everybody"
     OURS = "thalweg only"
     MACHINE = "the machine"
 

@@ -2,11 +2,7 @@
 
 from .figures import metric, text
 
-NOTES = (
-    "median (min–max) of the runs; ~ they differ by more than 25 %; ≈ so do they, in two groups.",
-    "CPU-s/GB: user and system time of the daemon by payload received (10^9 bytes); what the kernel does",
-    "in softirq for one end's packets over a veth is billed to whoever runs, mostly the other end.",
-)
+HOW_TO_READ = "median (min–max) of the runs; ~ they differ by more than 25 %; ≈ so do they, in two groups."
 FLAGS = {"steady": "", "wide": " ~", "two modes": " ≈"}
 
 
@@ -83,7 +79,7 @@ def to_table(record):
     lines += _targets(record) + _limits(record)
     if record["commands"]:
         lines += ["commands", *(f"  {command}" for command in record["commands"]), ""]
-    lines += NOTES
+    lines += [HOW_TO_READ, *record["notes"]]
     if record["interrupted"]:
         lines.append("interrupted: the figures are of what was done until then.")
     return "\n".join(lines) + "\n"

@@ -9,7 +9,8 @@ from .summary import ratio
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """`of` gets median(scenario, metric), and gives the figure or None if it was not measured."""
+    """`of` gets median(scenario, metric[, competitor[, part of its Summary]]), and gives the figure or None
+    if it was not measured."""
 
     what: str
     unit: str
@@ -93,17 +94,17 @@ LIMITS = (  # what, the daemon's figure, the limits' (which add up), unit
 
 
 def _medians(results, competitor):
-    def median(scenario, metric):
-        own = results.median(scenario, competitor, metric)
-        return own if own is not None else results.median(scenario, MACHINE, metric)
+    def median(scenario, metric, who=competitor, part="median"):
+        own = results.summary(scenario, who, metric) or results.summary(scenario, MACHINE, metric)
+        return None if own is None else getattr(own, part)
     return median
 
 
-def check_targets(results, competitor):
+def check_targets(results, competitor, targets=TARGETS):
     """One dict a target that was measured: its words, figure, and whether it is met."""
     median = _medians(results, competitor)
     checked = []
-    for target in TARGETS:
+    for target in targets:
         figure = target.of(median)
         if figure is not None:
             checked.append({"what": target.what, "unit": target.unit, "relation": target.relation,
