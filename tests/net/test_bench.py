@@ -1,4 +1,4 @@
-"""bench/tunnel: it measures both daemons, says so in JSON, and leaves nothing behind."""
+"""bench/tunnel and bench/relay: they measure who competes, say so in JSON, and leave nothing behind."""
 
 import json
 import os
@@ -20,10 +20,15 @@ def tunnel():
     return [sys.executable, "-B", BENCH / "tunnel", "--thalweg", os.environ["TW_BIN"]]
 
 
-class Tunnel(lib.NetTest):
-    def start(self, *arguments):
-        """bench/tunnel on the build under test. Its log is stdout and stderr together."""
-        return self.net.start([*tunnel(), *arguments], name="bench-tunnel")
+def relay():
+    """The same of the other command."""
+    return [sys.executable, "-B", BENCH / "relay", "--thalweg", os.environ["TW_BIN"]]
+
+
+class BenchTest(lib.NetTest):
+    def start(self, command, *arguments):
+        """A command of bench. Its log is stdout and stderr together."""
+        return self.net.start([*command, *arguments], name="bench")
 
     def leftovers(self, pid):
         """What the run of that pid has made and is still there."""
@@ -34,10 +39,43 @@ class Tunnel(lib.NetTest):
     def assert_nothing_left(self, process):
         lib.wait_until(lambda: not self.leftovers(process.pid), f"{self.leftovers(process.pid)} to go")
 
+    def running(self, pid, name):
+        """Whether a program of that name runs in a namespace of that run."""
+        for space in (one for one in self.leftovers(pid) if one.startswith("twt-")):
+            pids = subprocess.run(["ip", "netns", "pids", space], capture_output=True, text=True, check=False)
+            for one in pids.stdout.split():
+                try:
+                    if pathlib.Path(f"/proc/{one}/comm").read_text(encoding="utf-8").strip() == name:
+                        return True
+                except OSError:
+                    pass  # it has ended meanwhile
+        return False
+
+    def interrupt(self, process, program, path):
+        """Ends a run that has begun, when that program of it runs."""
+        lib.wait_until(lambda: self.running(process.pid, program), f"{program} to run", 60)
+        process.signal(signal.SIGTERM)
+        self.assertEqual(process.wait(60), 128 + signal.SIGTERM)
+        self.assertIs(json.loads(path.read_text(encoding="utf-8"))["interrupted"], True)
+        self.assert_nothing_left(process)
+
+    def assert_refuses(self, command, cases):
+        """At once, with words that say what is wrong."""
+        for arguments, words in cases:
+            begin = time.monotonic()
+            done = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=60,
+                                  check=False)
+            self.assertEqual(done.returncode, 2, arguments)
+            self.assertIn(words, done.stderr)
+            self.assertLess(time.monotonic() - begin, 30, "it has begun to measure")
+
+
+class Tunnel(BenchTest):
     def test_figures_of_both_daemons(self):
         path = pathlib.Path(self.net.folder, "run.json")
         page = pathlib.Path(self.net.folder, "run.html")
-        process = self.start("--quick", "--only", "tcp-1", "--seconds", "1", "--json", path, "--html", page)
+        process = self.start(tunnel(), "--quick", "--only", "tcp-1", "--seconds", "1", "--json", path,
+                             "--html", page)
         self.assertEqual(process.wait(120), 0)
         told = json.loads(path.read_text(encoding="utf-8"))
         self.assertEqual(told["daemons"], ["thalweg", "wireguard-go"])
@@ -65,40 +103,72 @@ class Tunnel(lib.NetTest):
 
     def test_interrupted(self):
         path = pathlib.Path(self.net.folder, "run.json")
-        process = self.start("--only", "tcp-1", "--seconds", "60", "--json", path)
-        lib.wait_until(lambda: self.running(process.pid, "iperf3"), "iperf3 to run", 60)
-        process.signal(signal.SIGTERM)
-        self.assertEqual(process.wait(60), 128 + signal.SIGTERM)
-        self.assertIs(json.loads(path.read_text(encoding="utf-8"))["interrupted"], True)
-        self.assert_nothing_left(process)
-
-    def running(self, pid, name):
-        """Whether a program of that name runs in a namespace of that run."""
-        for space in (one for one in self.leftovers(pid) if one.startswith("twt-")):
-            pids = subprocess.run(["ip", "netns", "pids", space], capture_output=True, text=True, check=False)
-            for one in pids.stdout.split():
-                try:
-                    if pathlib.Path(f"/proc/{one}/comm").read_text(encoding="utf-8").strip() == name:
-                        return True
-                except OSError:
-                    pass  # it has ended meanwhile
-        return False
+        process = self.start(tunnel(), "--only", "tcp-1", "--seconds", "60", "--json", path)
+        self.interrupt(process, "iperf3", path)
 
     def test_refuses(self):
-        for arguments, words in ((["--only", "no-such"], "no-such"), (["--daemon", "nothing"], "nothing"),
-                                 (["--thalweg", "/no/such"], "cmake --preset release"),
-                                 (["--runs", "0"], "--runs"), (["--seconds", "nan"], "--seconds")):
-            begin = time.monotonic()
-            done = subprocess.run([*tunnel(), *arguments], capture_output=True, text=True, timeout=60,
-                                  check=False)
-            self.assertEqual(done.returncode, 2, arguments)
-            self.assertIn(words, done.stderr)
-            self.assertLess(time.monotonic() - begin, 30, "it has begun to measure")
+        self.assert_refuses(tunnel(), (
+            (["--only", "no-such"], "no-such"), (["--daemon", "nothing"], "nothing"),
+            (["--thalweg", "/no/such"], "cmake --preset release"), (["--runs", "0"], "--runs"),
+            (["--seconds", "nan"], "--seconds")))
+
+
+class Relay(BenchTest):
+    def measured(self, *arguments):
+        """{scenario: its results} of a run that succeeds, and its whole record."""
+        path = pathlib.Path(self.net.folder, "run.json")
+        process = self.start(relay(), "--runs", "1", "--seconds", "1", "--idle", "100", "--json", path,
+                             *arguments)
+        self.assertEqual(process.wait(300), 0)
+        self.assert_nothing_left(process)
+        told = json.loads(path.read_text(encoding="utf-8"))
+        return {entry["name"]: entry["results"] for entry in told["scenarios"]}, told
+
+    def assert_measured(self, results, scenario, competitor, *names):
+        runs = results[scenario][competitor]["runs"]
+        self.assertNotIn("failed", runs[0], f"{scenario} of {competitor}")
+        for name in names:
+            self.assertGreater(runs[0][name], 0, f"{name} of {competitor}")
+
+    def test_figures_of_every_kind(self):
+        results, told = self.measured("--only", "bulk-1,connect-*,idle", "--without", "nginx",
+                                      "--without", "socat", "--parallel", "8")
+        self.assertEqual([one for one in told["daemons"] if one != "thalweg"], ["haproxy", "direct"])
+        for who in told["daemons"]:
+            self.assert_measured(results, "bulk-1", who, "gbps", "machine_cpu_s_per_gb")
+            self.assert_measured(results, "connect-1", who, "latency_p50_us", "connections_per_s")
+            self.assert_measured(results, "connect-8", who, "machine_cpu_us_per_connection")
+            self.assert_measured(results, "idle", who, "idle_connections", "kernel_kb")
+        for who in told["daemons"][:-1]:
+            self.assert_measured(results, "bulk-1", who, "relay_cpu_s_per_gb")
+            self.assert_measured(results, "connect-1", who, "plain_p50_us", "relay_cpu_us_per_connection")
+        # It keeps a session and two streams for each.
+        self.assertGreater(results["idle"]["haproxy"]["runs"][0]["user_kb"], 1)
+
+    def test_the_other_relays_carry_what_is_measured(self):
+        results, _ = self.measured("--only", "connect-1,idle", "--without", "thalweg",
+                                   "--without", "haproxy")
+        for who in ("nginx", "socat", "direct"):
+            self.assert_measured(results, "connect-1", who, "connections_per_s")
+            self.assertEqual(results["connect-1"][who]["runs"][0]["failed_share"], 0)
+            self.assert_measured(results, "idle", who, "kernel_kb")
+
+    def test_interrupted(self):
+        path = pathlib.Path(self.net.folder, "run.json")
+        process = self.start(relay(), "--only", "bulk-1", "--without", "thalweg", "--seconds", "60",
+                             "--json", path)
+        self.interrupt(process, "haproxy", path)
+
+    def test_refuses(self):
+        self.assert_refuses(relay(), (
+            (["--only", "no-such"], "no-such"), (["--without", "nobody"], "nobody"),
+            (["--thalweg", "/no/such"], "cmake --preset release"), (["--idle", "0"], "--idle"),
+            (["--relay-toml", "/no/such"], "/no/such")))
 
 
 class Arithmetic(unittest.TestCase):
     def test_units(self):
-        words = [sys.executable, "-B", "-m", "unittest", "-v", "measure.measure_test"]
+        words = [sys.executable, "-B", "-m", "unittest", "-v", "measure.measure_test", "measure.relay_test"]
         done = subprocess.run(words, cwd=BENCH, capture_output=True, text=True, timeout=60, check=False)
         self.assertEqual(done.returncode, 0, done.stderr)
 

@@ -1,0 +1,35 @@
+// bench_load: the connections that bench/relay measures; its words are bench/relay's.
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "load.h"
+
+namespace {
+
+constexpr const char* usage =
+    "usage: bench_load answer PORT | once ADDRESS PORT | loop ADDRESS PORT SECONDS PARALLEL |\n"
+    "                  hold ADDRESS PORT COUNT BULK_BYTES\n";
+
+bool print(const std::string& text) { return !text.empty() && std::puts(text.c_str()) >= 0; }
+
+bool run(const std::vector<std::string>& words) {
+  const std::string what = words.empty() ? "" : words[0];
+  if (what == "answer" && words.size() == 2) {
+    tw::bench::answer(words[1]);
+    return false;
+  }
+  if (what == "once" && words.size() == 3) return print(tw::bench::ask_once(words[1], words[2]));
+  if (what == "loop" && words.size() == 5) {
+    return print(tw::bench::ask_in_a_loop(words[1], words[2], words[3], words[4]));
+  }
+  if (what == "hold" && words.size() == 5) {
+    return tw::bench::hold(words[1], words[2], words[3], words[4]);
+  }
+  std::fputs(usage, stderr);
+  return false;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) { return run({argv + 1, argv + argc}) ? 0 : 1; }

@@ -1,0 +1,29 @@
+// The load of bench/relay: one end answers, the other asks, in a loop of new connections or over
+// many that stay. One thread each, epoll, nothing allocated for a connection that follows another:
+// what is measured between them should be the relay, and their own CPU time is in the report.
+#pragma once
+
+#include <string>
+
+namespace tw::bench {
+
+/// Answers requests at PORT until it is ended; says `ready` on stderr when it listens. Returns only
+/// on failure, which is on stderr.
+void answer(const std::string& port);
+
+/// `parallel` connections at a time for so many seconds, each with one request and an answer of
+/// 1 KB, closed by the answering end; the next begins when it is gone. JSON, with the latency from
+/// connect() to the last byte; or empty, and why is on stderr.
+std::string ask_in_a_loop(const std::string& address, const std::string& port,
+                          const std::string& seconds, const std::string& parallel);
+
+/// One request; returns the address of whom the answering end sees, or empty.
+std::string ask_once(const std::string& address, const std::string& port);
+
+/// `count` connections, each with one request of 1 KB; says `held COUNT` on stdout and keeps them.
+/// After SIGUSR1 each fetches `bulk` bytes; says `moved COUNT`. After another they are reset, and
+/// it returns true. False as soon as one ends meanwhile, or anything fails: why is on stderr.
+bool hold(const std::string& address, const std::string& port, const std::string& count,
+          const std::string& bulk);
+
+}  // namespace tw::bench

@@ -1,0 +1,43 @@
+"""What Thalweg's relay wants to reach, in one table; the figures are its medians, or against HAProxy's."""
+
+from .summary import ratio
+from .targets import Target
+
+OTHER = "haproxy"
+
+
+def _plain(scenario, metric):
+    return lambda median: median(scenario, metric)
+
+
+def _against_other(scenario, metric):
+    return lambda median: ratio(median(scenario, metric), median(scenario, metric, OTHER))
+
+
+def _dearest(scenario, metric):
+    return lambda median: ratio(median(scenario, metric, part="most"), median(scenario, metric, part="least"))
+
+
+BULK = (("bulk-1", "one stream, offloads on", 0.55), ("bulk-8", "eight streams, offloads on", 0.55),
+        ("bulk-1-off", "one stream, offloads off", 0.75), ("bulk-8-off", "eight streams, offloads off", 0.75))
+# Where splicing has two regimes, the dear one costs twice as much and more.
+ONE_REGIME = 1.5
+
+
+def targets_of(parallel):
+    """`parallel`: how many connections at a time the run had."""
+    return (
+        *(Target(f"{about}: machine's CPU-s/GB against HAProxy", "×", "≤", value,
+                 _against_other(name, "machine_cpu_s_per_gb")) for name, about, value in BULK),
+        *(Target(f"{about}: machine, dearest run against cheapest", "×", "≤", ONE_REGIME,
+                 _dearest(name, "machine_cpu_s_per_gb")) for name, about, _value in BULK),
+        Target("new connection + 1 KB: added latency, p50", "µs", "≤", 30,
+               _plain("connect-1", "added_p50_us")),
+        *(Target(f"new connection, {number} at a time: relay's CPU", "µs", "≤", 25,
+                 _plain(f"connect-{number}", "relay_cpu_us_per_connection"))
+          for number in dict.fromkeys((1, parallel))),
+        Target("idle connection: user space", "KB", "≤", 1, _plain("idle", "user_kb")),
+        Target("idle connection: kernel", "KB", "≤", 8.5, _plain("idle", "kernel_kb")),
+        Target("idle connection after bulk: user space", "KB", "≤", 1, _plain("idle", "user_bulk_kb")),
+        Target("idle connection after bulk: kernel", "KB", "≤", 8.5, _plain("idle", "kernel_bulk_kb")),
+    )
