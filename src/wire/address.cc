@@ -7,6 +7,8 @@
 #include <cstring>
 
 #include "base/assert.h"
+#include "base/mix.h"
+#include "base/random.h"
 
 namespace tw {
 namespace {
@@ -23,11 +25,23 @@ std::optional<std::uint32_t> parse_number(std::string_view text, std::uint32_t h
   return value;
 }
 
-std::size_t mix(std::size_t seed, std::uint64_t word) noexcept {
-  std::uint64_t z = (seed ^ word) + 0x9e3779b97f4a7c15U;
-  z = (z ^ (z >> 30U)) * 0xbf58476d1ce4e5b9U;
-  z = (z ^ (z >> 27U)) * 0x94d049bb133111ebU;
-  return static_cast<std::size_t>(z ^ (z >> 31U));
+/// Addresses are chosen by whoever connects, so what collides must not be: each process has secrets
+/// of its own.
+struct HashSecrets {
+  HashSecrets() noexcept {
+    SystemRandom random;
+    for (std::uint64_t& word : words) word = random.next();
+  }
+  std::array<std::uint64_t, 3> words{};
+};
+
+/// `rest`: what belongs to the value beside the address.
+std::size_t hash_of(const IpAddress& address, std::uint64_t rest) noexcept {
+  static const HashSecrets secrets;
+  std::array<std::uint64_t, 2> octets{};
+  std::memcpy(octets.data(), address.bytes().data(), address.bytes().size());
+  const std::uint64_t folded = mix(octets[0] ^ secrets.words[0], octets[1] ^ secrets.words[1]);
+  return mix(folded ^ rest ^ (address.is_v4() ? 0 : 1), secrets.words[2]);
 }
 
 }  // namespace
@@ -149,12 +163,12 @@ std::string Endpoint::text() const {
 }  // namespace tw
 
 std::size_t std::hash<tw::IpAddress>::operator()(const tw::IpAddress& address) const noexcept {
-  std::array<std::uint64_t, 2> words{};
-  std::memcpy(words.data(), address.bytes().data(), address.bytes().size());
-  return tw::mix(tw::mix(address.bits(), words[0]), words[1]);
+  return tw::hash_of(address, 0);
 }
 
 std::size_t std::hash<tw::Endpoint>::operator()(const tw::Endpoint& endpoint) const noexcept {
-  return tw::mix(std::hash<tw::IpAddress>{}(endpoint.address),
-                 (std::uint64_t{endpoint.scope_id} << 16U) | endpoint.port);
+  constexpr unsigned family_bits = 1, port_bits = 16;
+  return tw::hash_of(endpoint.address,
+                     (std::uint64_t{endpoint.scope_id} << (family_bits + port_bits)) |
+                         (std::uint64_t{endpoint.port} << family_bits));
 }

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
+#include <cstdlib>
 #include <unordered_set>
 
 #include "base/random.h"
@@ -139,6 +142,29 @@ TEST(Endpoint, HashTellsThemApart) {
     }
   }
   EXPECT_EQ(hashes.size(), 4000U);
+}
+
+// What collides in one process may not collide in the next: there is nothing to look for offline.
+TEST(IpAddressDeathTest, EachProcessHashesInItsOwnWay) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");  // the child is a new process
+  const auto hash = [] { return std::to_string(std::hash<IpAddress>{}(ip("10.0.0.1"))); };
+  constexpr int keep = 0;  // for the child, which comes by here too
+  ASSERT_EQ(::setenv("TW_HASH_OF_PARENT", hash().c_str(), keep), 0);
+  EXPECT_EXIT(std::exit(hash() == std::getenv("TW_HASH_OF_PARENT") ? 1 : 0),
+              ::testing::ExitedWithCode(0), "");
+}
+
+// A /64 is cheap to have, and so is a choice of its lower halves.
+TEST(IpAddress, HashSpreadsNeighbours) {
+  constexpr std::size_t buckets = 1024, each = 16;
+  std::array<std::size_t, buckets> filled{};
+  for (std::size_t i = 0; i < buckets * each; ++i) {
+    std::array<std::uint8_t, 16> octets{0x20, 0x01, 0x0d, 0xb8};
+    octets[12] = static_cast<std::uint8_t>(i >> 8U);
+    octets[15] = static_cast<std::uint8_t>(i);
+    ++filled[std::hash<IpAddress>{}(IpAddress::v6(octets)) % buckets];
+  }
+  EXPECT_LT(*std::ranges::max_element(filled), 4 * each);
 }
 
 }  // namespace
