@@ -20,10 +20,13 @@ class TunQueueLimit {
   /// To be attached to the worker that polls the TUN and told what that reads; null where the queue
   /// is bounded in packets. Valid as long as this, or what it is moved to.
   TunQueue* queue() const noexcept { return queue_.get(); }
+  /// The length of the queue is the limit: nobody else may change it.
+  bool is_in_packets() const noexcept { return in_packets_; }
 
  private:
   std::unique_ptr<TunFilter> filter_;
   std::unique_ptr<TunQueue> queue_;
+  bool in_packets_ = false;
 };
 
 }  // namespace tw::node

@@ -82,6 +82,8 @@ class Netlink {
   Result<void> set_tx_queue(const std::string& device, std::uint32_t packets);
   /// The longest packet that the stack leaves to the device to cut. Linux 5.18.
   Result<void> set_gso_max_size(const std::string& device, std::uint32_t bytes);
+  /// Leaves the device without one (qdisc noqueue): what it turns away, its sender is told of.
+  Result<void> remove_discipline(const std::string& device);
 
   Result<void> add_address(const std::string& device, const InterfaceAddress& address);
   Result<void> remove_address(const std::string& device, const InterfaceAddress& address);

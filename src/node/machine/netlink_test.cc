@@ -61,6 +61,21 @@ TEST_F(NetlinkInKernel, SaysWhatWasTriedAndWhatTheKernelSaid) {
   EXPECT_FALSE(netlink_->link("sixteencharacter"));
 }
 
+TEST_F(NetlinkInKernel, ADeviceLosesItsQueueingDiscipline) {
+  ASSERT_TRUE(netlink_->set_up("tw0", true));
+  const std::string before = output("ip -o link show tw0");
+  EXPECT_THAT(before, ::testing::Not(::testing::HasSubstr("qdisc noqueue")));
+  for (int twice = 0; twice < 2; ++twice) {
+    const auto removed = netlink_->remove_discipline("tw0");
+    ASSERT_TRUE(removed) << removed.error().text();
+    EXPECT_THAT(output("ip -o link show tw0"), ::testing::HasSubstr("qdisc noqueue"));
+  }
+  const auto missing = netlink_->remove_discipline("nosuch0");
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().text(),
+            "remove the queueing discipline of nosuch0: there is no device nosuch0");
+}
+
 TEST_F(NetlinkInKernel, AddressesCanBeAddedAndRemovedTwice) {
   for (const InterfaceAddress& address : {own("10.7.0.1", 24), own("fd07::1", 64)}) {
     EXPECT_TRUE(netlink_->add_address("tw0", address));
