@@ -1,5 +1,9 @@
 #include "node/device/tunnel_sockets.h"
 
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <sys/socket.h>
+
 #include <cerrno>
 #include <utility>
 
@@ -19,6 +23,13 @@ constexpr std::size_t send_buffer_bytes = std::size_t{1} << 20U;
 bool means_no_ipv6(const Error& error) noexcept {
   return error.os_errno == EAFNOSUPPORT || error.os_errno == EADDRNOTAVAIL ||
          error.os_errno == EPROTONOSUPPORT;
+}
+
+/// By turning on what open_udp() has turned on, if that could be: to read it back is newer than the
+/// option itself (Linux 5.13 and 5.0).
+bool receives_trains(const UdpPort& port) noexcept {
+  const int on = 1;
+  return ::setsockopt(port.wait_fd(), SOL_UDP, UDP_GRO, &on, sizeof on) == 0;
 }
 
 }  // namespace
@@ -45,8 +56,11 @@ Result<TunnelSockets> TunnelSockets::open(std::uint16_t port, std::uint32_t fwma
     sockets.port_ = v4->port;
     sockets.v4_ = std::make_unique<UdpPort>(std::move(v4->fd));
     if (v6) sockets.v6_ = std::make_unique<UdpPort>(std::move(v6->fd));
+    sockets.receive_trains_ = offloads.udp_receive;
     for (UdpPort* port_made : {sockets.v4_.get(), sockets.v6_.get()}) {
-      if (port_made != nullptr && !offloads.udp_send) port_made->send_singles_only();
+      if (port_made == nullptr) continue;
+      if (!offloads.udp_send) port_made->send_singles_only();
+      sockets.receive_trains_ = sockets.receive_trains_ && receives_trains(*port_made);
     }
     return sockets;
   }

@@ -28,6 +28,8 @@ class TunnelSockets {
   Result<void> set_fwmark(std::uint32_t fwmark);
   std::uint32_t fwmark() const noexcept { return fwmark_; }
   std::uint16_t port() const noexcept { return port_; }
+  /// Trains come whole from every socket: wanted, and the kernel has it.
+  bool receive_trains() const noexcept { return receive_trains_; }
   /// Trains leave whole from every socket. On the context that sends.
   bool send_trains() const noexcept;
   /// Datagrams that the kernel had no room for.
@@ -40,6 +42,7 @@ class TunnelSockets {
   std::unique_ptr<UdpPort> v4_, v6_;  // v6: null without IPv6
   std::uint16_t port_ = 0;
   std::uint32_t fwmark_ = 0;
+  bool receive_trains_ = false;
 };
 
 }  // namespace tw::node

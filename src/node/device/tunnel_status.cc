@@ -22,6 +22,7 @@ TuningInEffect Device::tuning() {
     const CoalescerKinds taken = data_lane_->tun_takes();
     now.offloads.tun_tcp = now.offloads.tun_tcp && taken.tcp;
     now.offloads.tun_udp = now.offloads.tun_udp && taken.udp;
+    now.offloads.udp_receive = sockets_->receive_trains();
     now.offloads.udp_send = now.offloads.udp_send && sockets_->send_trains();
   });
   return now;
