@@ -54,6 +54,13 @@ def machine_seconds():
     return (user + nice + system + irq + softirq) * TICK_S, steal * TICK_S
 
 
+def busy_cores(seconds):
+    """How many cores the machine uses on average for so long, whoever does."""
+    before, since = machine_seconds()[0], time.monotonic()
+    time.sleep(seconds)
+    return (machine_seconds()[0] - before) / (time.monotonic() - since)
+
+
 def memory_mb(pid):
     """Resident memory now, and the most there was, in MB of 10^6 bytes."""
     status = pathlib.Path(f"/proc/{pid}/status").read_text(encoding="utf-8")

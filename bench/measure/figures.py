@@ -23,6 +23,7 @@ METRICS = {
     "receiver_cpu_s_per_gb": Metric("receiver's daemon", "CPU-s/GB", "less"),
     "machine_cpu_s_per_gb": Metric("whole machine", "CPU-s/GB", "less"),
     "machine_cpus": Metric("cores busy", "cores", "", 2),
+    "others_cpus": Metric("busy with others just before", "cores", "", 2),
     "stolen_share": Metric("stolen from the machine", "%", "", 1),
     "retransmits": Metric("retransmits", "", "less", 0),
     "bytes_per_wire_packet": Metric("size on the wire", "bytes/packet", "", 0),

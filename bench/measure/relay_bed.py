@@ -12,6 +12,7 @@ import time
 import lib
 
 from . import bed as beds
+from .cpu import busy_cores
 
 CLIENT, RELAY_FRONT = "192.0.2.1", "192.0.2.2"
 RELAY_BACK, SERVER = "198.51.100.1", "198.51.100.2"
@@ -19,6 +20,7 @@ FRONT, BACK = "192.0.2.0/24", "198.51.100.0/24"
 FRONT_DEVICE = "to-client"  # the relay's
 LOAD_PORT, IPERF_PORT = 9000, 5201
 PORTS = (LOAD_PORT, IPERF_PORT)
+QUIET_S = 0.3
 OPEN_FILES = 20_000  # what every program may have at least
 
 
@@ -40,6 +42,7 @@ class RelayBed(beds.Hosts):
         for label in ("client", "relay"):
             self.hosts[label].sysctl("net.ipv4.ip_local_port_range", "1024 65535")
         self.relays = []  # the relay's processes
+        self.others_cpus = 0.0  # what the machine did before there was anything to measure
 
     def _route(self, label, device, source, network, beyond=None, gateway=None):
         host, algorithm = self.hosts[label], self.settings.congestion
@@ -92,6 +95,7 @@ def hosts(settings, offloads=True):
     with lib.Network() as net:
         bed = RelayBed(net, settings, offloads)
         bed.start_answers()
+        bed.others_cpus = busy_cores(QUIET_S)
         yield bed
         bed.check_alive()
 

@@ -38,7 +38,8 @@ def bulk(settings, relay, streams=1, offloads=True, reverse=False):
             metrics["relay_cpu_s_per_gb"] = meter.used["relay"] / result.gigabytes
         return {**metrics, "machine_cpu_s_per_gb": meter.machine / result.gigabytes,
                 "machine_cpus": meter.machine / meter.seconds,
-                "stolen_share": 100 * meter.stolen / meter.seconds, "retransmits": result.retransmits,
+                "others_cpus": bed.others_cpus, "stolen_share": 100 * meter.stolen / meter.seconds,
+                "retransmits": result.retransmits,
                 "bytes_per_wire_packet": (after[1] - before[1]) / max(1, after[0] - before[0])}
 
 
@@ -86,7 +87,7 @@ def connections(settings, relay, parallel):
         asking, answering = report["cpu_s"] / meter.seconds, meter.used["answers"] / meter.seconds
         return {**metrics, "machine_cpu_us_per_connection": meter.machine / report["all"] * 1e6,
                 "generator_cpus": asking + answering, "generator_busiest": max(asking, answering),
-                "stolen_share": 100 * meter.stolen / meter.seconds}
+                "others_cpus": bed.others_cpus, "stolen_share": 100 * meter.stolen / meter.seconds}
 
 
 def hold(bed, address, count, bulk_bytes):

@@ -4,6 +4,7 @@ from .summary import ratio, summarize
 
 MACHINE = "machine"  # in place of a daemon's name
 OFFERED_ENOUGH = 99.0  # percent
+QUIET = 0.1  # cores
 BUSY = 0.9  # of a core: each end of bench_load is one thread
 
 
@@ -55,6 +56,10 @@ class Results:
         if busy:
             doubts.append(f"in {busy} of {len(runs)} runs one end of the load generator had no time left: "
                           "the relay may do more")
+        disturbed = sum(run.get("others_cpus", 0.0) > QUIET for run in runs)
+        if disturbed:
+            doubts.append(f"in {disturbed} of {len(runs)} runs the machine was busy before anything was "
+                          "measured: its time is in the figures of the whole machine")
         return doubts
 
     def to_json(self, scenarios, reference):
