@@ -3,6 +3,7 @@
 import html
 
 from .figures import metric, text
+from .table import failed_runs
 
 COLOURS = ("#0f7f86", "#d08a1e", "#7d8590", "#8a5fb0", "#4f8f3a", "#b5493f")
 LABEL_WIDTH, BAR_WIDTH, BAR_HEIGHT = 150, 520, 20
@@ -88,10 +89,8 @@ def _scenario(entry, colours):
             better = {"more": "more is better", "less": "less is better", "": ""}[metric(name).better]
             parts.append(f"<h3>{_say(metric(name).label)} — {better}</h3>" + bars(name, by_whom, colours))
     for who, result in results.items():
-        failed = [run["failed"] for run in result["runs"] if "failed" in run]
-        if failed:
-            parts.append(f'<p class="missed">{_say(who)}: {len(failed)} of {len(result["runs"])} runs '
-                         f'failed: {_say(failed[0])}</p>')
+        if failed := failed_runs(result):
+            parts.append(f'<p class="missed">{_say(who)}: {_say(failed)}</p>')
         parts += [f"<p>{_say(who)}: {_say(doubt)}</p>" for doubt in result["doubts"]]
     rows = [[f"{_say(metric(name).label)} <small>{_say(metric(name).unit)}</small>",
              *(_cell(name, result["metrics"].get(name)) for result in results.values())] for name in names]

@@ -15,6 +15,14 @@ def _value(name, summary):
     return said + FLAGS[summary["shape"]]
 
 
+def failed_runs(result):
+    """How many runs failed, and why the first did; empty if none."""
+    failed = [run["failed"] for run in result["runs"] if "failed" in run]
+    if not failed:
+        return ""
+    return f"{len(failed)} of {len(result['runs'])} runs failed: {failed[0].splitlines()[0]}"
+
+
 def _aligned(rows):
     """Columns as wide as their widest cell; the first to the left, the others to the right."""
     widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
@@ -40,10 +48,8 @@ def _scenario(entry, first):
         rows.append([f"{known.label}{', ' + known.unit if known.unit else ''}", *cells, *shown])
     lines += _aligned(rows) if names else []
     for who, result in results.items():
-        failed = [run["failed"] for run in result["runs"] if "failed" in run]
-        if failed:
-            lines.append(f"  {who}: {len(failed)} of {len(result['runs'])} runs failed: "
-                         f"{failed[0].splitlines()[0]}")
+        if failed := failed_runs(result):
+            lines.append(f"  {who}: {failed}")
         lines += [f"  {who}: {doubt}" for doubt in result["doubts"]]
     return lines + [""]
 
