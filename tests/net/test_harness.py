@@ -9,16 +9,20 @@ import textwrap
 
 import lib
 
-# Holds a host with a program in it, says so, and waits to be ended.
+# Holds a host with a program and a device in it, says so, and waits to be ended.
 VICTIM = textwrap.dedent("""
-    import signal, unittest
+    import pathlib, signal, unittest
     import lib
     class Case(lib.NetTest):
         def test(self):
             host = self.net.namespace("host")
             program = host.start(["sleep", "1000"])
             host.run("sh -c 'setsid sleep 1001 >/dev/null 2>&1 &'")
-            print("\\nmade", host.name, program.pid, self.net.folder, flush=True)
+            interface = lib.unique_interface()
+            host.start(["wireguard-go", "-f", interface])
+            socket = pathlib.Path(f"/var/run/wireguard/{{interface}}.sock")
+            lib.wait_until(socket.is_socket, "the device")
+            print("\\nmade", host.name, program.pid, self.net.folder, socket, flush=True)
             if {exception}:
                 raise ValueError("as ordered")
             signal.pause()
@@ -44,14 +48,14 @@ class Leftovers(lib.NetTest):
         """Starts the victim; returns it with what it made."""
         victim = self.net.start([sys.executable, "-B", "-c", VICTIM.format(exception=exception)],
                                 env={"PYTHONPATH": os.path.dirname(os.path.abspath(__file__))})
-        said = victim.wait_log(r"^made (\S+) (\d+) (\S+)$")
-        return victim, said.group(1), int(said.group(2)), pathlib.Path(said.group(3))
+        said = victim.wait_log(r"^made (\S+) (\d+) (\S+) (\S+)$")
+        return victim, said.group(1), int(said.group(2)), [pathlib.Path(path) for path in said.groups()[2:]]
 
-    def gone(self, namespace, pid, folder):
+    def gone(self, namespace, pid, paths):
         # `sleep 1001` has left its parent: only the namespace still knows it.
         strays = subprocess.run(["ip", "netns", "pids", namespace], capture_output=True, text=True,
                                 check=False)
-        return (not runs(pid) and namespace not in namespaces() and not folder.exists()
+        return (not runs(pid) and namespace not in namespaces() and not any(path.exists() for path in paths)
                 and strays.stdout == "")
 
     def test_nothing_after_an_exception(self):

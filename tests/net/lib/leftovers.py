@@ -19,7 +19,7 @@ _owner = None  # a forked child must not remove what is its parent's
 
 
 def note(kind, name):
-    """Promises that `name` will be removed: kind is `netns`, `file` or `folder`."""
+    """Promises that `name` will be removed: kind is `netns`, `file`, `journals` or `folder`."""
     global _pipe, _owner
     if _pipe is None:
         _owner = os.getpid()
@@ -37,10 +37,15 @@ def remove(kind, name):
 
 
 def remove_all():
-    """Removes everything noted, last made first."""
+    """Removes everything noted."""
     if os.getpid() == _owner:
-        for kind, name in reversed(list(_notes)):
+        for kind, name in _in_order(_notes):
             remove(kind, name)
+
+
+def _in_order(notes):
+    """Last made first, but namespaces before all else: what still runs there makes files."""
+    return sorted(reversed(notes), key=lambda note: note[0] != "netns")
 
 
 def die_with_parent(signal_number):
@@ -115,5 +120,5 @@ def _janitor(reading):
                 notes.append((kind, name))
             elif (kind, name) in notes:
                 notes.remove((kind, name))
-    for kind, name in reversed(notes):
+    for kind, name in _in_order(notes):
         _undo(kind, name)

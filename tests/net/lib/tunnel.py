@@ -17,7 +17,12 @@ def unique_interface():
     """A new interface name. UAPI sockets do not know namespaces: names must be unique machine-wide."""
     name = f"tw{os.getpid()}n{next(_numbers)}"
     leftovers.note("journals", name)
+    leftovers.note("file", str(_socket_of(name)))
     return name
+
+
+def _socket_of(interface):
+    return SOCKETS / f"{interface}.sock"
 
 
 def genkey():
@@ -100,8 +105,8 @@ def run_wireguard(namespace, argv, interface, env=None):
 
 
 def _await_socket(process, interface):
-    path = SOCKETS / f"{interface}.sock"
-    leftovers.note("file", str(path))
+    path = _socket_of(interface)
+    leftovers.note("file", str(path))  # for a name that is not of unique_interface()
 
     def ready():
         if process.exit_code is not None:
