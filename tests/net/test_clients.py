@@ -6,41 +6,24 @@ import re
 import signal
 
 import lib
+from lib.clients import INNER, SINK
 
-TARGET = "10.77.0.2:51820"
-INNER = "10.200.0.1"
-SINK = f"{INNER}:7000"
 PEERS = 20
-ADDRESSES = "10.64.0.0/10"
 
 
-class Clients(lib.NetTest):
-    """Two hosts: `client` runs the generator, `target` the device under load and what is behind it."""
-
-    def setUp(self):
-        super().setUp()
-        self.client, self.target = self.net.namespace("c"), self.net.namespace("t")
-        self.net.veth(self.client, self.target, "10.77.0.1/24", "10.77.0.2/24")
+class Clients(lib.ClientsTest):
+    """Short runs of the generator."""
 
     def device(self, program, peers=PEERS):
-        """Starts a device that knows the clients, by what --print-config writes."""
-        self.name = lib.unique_interface()
+        """Starts a device that knows the clients."""
         if program == "thalweg":
             # On a busy machine a packet may wait for longer than a device allows: here all are counted.
-            process = lib.thalweg_wg(self.target, self.name, "--queue-limit-ms", "0")
-        else:
-            process = lib.wireguard_go(self.target, self.name)
-        configuration = os.path.join(self.net.folder, "target.conf")
-        self.clients("--peers", peers, "--print-config", configuration)
-        lib.wg(self.target, "setconf", self.name, configuration)
-        self.target.address(self.name, f"{INNER}/32", mtu=1420)
-        self.target.ip(f"route add {ADDRESSES} dev {self.name}")
-        return process
+            return self.serve(peers, lib.thalweg_wg, "--queue-limit-ms", "0")
+        return self.serve(peers, lib.wireguard_go)
 
     def clients(self, *arguments, check=True):
         """The generator, run to its end."""
-        return self.client.run([os.environ["TW_BIN"], "lab", "clients", "--target", TARGET, *arguments],
-                               check=check, timeout=60)
+        return self.client.run(self.generator(*arguments), check=check, timeout=60)
 
     def load(self, *arguments, peers=PEERS, rate="4M"):
         """A short run with sink and bystander; returns its report."""
@@ -198,9 +181,8 @@ class Refusals(Clients):
 
     def test_an_interrupt_ends_it_with_what_there_is(self):
         self.device("thalweg")
-        process = self.client.start([os.environ["TW_BIN"], "lab", "clients", "--target", TARGET,
-                                     "--rate", "1M",
-                                     *map(str, self.here("--duration", 60, "--warmup", 0))])
+        process = self.client.start(self.generator(
+            "--rate", "1M", *map(str, self.here("--duration", 60, "--warmup", 0))))
 
         def loading():
             shown = lib.wg(self.target, "show", self.name, "transfer")

@@ -5,38 +5,26 @@ import os
 import unittest
 
 import lib
+from lib.clients import SINK
 
-TARGET = "10.77.0.2:51820"
-INNER = "10.200.0.1"
-SINK = f"{INNER}:7000"
 # Stands for a data worker that never sleeps: one ordinary thread, pinned, spinning.
 SPIN = "import os,sys\nos.sched_setaffinity(0, {int(sys.argv[1])})\nwhile True: pass"
 REKEY_TIMEOUT_US = 5e6
 
 
-class Handshakes(lib.NetTest):
-    """Two hosts: `client` runs the load generator, `target` our device."""
+class Handshakes(lib.ClientsTest):
+    """The generator against our device."""
 
     def setUp(self):
         super().setUp()
-        self.client, self.target = self.net.namespace("c"), self.net.namespace("t")
-        self.net.veth(self.client, self.target, "10.77.0.1/24", "10.77.0.2/24")
         self.target.ip("route add 198.18.0.0/15 via 10.77.0.1")  # where forged sources are
-        self.name = lib.unique_interface()
 
     def device(self, peers):
-        process = lib.thalweg_wg(self.target, self.name)
-        configuration = os.path.join(self.net.folder, "target.conf")
-        self.clients("--peers", peers, "--print-config", configuration)
-        lib.wg(self.target, "setconf", self.name, configuration)
-        self.target.address(self.name, f"{INNER}/32", mtu=1420)
-        self.target.ip(f"route add 10.64.0.0/10 dev {self.name}")
-        return process
+        return self.serve(peers, lib.thalweg_wg)
 
     def clients(self, *arguments, timeout=60):
         """The generator, before all others: it is what measures. Returns its report, if one was wanted."""
-        done = self.client.run(["nice", "-n", "-15", os.environ["TW_BIN"], "lab", "clients",
-                                "--target", TARGET, *arguments], timeout=timeout)
+        done = self.client.run(["nice", "-n", "-15", *self.generator(*arguments)], timeout=timeout)
         return json.loads(done.stdout) if "--json" in arguments else None
 
     def saturate(self):
