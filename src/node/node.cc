@@ -113,7 +113,9 @@ Result<void> Node::open_sockets() {
 
 Result<void> Node::start_parts() {
   // The firewall is part of the links: it stands before the first packet can come out of the TUN.
-  Result<Links> links = Links::up(config_);
+  Result<Links> links =
+      Links::up(config_, device_->tun_queue_in_packets() ? TunQueueLength::left_to_tun
+                                                         : TunQueueLength::configured);
   if (!links) return std::unexpected(links.error());
   links_ = std::move(*links);
   for (const std::string& warning : links_->warnings()) log::warning("{}", warning);

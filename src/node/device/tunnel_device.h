@@ -78,6 +78,8 @@ class Device final : public DeviceControl, private TunnelWatch::Listener {
   /// Which engine seals and opens, and why the others do not.
   const crypto::AeadChoice& cipher() const noexcept { return cipher_; }
   TuningInEffect tuning();
+  /// For want of eBPF the TUN's queue is bounded by its length, which nobody else may change.
+  bool tun_queue_in_packets() const noexcept { return tun_queue_.is_in_packets(); }
   /// The only part of the tuning that can change while the device runs.
   void set_dscp(lane::DscpPolicy policy);
   /// Where SYNs that come out of the tunnel are reported (lane/tunnel_lane.h); null: nowhere. The

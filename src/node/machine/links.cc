@@ -53,6 +53,7 @@ struct Links::State {
   Firewall firewall;
   std::string device;
   std::uint32_t link_index = 0;
+  TunQueueLength queue = TunQueueLength::configured;
 
   NetworkPlan in_force{};  // the plan that was reached last
   // What the machine has of ours. Each part is changed right after the machine was.
@@ -76,6 +77,12 @@ struct Links::State {
   Result<void> set_forwarding(const NetworkPlan& target);
   Result<void> move_to(const NetworkPlan& target);
   Result<void> take_down();
+
+  NetworkPlan plan(const NodeConfig& config) const {
+    NetworkPlan wanted = plan_network(config, link_index);
+    if (queue == TunQueueLength::left_to_tun) wanted.tx_queue_packets = 0;
+    return wanted;
+  }
 
   bool stands(const Change& change) const {
     return std::ranges::any_of(journal.entries(), [&change](const Journal::Entry& entry) {
@@ -299,7 +306,8 @@ Links::Links(Links&&) noexcept = default;
 Links& Links::operator=(Links&&) noexcept = default;
 Links::~Links() = default;
 
-Result<Links> Links::up(const NodeConfig& config, const std::string& directory) {
+Result<Links> Links::up(const NodeConfig& config, TunQueueLength queue,
+                        const std::string& directory) {
   const std::string& device = config.tunnel.interface;
   const std::string doing = fmt::format("bring up the network of {}", device);
   auto firewall = Firewall::open(device);
@@ -320,9 +328,10 @@ Result<Links> Links::up(const NodeConfig& config, const std::string& directory) 
                                                 .firewall = std::move(*firewall),
                                                 .device = device,
                                                 .link_index = link->index,
+                                                .queue = queue,
                                                 .made = {}});
   Links links(std::move(state));  // takes down what is there if we return early
-  auto moved = links.state_->move_to(plan_network(config, link->index));
+  auto moved = links.state_->move_to(links.state_->plan(config));
   if (!moved) return in_context(doing, moved.error());
   return links;
 }
@@ -337,7 +346,7 @@ Result<void> Links::apply(const NodeConfig& config) {
   }
   const std::string doing = fmt::format("change the network of {}", device);
   const NetworkPlan before = state_->in_force;
-  auto moved = state_->move_to(plan_network(config, state_->link_index));
+  auto moved = state_->move_to(state_->plan(config));
   if (moved) return {};
   Error error = moved.error();
   if (auto back = state_->move_to(before); !back) {

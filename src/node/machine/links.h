@@ -19,6 +19,12 @@
 
 namespace tw::node {
 
+/// Who chooses how many packets the TUN's queue may hold.
+enum class TunQueueLength : std::uint8_t {
+  configured,   ///< tx_queue_packets
+  left_to_tun,  ///< it is what bounds the queue, and stays as it is
+};
+
 /// Belongs to one thread and one network namespace. Needs CAP_NET_ADMIN all along, root's uid for
 /// the journal, and nothing else.
 class Links {
@@ -26,6 +32,7 @@ class Links {
   /// The TUN must exist; opened before this, it is still down. Undoes what a killed node has left.
   /// `unavailable` if another node is running on the device.
   static Result<Links> up(const NodeConfig& config,
+                          TunQueueLength queue = TunQueueLength::configured,
                           const std::string& directory = std::string{run_directory});
   Links(Links&&) noexcept;
   Links& operator=(Links&&) noexcept;

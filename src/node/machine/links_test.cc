@@ -60,7 +60,7 @@ class LinksInKernel : public ::testing::Test, protected MachineWithTunnel {
         "ip address show dev tw0 2>/dev/null | grep inet");
   }
   Links up() {
-    auto links = Links::up(config_, directory_);
+    auto links = Links::up(config_, TunQueueLength::configured, directory_);
     EXPECT_TRUE(links) << links.error().text();
     return std::move(*links);
   }
@@ -100,6 +100,17 @@ TEST_F(LinksInKernel, BringsUpEverythingAndTakesEverythingDown) {
   EXPECT_FALSE(fs::exists(directory_));
 }
 
+TEST_F(LinksInKernel, AQueueThatIsTheTunsOwnKeepsItsLength) {
+  ASSERT_TRUE(netlink_->set_tx_queue("tw0", 40));
+  auto links = Links::up(config_, TunQueueLength::left_to_tun, directory_);
+  ASSERT_TRUE(links) << links.error().text();
+  EXPECT_EQ(netlink_->link("tw0")->tx_queue_packets, 40);
+  config_.tunnel.tx_queue_packets = 500;
+  ASSERT_TRUE(links->apply(config_));
+  EXPECT_EQ(netlink_->link("tw0")->tx_queue_packets, 40);
+  EXPECT_EQ(netlink_->link("tw0")->mtu, 1380) << "the rest of the link is as configured";
+}
+
 TEST_F(LinksInKernel, ItsEndIsItsUndoing) {
   {
     const Links links = up();
@@ -126,7 +137,7 @@ TEST_F(LinksInKernel, AFailureHalfWayLeavesNothing) {
   ASSERT_TRUE(netlink_->set_up("other0", true));
   ASSERT_TRUE(netlink_->add_route({.prefix = net("10.10.0.0/16"), .device = "other0"}));
   const std::string before = machine();
-  const auto links = Links::up(config_, directory_);
+  const auto links = Links::up(config_, TunQueueLength::configured, directory_);
   ASSERT_FALSE(links);
   EXPECT_THAT(links.error().text(), HasSubstr("add route 10.10.0.0/16 dev tw0"));
   EXPECT_THAT(links.error().text(), HasSubstr("install_routes = false"));
@@ -201,7 +212,7 @@ TEST_F(LinksInKernel, AnApplyThatFailsGoesBack) {
 TEST_F(LinksInKernel, ASecondNodeIsRefusedAndDisturbsNothing) {
   const Links links = up();
   const std::string before = machine();
-  const auto second = Links::up(config_, directory_);
+  const auto second = Links::up(config_, TunQueueLength::configured, directory_);
   ASSERT_FALSE(second);
   EXPECT_THAT(second.error().text(), HasSubstr("another thalweg is running on tw0"));
   EXPECT_EQ(machine(), before);
@@ -213,7 +224,7 @@ TEST_F(LinksInKernel, TheNextStartUndoesWhatKill9Left) {
   const pid_t child = ::fork();
   ASSERT_GE(child, 0);
   if (child == 0) {
-    const auto links = Links::up(config_, directory_);
+    const auto links = Links::up(config_, TunQueueLength::configured, directory_);
     const char done = links ? 'y' : 'n';
     if (::write(pipe[1], &done, 1) != 1) ::_exit(1);
     for (;;) ::pause();
@@ -241,7 +252,7 @@ TEST_F(LinksInKernel, TheNextStartUndoesWhatKill9Left) {
 
 TEST_F(LinksInKernel, NeedsItsDevice) {
   tunnel_.reset();
-  const auto links = Links::up(config_, directory_);
+  const auto links = Links::up(config_, TunQueueLength::configured, directory_);
   ASSERT_FALSE(links);
   EXPECT_THAT(links.error().text(), HasSubstr("there is no device tw0"));
   EXPECT_FALSE(fs::exists(directory_));
