@@ -40,6 +40,7 @@ Result<UdpSocket> open_inner_socket(const std::string& netns, const Endpoint& at
     socket = open_udp({.family = at.address.family(),
                        .port = at.port,
                        .address = at.address,
+                       .receive_local = false,
                        .buffer_bytes = buffer_bytes});
   }};
   thread.join();
