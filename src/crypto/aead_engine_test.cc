@@ -15,7 +15,7 @@ using Bytes = std::vector<std::uint8_t>;
 
 // Packets of several keys and all awkward lengths in one batch, which is longer than what
 // libipsec-mb is given at once.
-class AeadEngineTest : public testing::TestWithParam<std::string_view> {
+class AeadEngineTest : public EachEngine {
  protected:
   AeadEngineTest() {
     for (SymmetricKey& key : keys_) random_bytes(key.span());
@@ -34,19 +34,6 @@ class AeadEngineTest : public testing::TestWithParam<std::string_view> {
                        .text = texts_[at].data(),
                        .length = static_cast<std::uint32_t>(texts_[at].size() - 16)});
     }
-  }
-  void SetUp() override {
-    Result<std::unique_ptr<AeadEngine>> made = make_engine(GetParam());
-    if (!made) GTEST_SKIP() << made.error().text();
-    engine_ = *std::move(made);
-  }
-  void seal_all(std::span<AeadJob> jobs) {
-    engine_->submit_seal(jobs);
-    engine_->complete();
-  }
-  void open_all(std::span<AeadJob> jobs) {
-    engine_->submit_open(jobs);
-    engine_->complete();
   }
   bool opened_as_sealed(std::size_t at) const {
     return std::equal(texts_[at].begin(), texts_[at].end() - 16, plain_[at].begin());
@@ -69,7 +56,6 @@ class AeadEngineTest : public testing::TestWithParam<std::string_view> {
     seal_all(jobs_);
   }
 
-  std::unique_ptr<AeadEngine> engine_;
   std::array<SymmetricKey, 5> keys_;
   std::vector<Bytes> plain_;
   std::vector<Bytes> texts_;

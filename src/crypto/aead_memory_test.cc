@@ -38,7 +38,7 @@ class GuardedPages {
   std::uint8_t* base_;
 };
 
-class AeadMemory : public testing::TestWithParam<std::string_view> {
+class AeadMemory : public EachEngine {
  protected:
   static constexpr std::uint32_t longest = 16384;
   AeadMemory() {
@@ -53,19 +53,6 @@ class AeadMemory : public testing::TestWithParam<std::string_view> {
     key_pages_.make_read_only();
   }
 
-  void SetUp() override {
-    Result<std::unique_ptr<AeadEngine>> made = make_engine(GetParam());
-    if (!made) GTEST_SKIP() << made.error().text();
-    engine_ = *std::move(made);
-  }
-  void seal_all(std::span<AeadJob> jobs) {
-    engine_->submit_seal(jobs);
-    engine_->complete();
-  }
-  void open_all(std::span<AeadJob> jobs) {
-    engine_->submit_open(jobs);
-    engine_->complete();
-  }
   /// Seals and opens at `text`, beyond whose 16 bytes of tag, or before which, there is nothing.
   void round_trip(std::uint8_t* text, std::uint32_t length) {
     std::memset(text, 0x5a, length + 16);
@@ -84,7 +71,6 @@ class AeadMemory : public testing::TestWithParam<std::string_view> {
     ASSERT_TRUE(std::all_of(text, text + length, [](auto b) { return b == 0; })) << length;
   }
 
-  std::unique_ptr<AeadEngine> engine_;
   GuardedPages text_pages_{longest + 16};
   GuardedPages key_pages_{sizeof(SymmetricKey)};
   SymmetricKey* key_ = nullptr;

@@ -1,10 +1,14 @@
-// The engines of this build by name, for tests that run on each of them.
+// The engines of this build by name, and the fixture of tests that run on each of them.
 #pragma once
+
+#include <gtest/gtest.h>
 
 #include <algorithm>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "crypto/aead_choice.h"
@@ -29,5 +33,25 @@ inline std::string test_name_of(std::string_view engine) {
   std::erase(name, '-');
   return name;
 }
+
+/// A test that is run with each engine, and skipped for one that this machine cannot run.
+class EachEngine : public testing::TestWithParam<std::string_view> {
+ protected:
+  void SetUp() override {
+    Result<std::unique_ptr<AeadEngine>> made = make_engine(GetParam());
+    if (!made) GTEST_SKIP() << made.error().text();
+    engine_ = *std::move(made);
+  }
+  void seal_all(std::span<AeadJob> jobs) {
+    engine_->submit_seal(jobs);
+    engine_->complete();
+  }
+  void open_all(std::span<AeadJob> jobs) {
+    engine_->submit_open(jobs);
+    engine_->complete();
+  }
+
+  std::unique_ptr<AeadEngine> engine_;
+};
 
 }  // namespace tw::crypto
