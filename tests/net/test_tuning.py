@@ -6,6 +6,7 @@ import os
 import lib
 
 BINARY = os.environ.get("TW_BIN", "")
+SHORT_QUEUE = 40  # packets of up to 64 KB
 OFFLOADS = ("udp_receive", "udp_send", "tun_tcp", "tun_udp")
 
 TOML = """
@@ -136,6 +137,19 @@ class Node(lib.NetTest):
         for engine in engines.values():
             self.assertTrue(engine["refused"] or engine["ns_per_packet"] > 0, engine)
         self.assertIn(status["cipher_engine"], engines)
+
+    def test_without_ebpf_the_queue_stays_short(self):
+        file = self.write("tx_queue_packets = 1000")
+        node = self.host.start(["setpriv", "--bounding-set", "-bpf,-sys_admin", BINARY, "run", "-c", file])
+        node.wait_log(f"{self.interface}: its queue is bounded in packets, not in time")
+        node.wait_log(f"{self.interface}: up")
+        self.assertFalse(json.loads(self.status("--json"))["tuning"]["tun_queue_timed"])
+        for reload in (False, True):
+            if reload:
+                node.signal(1)
+                node.wait_log("node.toml: reloaded")
+            link = json.loads(self.host.ip(f"-j link show dev {self.interface}"))[0]
+            self.assertEqual(link["txqlen"], SHORT_QUEUE)
 
     def test_a_reload_changes_the_class_and_refuses_the_rest_by_name(self):
         node = self.start("")
