@@ -15,7 +15,10 @@ def _against_other(scenario, metric):
 
 
 def _dearest(scenario, metric):
-    return lambda median: ratio(median(scenario, metric, part="most"), median(scenario, metric, part="least"))
+    def of(median):
+        most, least = (median(scenario, metric, part=part) for part in ("most", "least"))
+        return None if most == least else ratio(most, least)  # a single run says nothing
+    return of
 
 
 BULK = (("bulk-1", "one stream, offloads on", 0.55), ("bulk-8", "eight streams, offloads on", 0.55),

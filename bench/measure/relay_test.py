@@ -48,6 +48,11 @@ class Targets(unittest.TestCase):
         self.assertAlmostEqual(one["figure"], 0.50 / 0.30)
         self.assertFalse(one["met"])
 
+    def test_a_single_run_has_no_regimes(self):
+        results = Results()
+        results.add("bulk-1", "thalweg", {"machine_cpu_s_per_gb": 0.3})
+        self.assertEqual(check_targets(results, "thalweg", relay_targets.targets_of(8)), [])
+
     def test_only_what_was_measured_of_us_is_checked(self):
         checked = self.checked()
         self.assertFalse(checked["new connection + 1 KB: added latency, p50"]["met"])

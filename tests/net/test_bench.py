@@ -138,12 +138,14 @@ class Relay(BenchTest):
             self.assert_measured(results, "bulk-1", who, "gbps", "machine_cpu_s_per_gb")
             self.assert_measured(results, "connect-1", who, "latency_p50_us", "connections_per_s")
             self.assert_measured(results, "connect-8", who, "machine_cpu_us_per_connection")
-            self.assert_measured(results, "idle", who, "idle_connections", "kernel_kb")
+            self.assert_measured(results, "idle", who, "idle_connections")
+            # Of so few connections the kernel's part is not far above the machine's noise.
+            self.assertIn("kernel_kb", results["idle"][who]["runs"][0])
         for who in told["daemons"][:-1]:
             self.assert_measured(results, "bulk-1", who, "relay_cpu_s_per_gb")
             self.assert_measured(results, "connect-1", who, "plain_p50_us", "relay_cpu_us_per_connection")
         # It keeps a session and two streams for each.
-        self.assertGreater(results["idle"]["haproxy"]["runs"][0]["user_kb"], 1)
+        self.assertGreater(results["idle"]["haproxy"]["runs"][0]["user_rss_kb"], 1)
 
     def test_the_other_relays_carry_what_is_measured(self):
         results, _ = self.measured("--only", "connect-1,idle", "--without", "thalweg",
@@ -151,7 +153,7 @@ class Relay(BenchTest):
         for who in ("nginx", "socat", "direct"):
             self.assert_measured(results, "connect-1", who, "connections_per_s")
             self.assertEqual(results["connect-1"][who]["runs"][0]["failed_share"], 0)
-            self.assert_measured(results, "idle", who, "kernel_kb")
+            self.assert_measured(results, "idle", who, "idle_connections")
 
     def test_interrupted(self):
         path = pathlib.Path(self.net.folder, "run.json")
