@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <set>
+
 #include "lab/scratch.h"
 #include "lab/topology.h"
 #include "node/config/config.h"
@@ -19,7 +22,7 @@ class DemoConfig : public testing::Test {
     pair_.rs_device = "twd1s";
     ASSERT_TRUE(scratch_) << scratch_.error().text();
     pair_.folder = scratch_->path().string();
-    for (const auto& [name, identity] : {std::pair{"rc.key", &pair_.rc}, {"rs.key", &pair_.rs}}) {
+    for (const auto& [name, identity] : {std::pair{"rc0.key", &pair_.rc}, {"rs0.key", &pair_.rs}}) {
       ASSERT_TRUE(scratch_->write(name, crypto::key_to_base64(identity->private_key.view())));
     }
   }
@@ -40,6 +43,7 @@ class DemoConfig : public testing::Test {
 
   Result<ScratchFolder> scratch_ = ScratchFolder::create();
   PopPair pair_;
+  const std::string key_ = crypto::key_to_base64(Identity::generate().private_key.view());
 };
 
 TEST_F(DemoConfig, BothFilesAreWithoutMistakesAndKnowEachOther) {
@@ -69,6 +73,48 @@ TEST_F(DemoConfig, LastPopConnectsForTheClientOnlyAndOnlyToTheService) {
   EXPECT_EQ(decide(rs, address::client_overlay, address::service_relayed), relay::Action::relay);
   EXPECT_EQ(decide(rs, address::client_overlay, address::service_direct), relay::Action::refuse);
   EXPECT_EQ(decide(rs, address::rc_overlay, address::service_relayed), relay::Action::refuse);
+}
+
+TEST_F(DemoConfig, RoutedServiceMayTakeTheTunnelBetweenThePops) {
+  pair_.shape.relayed = "";
+  pair_.shape.onward_tunnel = true;
+  const NodeConfig rc = parsed(rc_config(pair_));
+  const NodeConfig rs = parsed(rs_config(pair_));
+  EXPECT_FALSE(rc.relay.enabled || rs.relay.enabled);
+  EXPECT_TRUE(rs.gateway.forward);
+  const Prefix service = *Prefix::parse(std::string{address::service_tunnelled} + "/32");
+  EXPECT_EQ(std::ranges::count(rc.peers[1].allowed_ips, service), 1);
+  EXPECT_EQ(decide(rc, address::client_overlay, address::service_tunnelled), relay::Action::route);
+  EXPECT_EQ(decide(rs, address::client_overlay, address::service_tunnelled), relay::Action::route);
+  EXPECT_EQ(decide(rs, address::client_overlay, address::service_relayed), relay::Action::refuse);
+}
+
+// What is the same in two of them would be a conflict on a host.
+TEST_F(DemoConfig, SeveralPairsOnTheSameHostsShareNothing) {
+  std::set<std::uint16_t> tcp_ports, udp_ports;
+  std::set<std::string> addresses;
+  for (pair_.shape.nth = 0; pair_.shape.nth < 3; ++pair_.shape.nth) {
+    if (pair_.shape.nth > 0) {  // the first pair's are there
+      ASSERT_TRUE(scratch_->write(pair_.rc_name() + ".key", key_));
+      ASSERT_TRUE(scratch_->write(pair_.rs_name() + ".key", key_));
+    }
+    const NodeConfig rc = parsed(rc_config(pair_));
+    const NodeConfig rs = parsed(rs_config(pair_));
+    EXPECT_TRUE(udp_ports.insert(rc.tunnel.listen_port).second);
+    EXPECT_EQ(rc.tunnel.listen_port, rs.tunnel.listen_port);
+    EXPECT_TRUE(tcp_ports.insert(rc.relay.listen_port).second);
+    EXPECT_TRUE(tcp_ports.insert(rc.relay.leg_port).second);
+    EXPECT_EQ(rc.relay.leg_port, rs.relay.leg_port);
+    for (const std::string& address : {pair_.shape.client(), pair_.shape.rc(), pair_.shape.rs()}) {
+      EXPECT_TRUE(addresses.insert(address).second) << address;
+    }
+  }
+}
+
+TEST_F(DemoConfig, SwitchesAreOfBothRelays) {
+  pair_.shape.relay_switches = "[relay.pool]\nenabled = false\n";
+  EXPECT_FALSE(parsed(rc_config(pair_)).relay.pool.enabled);
+  EXPECT_FALSE(parsed(rs_config(pair_)).relay.pool.enabled);
 }
 
 TEST_F(DemoConfig, NoPrivateKeyIsInTheText) {

@@ -64,14 +64,14 @@ std::optional<Timing> parse_timing(std::string_view printed, std::uint64_t bytes
 }
 
 Command download_command(const Namespace& client, const Request& request) {
-  return {.argv = {"curl", "--silent", "--show-error", "--noproxy", "*", "--max-time",
-                   fmt::format("{}", request.limit.count()), "--output", request.file,
-                   "--write-out", curl_format,
-                   fmt::format("http://{}/{}", service_address(request.path), request.bytes)},
-          .netns_fd = client.fd()};
+  return {
+      .argv = {"curl", "--silent", "--show-error", "--noproxy", "*", "--max-time",
+               fmt::format("{}", request.limit.count()), "--output", request.file, "--write-out",
+               curl_format, fmt::format("http://{}/{}", request.authority, request.bytes)},
+      .netns_fd = client.fd()};
 }
 
-Result<Download> fetch(const Namespace& client, const Request& request, Interrupt& interrupt) {
+Result<Fetched> fetch(const Namespace& client, const Request& request, Interrupt& interrupt) {
   const Command command = download_command(client, request);
   auto printed = run_checked(command, interrupt, request.limit + std::chrono::seconds{10});
   if (!printed) return std::unexpected(printed.error());
@@ -82,11 +82,22 @@ Result<Download> fetch(const Namespace& client, const Request& request, Interrup
   }
   auto sum = sha256_of(request.file, interrupt);
   if (!sum) return std::unexpected(sum.error());
-  return Download{.bytes = request.bytes,
-                  .path = request.path,
-                  .ttfb_ms = timing->ttfb_ms,
-                  .total_ms = timing->total_ms,
-                  .sha256_ok = *sum == request.sha256};
+  return Fetched{.timing = *timing, .sha256_ok = *sum == request.sha256};
+}
+
+Result<void> await_service(const Namespace& client, Request request,
+                           const std::function<Result<void>()>& check, Interrupt& interrupt) {
+  request.limit = std::chrono::seconds{4};
+  const SystemClock clock;
+  const Instant give_up = clock.now() + std::chrono::seconds{20};
+  for (;;) {
+    auto done = fetch(client, request, interrupt);
+    if (done) return {};
+    if (auto running = check(); !running) return running;
+    if (interrupt.fired()) return interrupted();
+    if (clock.now() > give_up) return std::unexpected(done.error());
+    if (!interrupt.pause(std::chrono::milliseconds{100})) return interrupted();
+  }
 }
 
 }  // namespace tw::lab

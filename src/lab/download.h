@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -42,7 +43,7 @@ std::optional<Timing> parse_timing(std::string_view printed, std::uint64_t bytes
 
 /// What is fetched, and how long it may take.
 struct Request {
-  Path path = Path::end_to_end;
+  std::string authority;  ///< of the URL: "198.19.0.1", "198.18.1.2:8080"
   std::uint64_t bytes = 0;
   std::string sha256;  ///< that the file must have
   std::string file;    ///< that it is written to
@@ -50,8 +51,19 @@ struct Request {
 };
 
 Command download_command(const Namespace& client, const Request& request);
+
+struct Fetched {
+  Timing timing;
+  bool sha256_ok = false;
+};
+
 /// Runs that command and times it. Contents that are not what they must be are no error here, but
 /// `sha256_ok` is false.
-Result<Download> fetch(const Namespace& client, const Request& request, Interrupt& interrupt);
+Result<Fetched> fetch(const Namespace& client, const Request& request, Interrupt& interrupt);
+/// Downloads that are not counted, until one succeeds: handshakes of the tunnels and a PoP's first
+/// legs are of the start, which no measurement is about. An error after 20 s, if interrupted, or as
+/// soon as `check` has one (a program that had to run has ended).
+Result<void> await_service(const Namespace& client, Request request,
+                           const std::function<Result<void>()>& check, Interrupt& interrupt);
 
 }  // namespace tw::lab

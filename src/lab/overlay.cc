@@ -16,6 +16,8 @@ Result<std::string> write_key(const ScratchFolder& scratch, const std::string& n
   return path;
 }
 
+constexpr int first_congestion_table = 7700;
+
 std::string control_socket(const std::string& device) {
   return "/var/run/wireguard/" + device + ".sock";
 }
@@ -32,18 +34,22 @@ std::string last_lines(const std::string& text, std::size_t count) {
   return text.substr(begin, end - begin);
 }
 
-Result<Overlay> Overlay::start(const Topology& topology, const ScratchFolder& scratch,
-                               Interrupt& interrupt) {
+Result<Overlay> Overlay::start(const Topology& topology, const OverlayShape& shape,
+                               const ScratchFolder& scratch, Interrupt& interrupt) {
   PopPair pair;
+  pair.shape = shape;
   pair.folder = scratch.path().string();
-  pair.client_device = device_prefix() + "c";
-  pair.rc_device = device_prefix() + "r";
-  pair.rs_device = device_prefix() + "s";
+  pair.client_device = fmt::format("{}c{}", device_prefix(), shape.nth);
+  pair.rc_device = fmt::format("{}r{}", device_prefix(), shape.nth);
+  pair.rs_device = fmt::format("{}s{}", device_prefix(), shape.nth);
   Overlay overlay{std::move(pair)};
   const PopPair& made = overlay.pair_;
-  auto done = overlay.start_pop(topology.rs(), "rs", rs_config(made), made.rs, scratch);
-  if (done) done = overlay.start_pop(topology.rc(), "rc", rc_config(made), made.rc, scratch);
+  auto done = overlay.start_pop(topology.rs(), made.rs_name(), rs_config(made), made.rs, scratch);
+  if (done) {
+    done = overlay.start_pop(topology.rc(), made.rc_name(), rc_config(made), made.rc, scratch);
+  }
   if (done) done = overlay.start_client(topology.client(), scratch, interrupt);
+  if (done) done = overlay.set_pop_congestion(topology.rc(), interrupt);
   if (!done) return std::unexpected(done.error());
   return overlay;
 }
@@ -72,7 +78,8 @@ Result<void> Overlay::start_pop(const Namespace& host, const std::string& name,
 
 Result<void> Overlay::start_client(const Namespace& host, const ScratchFolder& scratch,
                                    Interrupt& interrupt) {
-  auto key = write_key(scratch, "client.key", pair_.client);
+  const OverlayShape& shape = pair_.shape;
+  auto key = write_key(scratch, fmt::format("client{}.key", shape.nth), pair_.client);
   if (!key) return std::unexpected(key.error());
   const std::string& device = pair_.client_device;
   const Command daemon{.argv = {"wireguard-go", "-f", device},
@@ -90,21 +97,40 @@ Result<void> Overlay::start_client(const Namespace& host, const ScratchFolder& s
       return make_error(Error::Kind::unavailable, "wireguard-go: no control socket");
     if (!interrupt.pause(std::chrono::milliseconds{20})) return interrupted();
   }
-  const std::string allowed = fmt::format("{}/32,{}/32,{}/32", address::rc_overlay,
-                                          address::service_tunnelled, address::service_relayed);
+  std::string allowed, routes;
+  for (const std::string& target : {shape.rc(), shape.tunnelled, shape.relayed}) {
+    if (target.empty()) continue;
+    allowed += fmt::format("{}{}/32", allowed.empty() ? "" : ",", target);
+    routes += fmt::format("route add {} dev {} congctl {}\n", target, device, shape.congestion);
+  }
   const Command wg{
       .argv = {"wg", "set", device, "private-key", *key, "peer", pair_.rc.public_key, "endpoint",
-               fmt::format("{}:{}", address::rc_access, tunnel_port), "allowed-ips", allowed},
+               fmt::format("{}:{}", address::rc_access, shape.tunnel_port()), "allowed-ips",
+               allowed},
       .netns_fd = host.fd()};
   if (auto set = run_checked(wg, interrupt); !set) return std::unexpected(set.error());
   commands_.push_back(wg.text());
-  return host.ip(fmt::format("address add {1}/32 dev {0}\nlink set {0} mtu 1420 up\n"
-                             "route add {2} dev {0} congctl cubic\n"
-                             "route add {3} dev {0} congctl cubic\n"
-                             "route add {4} dev {0} congctl cubic\n",
-                             device, address::client_overlay, address::service_tunnelled,
-                             address::service_relayed, address::rc_overlay),
+  return host.ip(fmt::format("address add {1}/32 dev {0}\nlink set {0} mtu 1420 up\n{2}", device,
+                             shape.client(), routes),
                  interrupt);
+}
+
+/// The PoP's own route to its client says nothing about congestion control; ours, in a table of its
+/// own that is asked first, does. It changes nothing else, and goes with the namespace.
+Result<void> Overlay::set_pop_congestion(const Namespace& rc, Interrupt& interrupt) {
+  const OverlayShape& shape = pair_.shape;
+  if (shape.pop_congestion.empty()) return {};
+  const int table = first_congestion_table + shape.nth;
+  const std::string commands =
+      fmt::format("route add {0} dev {1} table {2} congctl {3}\nrule add to {0} lookup {2}\n",
+                  shape.client(), pair_.rc_device, table, shape.pop_congestion);
+  // The PoP brings its device up in its own time.
+  for (int tries = 0;; ++tries) {
+    auto set = rc.ip(commands, interrupt);
+    if (set || tries == 100) return set;
+    if (auto alive = check(); !alive) return alive;
+    if (!interrupt.pause(std::chrono::milliseconds{100})) return interrupted();
+  }
 }
 
 Result<void> Overlay::check() {

@@ -15,8 +15,8 @@ namespace tw::lab {
 
 class Overlay {
  public:
-  static Result<Overlay> start(const Topology& topology, const ScratchFolder& scratch,
-                               Interrupt& interrupt);
+  static Result<Overlay> start(const Topology& topology, const OverlayShape& shape,
+                               const ScratchFolder& scratch, Interrupt& interrupt);
   Overlay(Overlay&&) noexcept = default;
   Overlay& operator=(Overlay&&) = delete;
   ~Overlay();  ///< ends the client, then the PoPs: they undo what they changed
@@ -24,16 +24,19 @@ class Overlay {
   /// An error with the last words of whichever program has ended by itself.
   Result<void> check();
   const std::vector<std::string>& commands() const noexcept { return commands_; }
+  /// The programs of R_S and R_C.
+  std::vector<pid_t> pops() const { return {processes_[0].pid(), processes_[1].pid()}; }
 
  private:
   explicit Overlay(PopPair pair) : pair_(std::move(pair)) {}
   Result<void> start_pop(const Namespace& host, const std::string& name, const std::string& config,
                          const Identity& identity, const ScratchFolder& scratch);
+  Result<void> set_pop_congestion(const Namespace& rc, Interrupt& interrupt);
   Result<void> start_client(const Namespace& host, const ScratchFolder& scratch,
                             Interrupt& interrupt);
 
   PopPair pair_;
-  std::vector<Process> processes_;  ///< in the order of starting
+  std::vector<Process> processes_;  ///< in the order of starting: R_S, R_C, client
   std::vector<std::string> names_;
   std::vector<std::string> commands_;
 };

@@ -2,11 +2,18 @@
 // all that has to be there.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 namespace tw::lab {
 
 /// web/demo.html with the plotting library inlined; @REPORT@ stands where the data belongs.
 std::string_view demo_page() noexcept;
+/// web/wan.html, likewise.
+std::string_view wan_page() noexcept;
+
+/// The page with `report`, JSON on one line, in its place: nothing in it can end the script
+/// element.
+std::string fill_page(std::string_view page, std::string_view report);
 
 }  // namespace tw::lab

@@ -51,6 +51,9 @@ std::vector<Row> rows_of(const Report& report);
 /// "10 KB": decimal, as in the paper.
 std::string size_text(std::uint64_t bytes);
 
+/// What the links really do, a line each.
+std::string links_text(const std::vector<LinkReport>& links, const Summary& end_to_end_ms);
+
 std::string to_table(const Report& report);
 /// `indent` in columns; negative: one line.
 std::string to_json(const Report& report, int indent = 2);

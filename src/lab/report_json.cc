@@ -1,21 +1,9 @@
-#include <cmath>
-#include <nlohmann/json.hpp>
-
-#include "lab/report.h"
+#include "lab/report_json.h"
 
 namespace tw::lab {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-/// To a microsecond: more digits than anything here is worth.
-double rounded(double ms) { return std::round(ms * 1e3) / 1e3; }
-
-Json summary_json(const Summary& summary) {
-  return {{"median", rounded(summary.median)},
-          {"min", rounded(summary.min)},
-          {"max", rounded(summary.max)}};
-}
+using Json = ReportJson;
 
 Json rows_json(const Report& report) {
   Json rows = Json::array();
@@ -49,22 +37,43 @@ Json runs_json(const Report& report) {
 
 }  // namespace
 
-std::string to_json(const Report& report, int indent) {
-  Json rtt = Json::object(), nominal = Json::object(), measured = Json::object();
-  for (const LinkReport& link : report.links) {
-    rtt[link.key] = rounded(link.rtt_ms.median);
+ReportJson summary_json(const Summary& summary) {
+  return {{"median", rounded(summary.median)},
+          {"min", rounded(summary.min)},
+          {"max", rounded(summary.max)}};
+}
+
+ReportJson rtt_json(const std::vector<LinkReport>& links) {
+  Json rtt = Json::object();
+  for (const LinkReport& link : links) rtt[link.key] = rounded(link.rtt_ms.median);
+  return rtt;
+}
+
+ReportJson environment_json(const std::vector<std::pair<std::string, std::string>>& facts,
+                            const std::vector<LinkReport>& links) {
+  Json nominal = Json::object(), measured = Json::object();
+  for (const LinkReport& link : links) {
     nominal[link.key] = link.nominal_ms;
     measured[link.key] = summary_json(link.rtt_ms);
     measured[link.key]["p99"] = rounded(link.p99_ms);
     measured[link.key]["echoes"] = link.rtt_ms.count;
   }
   Json environment = Json::object();
-  for (const auto& [name, value] : report.environment) environment[name] = value;
+  for (const auto& [name, value] : facts) environment[name] = value;
   environment["nominal_rtt_ms"] = std::move(nominal);
   environment["measured_rtt_ms"] = std::move(measured);
+  return environment;
+}
+
+std::string dumped(const ReportJson& json, int indent) {
+  return json.dump(indent, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string to_json(const Report& report, int indent) {
+  Json environment = environment_json(report.environment, report.links);
   environment["rate_bps"] = report.rate_bps;
   environment["client_loss"] = report.client_loss;
-  const Json json{{"rtt_ms", std::move(rtt)},
+  const Json json{{"rtt_ms", rtt_json(report.links)},
                   {"ideal_ttfb_ms", rounded(report.end_to_end_rtt_ms.median)},
                   {"downloads", rows_json(report)},
                   {"runs", runs_json(report)},
@@ -73,8 +82,7 @@ std::string to_json(const Report& report, int indent) {
                   {"commands", report.commands},
                   {"seed", report.seed},
                   {"version", report.version}};
-  // A name that is not UTF-8 must not cost the whole report.
-  return json.dump(indent, ' ', false, Json::error_handler_t::replace);
+  return dumped(json, indent);
 }
 
 }  // namespace tw::lab

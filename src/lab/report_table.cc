@@ -15,19 +15,19 @@ std::string speedup_text(const Row& row, double speedup) {
   return fmt::format("{:.2f}x", speedup);
 }
 
-std::string links_text(const Report& report) {
+}  // namespace
+
+std::string links_text(const std::vector<LinkReport>& links, const Summary& end_to_end_ms) {
   std::string text = "round trips by ICMP echo, ms\n";
-  for (const LinkReport& link : report.links) {
+  for (const LinkReport& link : links) {
     text += fmt::format("  {}: {:.2f} (asked for {:g}; 99 % below {:.2f})\n", link.title,
                         link.rtt_ms.median, link.nominal_ms, link.p99_ms);
   }
-  return text + fmt::format("  client – server: {:.2f}\n", report.end_to_end_rtt_ms.median);
+  return text + fmt::format("  client – server: {:.2f}\n", end_to_end_ms.median);
 }
 
-}  // namespace
-
 std::string to_table(const Report& report) {
-  std::string text = links_text(report);
+  std::string text = links_text(report.links, report.end_to_end_rtt_ms);
   for (const auto& [name, value] : report.environment) text += fmt::format("{}: {}\n", name, value);
   text += fmt::format("\n{:>8}  {:<11} {:>22} {:>9} {:>22} {:>9}\n", "size", "path",
                       "first byte, ms", "speed-up", "total, ms", "speed-up");

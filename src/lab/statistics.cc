@@ -21,4 +21,22 @@ Summary summarise(std::span<const double> values) {
   return {.median = percentile(values, 0.5), .min = *min, .max = *max, .count = values.size()};
 }
 
+std::optional<Interval> median_interval(std::span<const double> values) {
+  // From the k-th smallest to the k-th largest it fails if fewer than k values lie on one side of
+  // the median: twice the probability that a fair coin shows fewer than k heads in n throws.
+  constexpr double most_failures = 0.05;
+  const std::size_t count = values.size();
+  double term = std::pow(0.5, static_cast<double>(count));  // exactly `below` heads
+  double fewer = 0;                                         // fewer than `below` heads
+  std::size_t below = 0;
+  for (; below <= count / 2 && 2 * (fewer + term) <= most_failures; ++below) {
+    fewer += term;
+    term *= static_cast<double>(count - below) / static_cast<double>(below + 1);
+  }
+  if (below == 0) return {};
+  std::vector<double> sorted{values.begin(), values.end()};
+  std::ranges::sort(sorted);
+  return Interval{sorted[below - 1], sorted[count - below]};
+}
+
 }  // namespace tw::lab

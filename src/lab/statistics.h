@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -20,5 +21,15 @@ Summary summarise(std::span<const double> values);
 /// The value below which `share` (0 to 1) of the values lie, linear between neighbours (Hyndman and
 /// Fan's type 7, as R and NumPy have it); 0 if there are none.
 double percentile(std::span<const double> values, double share);
+
+struct Interval {
+  double low = 0;
+  double high = 0;
+};
+
+/// An interval that holds the median of what the values are a sample of, 95 % of the times, by
+/// their order alone (no distribution is assumed). None for fewer than six values: their whole
+/// range would hold it less often.
+std::optional<Interval> median_interval(std::span<const double> values);
 
 }  // namespace tw::lab

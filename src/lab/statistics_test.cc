@@ -40,6 +40,27 @@ TEST(Statistics, PercentilesAreLinearBetweenNeighbours) {
   EXPECT_DOUBLE_EQ(percentile(values, 1), 50);
 }
 
+// The ranks are those of the tables: the 1st and 6th of 6, the 18th and 33rd of 50.
+TEST(Statistics, MedianLiesBetweenRanksOfTheBinomialTable) {
+  std::vector<double> values;
+  for (int value = 6; value > 0; --value) values.push_back(value);
+  const auto six = median_interval(values);
+  ASSERT_TRUE(six);
+  EXPECT_DOUBLE_EQ(six->low, 1);
+  EXPECT_DOUBLE_EQ(six->high, 6);
+  for (int value = 7; value <= 50; ++value) values.push_back(value);
+  const auto fifty = median_interval(values);
+  ASSERT_TRUE(fifty);
+  EXPECT_DOUBLE_EQ(fifty->low, 18);
+  EXPECT_DOUBLE_EQ(fifty->high, 33);
+}
+
+TEST(Statistics, FewValuesHaveNoIntervalOfTheMedian) {
+  const std::array values{1.0, 2.0, 3.0, 4.0, 5.0};
+  EXPECT_FALSE(median_interval(values));
+  EXPECT_FALSE(median_interval({}));
+}
+
 TEST(Statistics, SharesOutsideOfTheRangeAreItsEnds) {
   const std::array values{2.0, 1.0};
   EXPECT_DOUBLE_EQ(percentile(values, -1), 1);

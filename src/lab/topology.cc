@@ -15,6 +15,11 @@ std::string with_length(const char* address, int length) {
   return fmt::format("{}/{}", address, length);
 }
 
+/// The end of a route whose connections shall speak `congestion`.
+std::string speaking(const std::string& congestion) {
+  return congestion.empty() ? "" : " congctl " + congestion;
+}
+
 }  // namespace
 
 Result<Topology> Topology::create(const TopologyShape& shape, Interrupt& interrupt) {
@@ -22,7 +27,7 @@ Result<Topology> Topology::create(const TopologyShape& shape, Interrupt& interru
   Result<void> done = topology.add_hosts(interrupt);
   if (done) done = topology.set_sysctls();
   if (done) done = topology.add_links(shape, interrupt);
-  if (done) done = topology.add_routes(interrupt);
+  if (done) done = topology.add_routes(shape, interrupt);
   if (!done) return std::unexpected(done.error());
   return topology;
 }
@@ -90,19 +95,24 @@ Result<void> Topology::add_links(const TopologyShape& shape, Interrupt& interrup
       fmt::format("address add {}/30 dev near\nlink set near up\n", address::rs), interrupt);
 }
 
-Result<void> Topology::add_routes(Interrupt& interrupt) {
+Result<void> Topology::add_routes(const TopologyShape& shape, Interrupt& interrupt) {
   const std::string services = "198.19.0.0/24";
+  const std::string end = speaking(shape.congestion);
+  const std::string pop = speaking(shape.pop_congestion);
   const std::array<std::string, 5> commands{
-      fmt::format("route add default via {} congctl cubic\n", address::rc_access),
-      fmt::format("route add default via {}\n", address::wan_west),
+      // What is on the link has a route of its own, since the kernel's has no congestion control.
+      fmt::format("route add default via {0}{1}\nroute add {0}/32 dev far{1}\n", address::rc_access,
+                  end),
+      fmt::format("route add default via {}{}\nroute add {}/32 dev near src {}{}\n",
+                  address::wan_west, pop, address::client, address::rc_access, pop),
       fmt::format("route add 198.18.1.0/24 via {0}\nroute add {1} via {0}\n"
                   "route add {2} via {3}\nroute add 198.18.4.0/24 via {3}\n",
                   address::rc, with_length(address::client_overlay, 32), services, address::rs),
-      fmt::format("route add default via {}\nroute add {} via {}\n", address::wan_east, services,
-                  address::server),
-      fmt::format("route add default via {} congctl cubic\n"
+      fmt::format("route add default via {}{}\nroute add {} via {}{}\n", address::wan_east, pop,
+                  services, address::server, pop),
+      fmt::format("route add default via {}{}\n"
                   "address add {}/32 dev lo\naddress add {}/32 dev lo\naddress add {}/32 dev lo\n",
-                  address::rs_access, address::service_direct, address::service_tunnelled,
+                  address::rs_access, end, address::service_direct, address::service_tunnelled,
                   address::service_relayed)};
   for (std::size_t host = 0; host < commands.size(); ++host) {
     if (auto done = hosts_[host].ip(commands[host], interrupt); !done) return done;

@@ -21,6 +21,8 @@ struct TopologyShape {
   LinkShape client_rc{.rtt = std::chrono::microseconds{32'700}};
   LinkShape rc_rs{.rtt = std::chrono::milliseconds{215}};
   LinkShape rs_server{.rtt = std::chrono::milliseconds{26}};
+  std::string congestion = "cubic";  ///< of client and server, by their routes
+  std::string pop_congestion;        ///< of R_C and R_S on the underlay; "": the system's
 };
 
 /// Addresses of the underlay (198.18.0.0/15 is set aside for benchmarks, RFC 2544) and the overlay.
@@ -41,7 +43,7 @@ inline constexpr const char* rc_overlay = "10.99.0.1";
 inline constexpr const char* rs_overlay = "10.99.1.1";
 }  // namespace address
 
-/// Owns the namespaces and the links. End hosts speak CUBIC with the kernel's stock buffers.
+/// Owns the namespaces and the links. End hosts have the kernel's stock buffers.
 class Topology {
  public:
   static Result<Topology> create(const TopologyShape& shape, Interrupt& interrupt);
@@ -55,7 +57,7 @@ class Topology {
   Topology() = default;
   Result<void> add_hosts(Interrupt& interrupt);
   Result<void> add_links(const TopologyShape& shape, Interrupt& interrupt);
-  Result<void> add_routes(Interrupt& interrupt);
+  Result<void> add_routes(const TopologyShape& shape, Interrupt& interrupt);
   Result<void> set_sysctls();
 
   std::vector<Namespace> hosts_;     ///< client, rc, wan, rs, server

@@ -21,7 +21,7 @@ std::string random_bytes(std::uint64_t size, std::uint64_t seed) {
 }
 
 std::string configuration(const std::filesystem::path& folder,
-                          const std::vector<std::string>& addresses) {
+                          const std::vector<std::string>& addresses, bool nopush) {
   std::string listen;
   for (const std::string& address : addresses) listen += fmt::format("listen {}:80; ", address);
   // The folder is root's alone, so the worker has to be root too.
@@ -32,14 +32,14 @@ std::string configuration(const std::filesystem::path& folder,
       "  client_body_temp_path {0}/body;\n  proxy_temp_path {0}/proxy;\n"
       "  fastcgi_temp_path {0}/fastcgi;\n  uwsgi_temp_path {0}/uwsgi;\n  scgi_temp_path {0}/scgi;\n"
       "  server {{ {2}root {0}/www; }}\n}}\n",
-      folder.string(), WebServer::settings(), listen);
+      folder.string(), WebServer::settings(nopush), listen);
 }
 
 }  // namespace
 
-std::string WebServer::settings() {
-  // As nginx's own example configuration has it; Debian's turns tcp_nopush on.
-  return "sendfile on; tcp_nopush off; tcp_nodelay on;";
+std::string WebServer::settings(bool nopush) {
+  // Off as in nginx's own example configuration; Debian's turns it on.
+  return fmt::format("sendfile on; tcp_nopush {}; tcp_nodelay on;", nopush ? "on" : "off");
 }
 
 Result<std::string> sha256_of(const std::string& path, Interrupt& interrupt) {
@@ -50,8 +50,8 @@ Result<std::string> sha256_of(const std::string& path, Interrupt& interrupt) {
 
 Result<WebServer> WebServer::start(const Namespace& host, const ScratchFolder& scratch,
                                    const std::vector<std::uint64_t>& sizes, std::uint64_t seed,
-                                   const std::vector<std::string>& addresses,
-                                   Interrupt& interrupt) {
+                                   const std::vector<std::string>& addresses, Interrupt& interrupt,
+                                   bool nopush) {
   std::error_code error;
   std::filesystem::create_directory(scratch.path() / "www", error);
   if (error) return system_error(error.value(), "make a folder for the web server");
@@ -63,7 +63,7 @@ Result<WebServer> WebServer::start(const Namespace& host, const ScratchFolder& s
     if (!sum) return std::unexpected(sum.error());
     sha256[size] = *sum;
   }
-  auto file = scratch.write("nginx.conf", configuration(scratch.path(), addresses));
+  auto file = scratch.write("nginx.conf", configuration(scratch.path(), addresses, nopush));
   if (!file) return std::unexpected(file.error());
   Command command{.argv = {"nginx", "-p", scratch.path().string(), "-c", *file, "-e",
                            (scratch.path() / "nginx.log").string()},

@@ -19,12 +19,13 @@ class WebServer {
   /// Makes a file for each of `sizes` (bytes) and starts nginx on port 80 of `addresses`.
   static Result<WebServer> start(const Namespace& host, const ScratchFolder& scratch,
                                  const std::vector<std::uint64_t>& sizes, std::uint64_t seed,
-                                 const std::vector<std::string>& addresses, Interrupt& interrupt);
+                                 const std::vector<std::string>& addresses, Interrupt& interrupt,
+                                 bool nopush = false);
 
   /// Lower-case hexadecimal SHA-256 of the file of `bytes`, which must be one of the sizes.
   const std::string& sha256(std::uint64_t bytes) const { return sha256_.at(bytes); }
   /// What nginx is told about sending, as in its configuration.
-  static std::string settings();
+  static std::string settings(bool nopush = false);
   Process& process() noexcept { return process_; }
   const Command& command() const noexcept { return command_; }
 
