@@ -1,17 +1,14 @@
 // thalweg demo: the main job of the whole, on this machine alone.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <cstdio>
 #include <exception>
-#include <filesystem>
-#include <fstream>
 #include <memory>
 
 #include "cli/command.h"
+#include "cli/report_output.h"
 #include "lab/demo.h"
 #include "lab/page.h"
-#include "lab/process.h"
 
 namespace tw::cli {
 namespace {
@@ -29,31 +26,6 @@ struct DemoFlags {
 int fail(const std::string& text) {
   std::fputs(fmt::format("thalweg demo: {}\n", text).c_str(), stderr);
   return exit_failed;
-}
-
-/// The command line as it was typed, for the report.
-std::string own_command() {
-  std::ifstream file{"/proc/self/cmdline"};
-  lab::Command command;
-  for (std::string word; std::getline(file, word, '\0');) command.argv.push_back(word);
-  return command.text();
-}
-
-/// Said before minutes are spent, not after.
-bool can_be_written(const std::filesystem::path& file) {
-  const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : ".";
-  return access(folder.c_str(), W_OK | X_OK) == 0 && !std::filesystem::is_directory(file);
-}
-
-/// Whole or not at all: a page is never half there.
-bool write_file(const std::string& path, const std::string& contents) {
-  const std::string draft = fmt::format("{}.{}", path, getpid());
-  std::ofstream file{draft, std::ios::binary};
-  file << contents;
-  file.close();
-  if (file && std::rename(draft.c_str(), path.c_str()) == 0) return true;
-  std::remove(draft.c_str());
-  return false;
 }
 
 Result<lab::Report> measure(const lab::DemoOptions& options, lab::Interrupt& interrupt) {

@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "cli/command.h"
+#include "cli/report_output.h"
 #include "lab/clients/clients.h"
 #include "lab/clients/keys.h"
-#include "lab/process.h"
 #include "lab/progress.h"
 
 namespace tw::cli {
@@ -39,13 +39,6 @@ int misused(const std::string& text) {
 }
 
 Duration seconds(double value) { return Duration{static_cast<Duration::rep>(value * 1e9)}; }
-
-std::string own_command() {
-  std::ifstream file{"/proc/self/cmdline"};
-  lab::Command command;
-  for (std::string word; std::getline(file, word, '\0');) command.argv.push_back(word);
-  return command.text();
-}
 
 Result<void> read_prefix(const std::string& option, const std::string& text, Prefix& prefix) {
   if (text.empty()) return {};
@@ -203,7 +196,8 @@ void add_other_options(CLI::App& command, ClientsFlags& flags) {
 }  // namespace
 
 void add_lab(CLI::App& app, int& exit_code) {
-  CLI::App* lab = app.add_subcommand("lab", "Instruments: load on a WireGuard device");
+  CLI::App* lab = app.add_subcommand(
+      "lab", "Instruments: load on a WireGuard device, downloads over a long way");
   lab->require_subcommand(1);
   auto flags = std::make_shared<ClientsFlags>();
   CLI::App* command = lab->add_subcommand(
@@ -212,6 +206,7 @@ void add_lab(CLI::App& app, int& exit_code) {
   add_load_options(*command, *flags);
   add_other_options(*command, *flags);
   command->callback([flags, &exit_code] { exit_code = run(*flags); });
+  add_lab_wan(*lab, exit_code);
 }
 
 }  // namespace tw::cli

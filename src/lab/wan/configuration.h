@@ -1,0 +1,50 @@
+// The ways that the experiment compares: the paper's ladder, each step with everything the one
+// before it has, and what it is measured against. A new step is one more row in configuration.cc.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "lab/wan/model.h"
+
+namespace tw::lab {
+
+enum class Configuration : std::uint8_t {
+  end_to_end,  ///< routed over the links; R_C and R_S merely forward
+  routed,      ///< through the client's tunnel and the PoPs' own, not split
+  ssh,         ///< `ssh -L` on R_C, sshd on R_S: the paper's baseline
+  haproxy,     ///< two in series, TCP mode
+  split,       ///< the relay, with every improvement off that can be
+  early_syn,
+  warm_legs,
+  turbo,  ///< the relay as it is by default
+};
+inline constexpr std::size_t configuration_count = 8;
+inline constexpr std::array all_configurations{Configuration::end_to_end, Configuration::routed,
+                                               Configuration::ssh,        Configuration::haproxy,
+                                               Configuration::split,      Configuration::early_syn,
+                                               Configuration::warm_legs,  Configuration::turbo};
+
+/// What carries the bytes on R_C and R_S.
+enum class Carrier : std::uint8_t { kernel, tunnel, ssh, haproxy, relay };
+
+struct Traits {
+  std::string_view name;     ///< "+early-syn"
+  std::string_view meaning;  ///< for people, a line
+  Carrier carrier = Carrier::kernel;
+  Way way = Way::unsplit;
+  bool early_syn = false, warm_legs = false, turbo = false;
+};
+
+const Traits& traits_of(Configuration configuration) noexcept;
+std::string_view name_of(Configuration configuration) noexcept;
+std::optional<Configuration> parse_configuration(std::string_view name) noexcept;
+
+/// What the relays of this step are told, as lines and tables of [relay]; "" unless its carrier is
+/// the relay. `leg_congestion` is that of the legs; "": the system's.
+std::string relay_switches(Configuration configuration, const std::string& leg_congestion);
+
+}  // namespace tw::lab

@@ -1,0 +1,103 @@
+#include "lab/wan/process_tree.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string_view>
+
+namespace tw::lab {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string contents(const fs::path& path) {
+  std::ifstream file{path};
+  return {std::istreambuf_iterator<char>{file}, {}};
+}
+
+std::vector<fs::path> tasks_of(pid_t pid) {
+  std::vector<fs::path> tasks;
+  std::error_code error;
+  for (fs::directory_iterator at{fmt::format("/proc/{}/task", pid), error};
+       !error && at != fs::directory_iterator{}; at.increment(error)) {
+    tasks.push_back(at->path());
+  }
+  return tasks;
+}
+
+std::uint64_t number_at(std::string_view text) noexcept {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  std::uint64_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+void add_children(pid_t pid, std::vector<Handle>& found) {
+  for (const fs::path& task : tasks_of(pid)) {
+    std::ifstream file{task / "children"};
+    for (pid_t child = 0; file >> child;) {
+      UniqueFd pidfd{static_cast<int>(syscall(SYS_pidfd_open, child, 0U))};
+      if (!pidfd) continue;  // it has ended meanwhile
+      found.emplace_back(child, std::move(pidfd));
+      add_children(child, found);
+    }
+  }
+}
+
+}  // namespace
+
+void Handle::end() const noexcept {
+  syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0U);
+  pollfd ended{.fd = pidfd_.get(), .events = POLLIN, .revents = 0};
+  poll(&ended, 1, 2000);
+}
+
+std::vector<Handle> descendants_of(pid_t pid) {
+  std::vector<Handle> found;
+  add_children(pid, found);
+  return found;
+}
+
+ProcessCost& ProcessCost::operator+=(const ProcessCost& other) noexcept {
+  cpu_ns += other.cpu_ns;
+  switches += other.switches;
+  return *this;
+}
+
+ProcessCost ProcessCost::since(const ProcessCost& before) const noexcept {
+  const auto growth = [](std::uint64_t now, std::uint64_t then) {
+    return now > then ? now - then : 0;
+  };
+  return {.cpu_ns = growth(cpu_ns, before.cpu_ns), .switches = growth(switches, before.switches)};
+}
+
+std::uint64_t parse_switches(const std::string& status) noexcept {
+  constexpr std::string_view key = "voluntary_ctxt_switches:";  // "nonvoluntary_…" ends so, too
+  std::uint64_t sum = 0;
+  for (std::size_t at = status.find(key); at != std::string::npos; at = status.find(key, at)) {
+    at += key.size();
+    sum += number_at(std::string_view{status}.substr(at));
+  }
+  return sum;
+}
+
+ProcessCost cost_of(std::span<const pid_t> pids) {
+  ProcessCost cost;
+  for (const pid_t pid : pids) {
+    for (const fs::path& task : tasks_of(pid)) {
+      // The first number is the time on a CPU, in ns.
+      cost += {.cpu_ns = number_at(contents(task / "schedstat")),
+               .switches = parse_switches(contents(task / "status"))};
+    }
+  }
+  return cost;
+}
+
+}  // namespace tw::lab
