@@ -43,11 +43,13 @@ def pids_in(inodes):
 class Demo:
     """A running demonstration and the traces that its pid would leave."""
 
+    command = ("demo",)
+
     def __init__(self, *arguments):
         self.out = tempfile.TemporaryFile("w+")
         self.err = tempfile.TemporaryFile("w+")
         self.popen = subprocess.Popen(
-            [BIN, "demo", *arguments], stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.err,
+            [BIN, *self.command, *arguments], stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.err,
             env={**os.environ, **SANITIZER_OPTIONS}, start_new_session=True,
             preexec_fn=lambda: leftovers.die_with_parent(signal.SIGTERM))
         self.inodes = set()
