@@ -3,10 +3,12 @@
 // more class.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
 #include "base/result.h"
+#include "base/time.h"
 #include "base/unique_fd.h"
 #include "wire/address.h"
 
@@ -21,6 +23,23 @@ struct LegRequest {
 struct Leg {
   UniqueFd socket;                   ///< non-blocking; writable once it is connected
   std::vector<std::uint8_t> header;  ///< goes out before the client's bytes; may be empty
+};
+
+/// Warm legs of a source, and what became of them. Every one that was `opened` is idle, or was
+/// used (a hit), or is counted in exactly one of expired, died and surplus.
+struct LegSourceState {
+  std::size_t idle = 0;        ///< established, waiting to be used
+  std::size_t connecting = 0;  ///< on their way to that
+  std::size_t target = 0;      ///< how many there should be
+  std::uint64_t hits = 0;      ///< acquired warm
+  std::uint64_t misses = 0;    ///< wanted when there was none, and connected afresh
+  std::uint64_t opened = 0;    ///< established for the pool
+  std::uint64_t failed = 0;    ///< attempts that were not
+  std::uint64_t expired = 0;   ///< closed in order, unused, for their age
+  std::uint64_t died = 0;      ///< ended by the other side, or by keepalive
+  std::uint64_t surplus = 0;  ///< closed in order, unused: fewer are wanted, or the path is another
+  std::uint32_t failures_in_row = 0;  ///< of connecting, since a leg last lived; 0: all is well
+  Duration connect_rtt{0};            ///< smoothed, as TCP measured it at connecting; 0: unknown
 };
 
 class LegSource {
