@@ -91,11 +91,10 @@ std::string missing_for_ssh() { return missing_of({"ssh", "sshd", "ssh-keygen"})
 void Forwarders::Removed::operator()(const char* folder) const noexcept { rmdir(folder); }
 
 Forwarders::~Forwarders() {
-  // Last started, first ended: a session ends by itself when its client has gone.
+  // Last started, first ended; and sessions before whoever has to bury them.
   while (!processes_.empty()) {
-    const std::vector<Handle> started = descendants_of(processes_.back().pid());
+    for (const Handle& session : descendants_of(processes_.back().pid())) session.end();
     processes_.pop_back();
-    for (const Handle& process : started) process.end();
   }
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <fstream>
 #include <iterator>
 #include <optional>
@@ -42,7 +43,8 @@ std::optional<double> earlier(const WanReport& report, Configuration before, Con
 
 std::string measured_gain(const WanReport& report, Configuration before, Configuration after) {
   const auto gain = earlier(report, before, after);
-  return gain ? fmt::format("{:.0f} ms against {}", *gain, name_of(before)) : "not measured";
+  if (!gain) return "not measured";
+  return fmt::format("{} ms against {}", std::lround(*gain), name_of(before));
 }
 
 std::string measured_speedup(const WanReport& report) {
