@@ -5,6 +5,7 @@
 
 #include <sys/epoll.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -12,6 +13,16 @@
 #include "relay/sockets.h"
 
 namespace tw::relay {
+namespace {
+
+/// Whether the other side has acknowledged anything that was sent, before the connection ended.
+bool has_delivered(int socket) noexcept {
+  constexpr std::uint64_t our_syn = 1;  // counts as a byte
+  const auto sample = read_tcp_sample(socket);
+  return sample && sample->delivered_bytes > our_syn;
+}
+
+}  // namespace
 
 Connection::Connection(UniqueFd front, Endpoint peer, Phase phase, Instant now) noexcept
     : front_(std::move(front)), peer_(peer), begun_(now), last_activity_(now), phase_(phase) {}
@@ -30,12 +41,49 @@ Connection Connection::client(UniqueFd front, Endpoint peer, Endpoint target,
   return connection;
 }
 
+Connection Connection::half(Endpoint client, Endpoint target, Instant claim_by,
+                            Instant now) noexcept {
+  Connection connection = Connection::client(UniqueFd{}, client, target, now);
+  connection.claim_by_ = claim_by;
+  return connection;
+}
+
+void Connection::claim(UniqueFd front, Instant now) noexcept {
+  front_ = std::move(front);
+  claim_by_ = Instant::max();
+  last_activity_ = now;
+  if (phase_ == Phase::doomed) phase_ = Phase::finished;
+}
+
+LegRequest Connection::request() const noexcept {
+  return {.client = client_,
+          .target = target_,
+          .fresh = had_stale_leg_,
+          .fast_open = fast_open_ && is_claimed() && has_bytes(front_.get())};
+}
+
 void Connection::go_onward(Leg leg, std::string pop, Instant now) {
+  if (!is_leg_) pacer_.reset();  // of a leg that was dead
   back_ = std::move(leg.socket);
-  up_.prepend(leg.header);
+  up_.begin_sink(leg.header);
+  back_writable_ = leg.connected;
+  back_failed_ = false;
+  if (leg.connected) up_.sink_ready();
+  warm_ = leg.warm;
   pop_ = std::move(pop);
   last_activity_ = now;
   phase_ = Phase::connecting;
+}
+
+void Connection::pace(std::shared_ptr<PathRate> path, Instant now) {
+  pacer_.emplace(std::move(path), is_leg_ ? front_.get() : back_.get());
+  pacer_->start(now);
+}
+
+void Connection::keep_pace(Instant now) noexcept {
+  if (!pacer_ || phase_ != Phase::relaying) return;
+  pacer_->on_written(is_leg_ ? down_.bytes() : up_.bytes(), now);
+  if (now >= pacer_->deadline()) pacer_->drive(now);
 }
 
 void Connection::on_events(Side side, std::uint32_t epoll_events) noexcept {
@@ -69,6 +117,8 @@ Step Connection::advance(Instant now, PipePool& pipes, std::size_t quantum) noex
       return relay(now, pipes, quantum);
     case Phase::relaying:
       return relay(now, pipes, quantum);
+    case Phase::doomed:
+      return Step::waiting;
     case Phase::finished:
       break;
   }
@@ -78,7 +128,12 @@ Step Connection::advance(Instant now, PipePool& pipes, std::size_t quantum) noex
 Step Connection::read_header() noexcept {
   const LegHeader header = read_leg_header(front_.get(), front_ended_);
   switch (header.state) {
+    case LegHeader::State::empty:
+      return Step::waiting;
+    case LegHeader::State::unused:
+      return end(Outcome::closed);
     case LegHeader::State::incomplete:
+      header_begun_ = true;
       return Step::waiting;
     case LegHeader::State::malformed:
       return end(Outcome::bad_header);
@@ -90,6 +145,7 @@ Step Connection::read_header() noexcept {
   is_local_ = header.header.local;
   client_ = header.header.source;
   target_ = header.header.target;
+  fast_open_ = header.fast_open;
   return Step::header;
 }
 
@@ -98,7 +154,7 @@ Step Connection::finish_connect(Instant now) noexcept {
     const int error = take_error(back_.get());
     // A connection that is not made is refused; only one that was can be reset.
     connected_ = error == ECONNRESET || error == EPIPE;
-    if (error != 0) return end(connected_ ? Outcome::reset : Outcome::connect_failed, error);
+    if (error != 0) return lose_back(connected_ ? Outcome::reset : Outcome::connect_failed, error);
   }
   if (!back_writable_) return Step::waiting;
   phase_ = Phase::relaying;
@@ -109,7 +165,11 @@ Step Connection::finish_connect(Instant now) noexcept {
 
 Step Connection::relay(Instant now, PipePool& pipes, std::size_t quantum) noexcept {
   if (std::exchange(back_failed_, false)) {
-    if (const int error = take_error(back_.get())) return end(Outcome::reset, error);
+    if (const int error = take_error(back_.get())) return lose_back(Outcome::reset, error);
+  }
+  if (!is_claimed()) {
+    const bool broken = up_.push_prefix(back_.get()) == Flow::broken;
+    return broken ? lose_back(Outcome::reset, up_.os_errno()) : Step::waiting;
   }
   const auto progress = [this] {
     return up_.bytes() + down_.bytes() + (up_.ended() ? 1U : 0U) + (down_.ended() ? 1U : 0U);
@@ -128,16 +188,21 @@ Step Connection::relay(Instant now, PipePool& pipes, std::size_t quantum) noexce
 }
 
 Instant Connection::deadline(const RelayLimits& limits) const noexcept {
+  if (!is_claimed()) return claim_by_;
   switch (phase_) {
     case Phase::header:
+      return last_activity_ + (header_begun_ ? limits.connect_timeout : warm_leg_timeout);
     case Phase::connecting:
       return last_activity_ + limits.connect_timeout;
     case Phase::relaying: {
       // What a leg has taken may wait for minutes in the far PoP's buffers, where only that PoP can
       // see it move: it is the one that ends the silence, and this side follows.
       const bool half_closed = (up_.ended() && pop_.empty()) || (down_.ended() && !is_leg_);
-      return last_activity_ + (half_closed ? limits.half_close_timeout : limits.idle_timeout);
+      const Instant silent =
+          last_activity_ + (half_closed ? limits.half_close_timeout : limits.idle_timeout);
+      return pacer_ ? std::min(silent, pacer_->deadline()) : silent;
     }
+    case Phase::doomed:
     case Phase::finished:
       break;
   }
@@ -157,9 +222,10 @@ bool Connection::still_delivering() noexcept {
 }
 
 void Connection::expire(Instant now) noexcept {
+  if (!is_claimed()) return finish(Outcome::unclaimed);
   switch (phase_) {
     case Phase::header:
-      return finish(Outcome::bad_header);
+      return finish(header_begun_ ? Outcome::bad_header : Outcome::idle);
     case Phase::connecting:
       return finish(Outcome::connect_failed);
     case Phase::relaying:
@@ -168,6 +234,7 @@ void Connection::expire(Instant now) noexcept {
         return;
       }
       return finish(Outcome::idle);
+    case Phase::doomed:
     case Phase::finished:
       break;
   }
@@ -184,7 +251,27 @@ Step Connection::end(Outcome outcome, int os_errno) noexcept {
   return Step::finished;
 }
 
+// A warm leg may die between the look at it and its use: nobody needs to see that. One whose header
+// has arrived was alive, and its end is the other PoP's answer. What a client has not been there to
+// see is kept for it.
+Step Connection::lose_back(Outcome outcome, int os_errno) noexcept {
+  const bool unused = bytes_upstream() == 0 && bytes_downstream() == 0;
+  if (warm_ && unused && !had_stale_leg_ && !has_delivered(back_.get())) {
+    had_stale_leg_ = true;
+    phase_ = Phase::connecting;
+    return Step::stale;
+  }
+  if (is_claimed()) return end(outcome, os_errno);
+  outcome_ = outcome;
+  os_errno_ = os_errno;
+  phase_ = Phase::doomed;
+  pacer_.reset();
+  back_.reset();
+  return Step::waiting;
+}
+
 void Connection::close() noexcept {
+  pacer_.reset();
   if (outcome_ == Outcome::closed) {
     for (const int socket : {front_.get(), back_.get()}) {
       if (socket >= 0) end_in_order(socket);

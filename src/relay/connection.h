@@ -3,16 +3,22 @@
 //
 //   header ──▶ connecting ──▶ relaying ──▶ finished
 //   (legs only)
+//
+// With early SYN the back comes first, and the front claims it when the client's handshake is
+// complete. Until then nothing is read from either; if the back fails meanwhile, that is kept for
+// the client to meet.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "base/time.h"
 #include "base/unique_fd.h"
 #include "relay/direction.h"
+#include "relay/leg_pacer.h"
 #include "relay/leg_source.h"
 #include "relay/relay.h"
 #include "relay/settings.h"
@@ -28,17 +34,34 @@ enum class Step : std::uint8_t {
   more,      ///< another turn: the quantum is spent
   no_pipe,   ///< another turn when there may be a pipe
   header,    ///< a decision: its PROXY header has come (see client(), target(), is_local())
+  stale,     ///< another leg: the warm one was dead, and nothing but the header has gone into it
   finished,  ///< to be closed; see outcome()
 };
 
 class Connection {
  public:
-  enum class Phase : std::uint8_t { header, connecting, relaying, finished };
+  enum class Phase : std::uint8_t { header, connecting, relaying, doomed, finished };
 
   /// A leg from another PoP: first its PROXY header is read.
   static Connection leg(UniqueFd front, Endpoint peer, Instant now) noexcept;
   /// A client whose target is known. go_onward() comes next.
   static Connection client(UniqueFd front, Endpoint peer, Endpoint target, Instant now) noexcept;
+  /// The client's SYN carried data (RFC 7413).
+  void set_fast_open() noexcept { fast_open_ = true; }
+  /// What the onward half is to be asked for with, at this moment.
+  LegRequest request() const noexcept;
+
+  /// A client whose SYN has been seen: claim() follows, or the deadline. go_onward() comes next.
+  static Connection half(Endpoint client, Endpoint target, Instant claim_by, Instant now) noexcept;
+
+  /// The accepted half of a half().
+  void claim(UniqueFd front, Instant now) noexcept;
+
+  /// The leg among its two sockets, if any, sends at what `path` carries. When its target is known,
+  /// before its first byte.
+  void pace(std::shared_ptr<PathRate> path, Instant now);
+  /// After each turn, and when it is due.
+  void keep_pace(Instant now) noexcept;
 
   /// The onward half has been begun. `pop` is the name of the PoP it goes to; empty: directly.
   void go_onward(Leg leg, std::string pop, Instant now);
@@ -68,6 +91,9 @@ class Connection {
   const Endpoint& target() const noexcept { return target_; }
   const std::string& pop() const noexcept { return pop_; }
   bool is_leg() const noexcept { return is_leg_; }
+  /// A warm leg of the other PoP's.
+  bool is_waiting_leg() const noexcept { return phase_ == Phase::header && !header_begun_; }
+  bool is_claimed() const noexcept { return front_.get() >= 0; }
   bool is_local() const noexcept { return is_local_; }       ///< a LOCAL header: a health check
   bool is_connected() const noexcept { return connected_; }  ///< the onward half, once
   Instant begun() const noexcept { return begun_; }
@@ -80,13 +106,16 @@ class Connection {
   Step finish_connect(Instant now) noexcept;
   Step relay(Instant now, PipePool& pipes, std::size_t quantum) noexcept;
   Step end(Outcome outcome, int os_errno = 0) noexcept;
+  Step lose_back(Outcome outcome, int os_errno) noexcept;
   bool still_delivering() noexcept;
 
   UniqueFd front_, back_;
   Endpoint peer_, client_, target_;
   std::string pop_;
   Direction up_, down_;
+  std::optional<LegPacer> pacer_;
   Instant begun_, last_activity_;
+  Instant claim_by_ = Instant::max();
   std::uint64_t undelivered_ = 0;  // bytes in both send queues when last looked at
   int os_errno_ = 0;
   Phase phase_;
@@ -95,6 +124,10 @@ class Connection {
   bool front_failed_ = false, back_failed_ = false;
   bool front_ended_ = false;  // nothing will follow what has been received
   bool back_writable_ = false, connected_ = false;
+  bool header_begun_ = false;  // its first byte is here
+  bool fast_open_ = false;
+  bool had_stale_leg_ = false;
+  bool warm_ = false;  // the back is a leg from the pool
 };
 
 }  // namespace tw::relay

@@ -68,7 +68,7 @@ class ConnectionTable {
   }
 
  private:
-  static constexpr Duration tick = 10ms;
+  static constexpr Duration tick = 1ms;  // pacing wants to be asked in time
   struct Slot {
     std::unique_ptr<Connection> connection;
     std::uint32_t generation = 1;

@@ -164,6 +164,85 @@ TEST_F(ConnectionTest, AClientThatGivesUpEndsTheConnecting) {
   EXPECT_EQ(connection.outcome(), Outcome::reset);
 }
 
+TEST_F(ConnectionTest, AHalfSendsItsHeaderAndNothingElseUntilItIsClaimed) {
+  Connection connection = Connection::half({}, {}, start + 3s, start);
+  EXPECT_EQ(connection.deadline({}), start + 3s);
+  connection.go_onward({.socket = std::move(back.ours), .header = {'h', 'd', 'r'}}, "pop", start);
+  put(server.get(), "banner");
+  ASSERT_TRUE(wait_for_bytes(connection.socket(Side::back), 6));
+  EXPECT_EQ(advance(connection), Step::waiting);
+  ASSERT_TRUE(wait_for_bytes(server.get(), 3));
+  EXPECT_EQ(get(server.get()).bytes, "hdr");
+
+  put(client.get(), "question");
+  connection.claim(std::move(front.ours), start + 1s);
+  EXPECT_TRUE(connection.is_claimed());
+  EXPECT_EQ(until_readable(connection, Side::front), Step::waiting);
+  ASSERT_TRUE(wait_for_bytes(server.get(), 8));
+  EXPECT_EQ(get(server.get()).bytes, "question") << "the header is not sent again";
+  ASSERT_TRUE(wait_for_bytes(client.get(), 6));
+  EXPECT_EQ(get(client.get()).bytes, "banner");
+}
+
+TEST_F(ConnectionTest, AHalfKeepsItsFailureForTheClient) {
+  Connection connection = Connection::half({}, {}, start + 3s, start);
+  connection.go_onward({.socket = std::move(back.ours), .header = {'h'}}, "pop", start);
+  EXPECT_EQ(advance(connection), Step::waiting);
+  abort(server);
+  ASSERT_TRUE(wait_for(connection.socket(Side::back), POLLERR));
+  EXPECT_EQ(advance(connection), Step::waiting);
+  EXPECT_FALSE(connection.is_finished());
+  connection.claim(std::move(front.ours), start + 1s);
+  EXPECT_EQ(connection.advance(start + 1s, pipes, quantum), Step::finished);
+  EXPECT_EQ(connection.outcome(), Outcome::reset);
+  connection.close();
+  EXPECT_TRUE(wait_for(client.get(), POLLERR) & POLLERR);
+}
+
+TEST_F(ConnectionTest, AHalfThatIsNeverClaimedExpires) {
+  Connection connection = Connection::half({}, {}, start + 3s, start);
+  connection.go_onward({.socket = std::move(back.ours), .header = {}}, {}, start);
+  connection.expire(start + 3s);
+  EXPECT_EQ(connection.outcome(), Outcome::unclaimed);
+  connection.close();
+  EXPECT_TRUE(wait_for(server.get(), POLLERR) & POLLERR);
+}
+
+// Its death is nobody's business as long as another leg can take its place.
+TEST_F(ConnectionTest, ADeadWarmLegIsReplaced) {
+  Connection connection = Connection::client(std::move(front.ours), {},
+                                             Endpoint::parse("192.0.2.80:443").value(), start);
+  abort(server);
+  ASSERT_TRUE(wait_for(back.ours.get(), POLLERR));
+  connection.go_onward(
+      {.socket = std::move(back.ours), .header = {'h'}, .connected = true, .warm = true}, "pop",
+      start);
+  EXPECT_EQ(advance(connection), Step::stale);
+
+  LoopbackPair fresh = connect_pair();
+  connection.go_onward({.socket = std::move(fresh.ours), .header = {'h'}}, "pop", start);
+  put(client.get(), "question");
+  EXPECT_EQ(until_readable(connection, Side::front), Step::waiting);
+  ASSERT_TRUE(wait_for_bytes(fresh.theirs.get(), 9));
+  EXPECT_EQ(get(fresh.theirs.get()).bytes, "hquestion");
+}
+
+// What has gone into a leg cannot be asked back: from then on its end is the client's.
+TEST_F(ConnectionTest, AWarmLegThatHasTakenBytesIsNotReplaced) {
+  Connection connection = Connection::client(std::move(front.ours), {},
+                                             Endpoint::parse("192.0.2.80:443").value(), start);
+  connection.go_onward(
+      {.socket = std::move(back.ours), .header = {'h'}, .connected = true, .warm = true}, "pop",
+      start);
+  put(client.get(), "question");
+  EXPECT_EQ(until_readable(connection, Side::front), Step::waiting);
+  ASSERT_TRUE(wait_for_bytes(server.get(), 9));
+  abort(server);
+  ASSERT_TRUE(wait_for(connection.socket(Side::back), POLLERR));
+  EXPECT_EQ(advance(connection), Step::finished);
+  EXPECT_EQ(connection.outcome(), Outcome::reset);
+}
+
 /// Until the peer's kernel has acknowledged everything, which it may put off for 40 ms.
 void wait_until_acknowledged(int socket) {
   int bytes = 1;
@@ -176,8 +255,12 @@ void wait_until_acknowledged(int socket) {
 
 TEST_F(ConnectionTest, DeadlinesFollowThePhase) {
   const RelayLimits limits;
-  Connection leg = Connection::leg(std::move(connect_pair().ours), {}, start);
-  EXPECT_EQ(leg.deadline(limits), start + limits.connect_timeout);
+  LoopbackPair pair = connect_pair();
+  Connection leg = Connection::leg(std::move(pair.ours), {}, start);
+  EXPECT_EQ(leg.deadline(limits), start + warm_leg_timeout) << "it may wait for its target";
+  put(pair.theirs.get(), "\r");
+  EXPECT_EQ(until_readable(leg, Side::front), Step::waiting);
+  EXPECT_EQ(leg.deadline(limits), start + limits.connect_timeout) << "but not for the rest of it";
   leg.expire(start);
   EXPECT_EQ(leg.outcome(), Outcome::bad_header);
 

@@ -1,7 +1,6 @@
 #include "relay/direction.h"
 
 #include <fcntl.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -10,15 +9,12 @@
 #include <climits>
 #include <utility>
 
+#include "relay/sockets.h"
+
 namespace tw::relay {
 namespace {
 
 bool would_block(int code) noexcept { return code == EAGAIN || code == EWOULDBLOCK; }
-
-bool has_bytes(int socket) noexcept {
-  int bytes = 0;
-  return ::ioctl(socket, FIONREAD, &bytes) == 0 && bytes > 0;
-}
 
 }  // namespace
 
@@ -41,6 +37,11 @@ Flow Direction::pump(int source, int sink, PipePool& pipes, std::size_t quantum)
     turn = fill_pipe(source, pipes, taken);
     if (turn != Turn::done) return flow_of(turn);
   }
+}
+
+Flow Direction::push_prefix(int sink) noexcept {
+  constexpr int no_source = -1;
+  return send_prefix(no_source, sink) == Turn::broken ? Flow::broken : Flow::waiting;
 }
 
 Direction::Turn Direction::fail(int os_errno) noexcept {

@@ -25,9 +25,12 @@ enum class Flow : std::uint8_t {
 
 class Direction {
  public:
-  /// Bytes that go to the sink before all others (the PROXY header of a leg). Before the first
-  /// pump.
-  void prepend(ByteView bytes) { prefix_.assign(bytes.begin(), bytes.end()); }
+  /// Bytes that go to a new sink before all others (the PROXY header of a leg). Before the first
+  /// byte has gone to the sink before it.
+  void begin_sink(ByteView prefix) {
+    prefix_.assign(prefix.begin(), prefix.end());
+    sink_ready_ = false;
+  }
 
   /// Edges, as epoll reports them.
   void source_ready() noexcept { source_ready_ = true; }
@@ -35,6 +38,8 @@ class Direction {
   /// The source has urgent data (EPOLLPRI).
   void source_urgent() noexcept { source_ready_ = source_urgent_ = true; }
 
+  /// Sends the prefix alone, while there is no source yet: waiting, or broken.
+  Flow push_prefix(int sink) noexcept;
   /// Moves bytes until one side blocks or about `quantum` bytes have gone. Never blocks. A pipe is
   /// taken from `pipes` when there is something to read, and given back as soon as it is empty.
   Flow pump(int source, int sink, PipePool& pipes, std::size_t quantum) noexcept;

@@ -80,7 +80,8 @@ TEST_F(DirectionTest, EndOfFileIsPassedOnAfterTheLastByte) {
 
 TEST_F(DirectionTest, PrefixGoesFirstAndIsNotCounted) {
   const std::string header = noise(232);
-  direction.prepend(as_bytes(header));
+  direction.begin_sink(as_bytes(header));
+  direction.sink_ready();
   put(source.theirs.get(), "data");
   ASSERT_TRUE(wait_for(source.ours.get(), POLLIN));
   EXPECT_EQ(pump(), Flow::waiting);
@@ -90,7 +91,8 @@ TEST_F(DirectionTest, PrefixGoesFirstAndIsNotCounted) {
 }
 
 TEST_F(DirectionTest, PrefixLeavesWithoutWaitingForData) {
-  direction.prepend(as_bytes("header"));
+  direction.begin_sink(as_bytes("header"));
+  direction.sink_ready();
   EXPECT_EQ(pump(), Flow::waiting);
   ASSERT_TRUE(wait_for(sink.theirs.get(), POLLIN, 100));  // a corked segment would wait for 200 ms
   EXPECT_EQ(get(sink.theirs.get()).bytes, "header");

@@ -14,9 +14,9 @@ LegHeader read_leg_header(int socket, bool ended) noexcept {
   if (peeked < 0) {
     const bool empty = errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
     if (!empty) return {.state = State::failed, .os_errno = errno};
-    return {.state = ended ? State::malformed : State::incomplete};
+    return {.state = ended ? State::unused : State::empty};
   }
-  if (peeked == 0) return {.state = State::malformed};
+  if (peeked == 0) return {.state = State::unused};
 
   const ByteView received{buffer.data(), static_cast<std::size_t>(peeked)};
   const ProxyParse parse = parse_proxy_header(received, ProxyCrc::optional);
@@ -28,12 +28,14 @@ LegHeader read_leg_header(int socket, bool ended) noexcept {
     case ProxyParse::Status::complete:
       break;
   }
+  const auto flags = find_proxy_tlv(parse.tlvs, leg_tlv);
+  const bool fast_open = flags && !flags->empty() && ((*flags)[0] & leg_tlv_fast_open) != 0;
   // These bytes are in the socket: taking them can neither block nor stop short.
   const auto taken = ::recv(socket, buffer.data(), parse.length, MSG_DONTWAIT);
   if (taken != static_cast<ssize_t>(parse.length)) {
     return {.state = State::failed, .os_errno = taken < 0 ? errno : EIO};
   }
-  return {.state = State::complete, .header = parse.header};
+  return {.state = State::complete, .header = parse.header, .fast_open = fast_open};
 }
 
 }  // namespace tw::relay

@@ -113,6 +113,7 @@ std::uint64_t LegPacer::resting_bps(Instant now) const noexcept {
 }
 
 void LegPacer::start(Instant now) noexcept {
+  if (const auto sample = read_tcp_sample(share_.socket())) share_.note_rtt(sample->min_rtt);
   rate_bps_ = resting_bps(now);
   if (!set_pacing_rate(share_.socket(), rate_bps_)) give_up();
 }
@@ -133,6 +134,7 @@ std::optional<std::uint64_t> LegPacer::on_sample(const TcpSample& sample, Instan
   const bool lowered = phase_ != Phase::resting && share_.granted_bps() < rate_bps_;
   if (lowered) rate_bps_ = share_.granted_bps();
   const std::uint64_t before = rate_bps_;
+  share_.note_rtt(sample.min_rtt);
   switch (phase_) {
     case Phase::resting:
       begin(sample, now);

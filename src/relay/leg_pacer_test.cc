@@ -236,20 +236,21 @@ TEST(TcpSample, OnlyOfTcp) {
 
 TEST(LegPacer, SetsItsSocketAndLowersItWhenAnotherComes) {
   const LoopbackPair one = connect_pair(), two = connect_pair();
-  const auto path = std::make_shared<PathRate>(first_rate, lower_socket);
+  // More than a path as short as loopback begins with in any case.
+  const auto path = std::make_shared<PathRate>(1000 * mbps, lower_socket);
   LegPacer first{path, one.ours.get()}, second{path, two.ours.get()};
   const Instant now{1s};
   first.start(now);
-  EXPECT_EQ(pacing_rate_of(one.ours.get()), 40 * mbps) << "the first burst: twice the rate";
+  EXPECT_EQ(pacing_rate_of(one.ours.get()), 2000 * mbps) << "the first burst: twice the rate";
 
   first.on_written(megabyte, now);
   ASSERT_EQ(first.deadline(), now);
   first.drive(now);
   second.start(now);
-  EXPECT_EQ(pacing_rate_of(two.ours.get()), 10 * mbps);
+  EXPECT_EQ(pacing_rate_of(two.ours.get()), 500 * mbps);
   second.on_written(megabyte, now);
   second.drive(now);
-  EXPECT_EQ(pacing_rate_of(one.ours.get()), 10 * mbps) << "half the rate, and no burst any more";
+  EXPECT_EQ(pacing_rate_of(one.ours.get()), 500 * mbps) << "half the rate, and no burst any more";
 }
 
 TEST(LegPacer, LeavesASocketAloneThatRefuses) {

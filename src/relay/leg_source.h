@@ -1,6 +1,5 @@
 // Where the relay's decisions get the onward half of a connection. They say for whom and where to,
-// and know nothing of where a leg comes from: a fresh connection today, a pool of warm ones is one
-// more class.
+// and know nothing of where a leg comes from: a fresh connection, or one that was kept warm.
 #pragma once
 
 #include <cstddef>
@@ -17,12 +16,19 @@ namespace tw::relay {
 struct LegRequest {
   Endpoint client;  ///< who asked for it; told to the next PoP
   Endpoint target;
+  /// Not a warm one: the last was dead, and the others may be.
+  bool fresh = false;
+  /// The client's SYN carried data that is here now: it consents to a replay of it (RFC 7413, 6),
+  /// so the connection to the target may begin with it too.
+  bool fast_open = false;
 };
 
 /// An onward connection, being made or made already.
 struct Leg {
   UniqueFd socket;                   ///< non-blocking; writable once it is connected
   std::vector<std::uint8_t> header;  ///< goes out before the client's bytes; may be empty
+  bool connected = false;            ///< writable now: the header need not wait for an event
+  bool warm = false;                 ///< was established before anybody asked for it
 };
 
 /// Warm legs of a source, and what became of them. Every one that was `opened` is idle, or was
@@ -42,11 +48,24 @@ struct LegSourceState {
   Duration connect_rtt{0};            ///< smoothed, as TCP measured it at connecting; 0: unknown
 };
 
+/// One context uses a source; nothing here locks.
 class LegSource {
  public:
   virtual ~LegSource() = default;
   /// Never blocks. Fails if the connection could not even be begun.
-  virtual Result<Leg> acquire(const LegRequest& request) = 0;
+  virtual Result<Leg> acquire(const LegRequest& request, Instant now) = 0;
+
+  /// What a source does between requests. Readable when poll() has something to do; -1: never.
+  /// Constant while the source lives.
+  virtual int wait_fd() const noexcept { return -1; }
+  /// Due when wait_fd() is readable or next_deadline() has come. Never blocks.
+  virtual void poll(Instant /*now*/) {}
+  /// Instant::max() if never. acquire() and new settings may bring it forward.
+  virtual Instant next_deadline() const noexcept { return Instant::max(); }
+  virtual LegSourceState state() const noexcept { return {}; }
+  /// Closes in order what is idle, and keeps nothing warm from now on. acquire() goes on, with
+  /// fresh connections.
+  virtual void close_idle() noexcept {}
 };
 
 }  // namespace tw::relay

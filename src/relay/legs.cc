@@ -5,41 +5,126 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "base/log.h"
+#include "relay/leg_header.h"
 #include "relay/sockets.h"
 #include "wire/proxy_v2.h"
 
 namespace tw::relay {
+namespace {
 
-Result<Leg> DirectLegs::acquire(const LegRequest& request) {
-  auto socket = open_onward({.target = request.target, .limits = &limits_});
+// Who is sent no connections needs no warm legs.
+PoolSettings pool_of(const RelaySettings& settings, const PopSettings& pop) {
+  PoolSettings pool = settings.pool;
+  if (pop.routes.empty()) pool.enabled = false;
+  return pool;
+}
+
+}  // namespace
+
+Result<Leg> DirectLegs::acquire(const LegRequest& request, Instant /*now*/) {
+  auto socket =
+      open_onward({.target = request.target, .limits = &limits_, .fast_open = request.fast_open});
   if (!socket) return std::unexpected(std::move(socket.error()));
   return Leg{*std::move(socket), {}};
 }
 
-PopLegs::PopLegs(const RelaySettings& settings, const PopSettings& pop)
-    : device_(settings.tun_device),
-      our_addresses_(settings.leg_addresses),
-      pop_{pop.overlay_address, settings.leg_port, 0},
-      turbo_(settings.turbo),
-      limits_(settings.limits) {}
-
-Result<Leg> PopLegs::acquire(const LegRequest& request) {
-  const auto ours = std::ranges::find(our_addresses_, pop_.address.family(), &IpAddress::family);
-  if (ours == our_addresses_.end()) {
-    return make_error(Error::Kind::unavailable,
-                      "connect to " + pop_.text() + ": no overlay address of its family is ours");
+PopLegs::PopLegs(const RelaySettings& settings, const PopSettings& pop,
+                 std::unique_ptr<RandomSource> random)
+    : random_(std::move(random)),
+      name_(pop.name),
+      path_(path_of(settings, pop)),
+      limits_(settings.limits),
+      pool_([this] { return connect(); }, *random_) {
+  if (pool_.wait_fd() < 0) {
+    log::warning("relay: PoP {}: no descriptor left to watch warm legs with; there will be none",
+                 name_);
   }
-  auto socket = open_onward({.target = pop_,
-                             .device = device_,
-                             .source = {*ours, 0, 0},
-                             .turbo = &turbo_,
-                             .limits = &limits_});
-  if (!socket) return std::unexpected(std::move(socket.error()));
+  pool_.apply(pool_of(settings, pop), limits_);
+}
+
+PopLegs::Path PopLegs::path_of(const RelaySettings& settings, const PopSettings& pop) {
+  Path path{.device = settings.tun_device,
+            .source = std::nullopt,
+            .pop = {pop.overlay_address, settings.leg_port, 0},
+            .turbo = settings.turbo};
+  const auto ours =
+      std::ranges::find(settings.leg_addresses, pop.overlay_address.family(), &IpAddress::family);
+  if (ours != settings.leg_addresses.end()) path.source = *ours;
+  return path;
+}
+
+// The pacing rate is set when a leg is used, whatever it was when the leg was made.
+bool PopLegs::Path::makes_the_same_legs_as(const Path& other) const noexcept {
+  return device == other.device && source == other.source && pop == other.pop &&
+         turbo.initcwnd == other.turbo.initcwnd &&
+         turbo.socket_buffer_bytes == other.turbo.socket_buffer_bytes &&
+         turbo.congestion_control == other.turbo.congestion_control;
+}
+
+void PopLegs::apply(const RelaySettings& settings, const PopSettings& pop) {
+  name_ = pop.name;
+  limits_ = settings.limits;
+  Path wanted = path_of(settings, pop);
+  const bool same = wanted.makes_the_same_legs_as(path_);
+  path_ = std::move(wanted);
+  if (!same) {
+    pool_.drop_all();
+    said_failing_ = false;
+  }
+  if (!closed_) pool_.apply(pool_of(settings, pop), limits_);
+}
+
+Result<UniqueFd> PopLegs::connect() const {
+  if (!path_.source) {
+    return make_error(Error::Kind::unavailable, "connect to " + path_.pop.text() +
+                                                    ": no overlay address of its family is ours");
+  }
+  return open_onward({.target = path_.pop,
+                      .device = path_.device,
+                      .source = {*path_.source, 0, 0},
+                      .turbo = &path_.turbo,
+                      .limits = &limits_});
+}
+
+Result<Leg> PopLegs::acquire(const LegRequest& request, Instant now) {
+  UniqueFd socket = request.fresh ? UniqueFd{} : pool_.take(now);
+  const bool warm = static_cast<bool>(socket);
+  if (!warm) {
+    auto fresh = connect();
+    if (!fresh) return std::unexpected(std::move(fresh.error()));
+    socket = *std::move(fresh);
+  }
   std::array<std::uint8_t, proxy_max_size> header;
-  const std::size_t size = write_proxy_header(
-      {.local = false, .source = request.client, .target = request.target}, header);
-  TW_ASSERT(size > 0);  // without extra TLVs it always fits
-  return Leg{*std::move(socket), {header.begin(), header.begin() + size}};
+  constexpr std::array<std::uint8_t, 4> fast_open{leg_tlv, 0, 1, leg_tlv_fast_open};
+  const std::size_t size =
+      write_proxy_header({.local = false, .source = request.client, .target = request.target},
+                         header, request.fast_open ? ByteView{fast_open} : ByteView{});
+  TW_ASSERT(size > 0);  // with so few TLVs it always fits
+  return Leg{.socket = std::move(socket),
+             .header = {header.begin(), header.begin() + size},
+             .connected = warm,
+             .warm = warm};
+}
+
+void PopLegs::poll(Instant now) {
+  pool_.poll(now);
+  const LegSourceState state = pool_.state();
+  const bool failing = state.failures_in_row > 0;
+  if (failing == said_failing_) return;
+  said_failing_ = failing;
+  if (failing) {
+    log::warning("relay: PoP {}: no warm legs, trying again: {}", name_, pool_.last_error().text());
+  } else {
+    log::info("relay: PoP {}: legs are kept warm again", name_);
+  }
+}
+
+void PopLegs::close_idle() noexcept {
+  closed_ = true;
+  said_failing_ = false;
+  pool_.apply({.enabled = false}, limits_);
+  pool_.drop_all();
 }
 
 }  // namespace tw::relay

@@ -1,10 +1,13 @@
 // The two sources of legs: a connection straight to the target, and one to another PoP inside the
-// tunnel, with the target in a PROXY v2 header.
+// tunnel, with the target in a PROXY v2 header. The latter keeps some warm.
 #pragma once
 
+#include <memory>
+#include <optional>
 #include <string>
-#include <vector>
 
+#include "base/random.h"
+#include "relay/leg_pool.h"
 #include "relay/leg_source.h"
 #include "relay/settings.h"
 
@@ -13,7 +16,7 @@ namespace tw::relay {
 class DirectLegs final : public LegSource {
  public:
   explicit DirectLegs(const RelayLimits& limits) noexcept : limits_(limits) {}
-  Result<Leg> acquire(const LegRequest& request) override;
+  Result<Leg> acquire(const LegRequest& request, Instant now) override;
 
  private:
   const RelayLimits limits_;
@@ -21,18 +24,44 @@ class DirectLegs final : public LegSource {
 
 class PopLegs final : public LegSource {
  public:
-  /// `settings` names the device, our addresses, the leg port, turbo start and limits; nothing is
-  /// kept of it by reference.
-  PopLegs(const RelaySettings& settings, const PopSettings& pop);
-  /// Fails if we have no address of the PoP's family to come from: it would not know us.
-  Result<Leg> acquire(const LegRequest& request) override;
+  /// `settings` names the device, our addresses, the leg port, turbo start, pool and limits;
+  /// nothing is kept of it by reference. The pool is filled by poll(), which is due at once.
+  PopLegs(const RelaySettings& settings, const PopSettings& pop,
+          std::unique_ptr<RandomSource> random = std::make_unique<SystemRandom>());
+
+  /// For what is acquired from now on; the pool follows at the next poll(). Warm legs stay, unless
+  /// they would be made otherwise now: device, addresses, port or turbo start.
+  void apply(const RelaySettings& settings, const PopSettings& pop);
+
+  /// From the pool; if that is empty, a fresh connection. Fails if we have no address of the PoP's
+  /// family to come from: it would not know us.
+  Result<Leg> acquire(const LegRequest& request, Instant now) override;
+
+  int wait_fd() const noexcept override { return pool_.wait_fd(); }
+  void poll(Instant now) override;
+  Instant next_deadline() const noexcept override { return pool_.next_deadline(); }
+  LegSourceState state() const noexcept override { return pool_.state(); }
+  void close_idle() noexcept override;
 
  private:
-  const std::string device_;
-  const std::vector<IpAddress> our_addresses_;
-  const Endpoint pop_;
-  const TurboSettings turbo_;
-  const RelayLimits limits_;
+  // What a warm leg has been made with: as long as this stays, so may the legs.
+  struct Path {
+    std::string device;
+    std::optional<IpAddress> source;  // none of the PoP's family: no leg can be made
+    Endpoint pop;
+    TurboSettings turbo;
+    bool makes_the_same_legs_as(const Path& other) const noexcept;
+  };
+  static Path path_of(const RelaySettings& settings, const PopSettings& pop);
+  Result<UniqueFd> connect() const;
+
+  const std::unique_ptr<RandomSource> random_;
+  std::string name_;
+  Path path_;
+  RelayLimits limits_;
+  LegPool pool_;
+  bool closed_ = false;        // close_idle() has been called
+  bool said_failing_ = false;  // in the log
 };
 
 }  // namespace tw::relay

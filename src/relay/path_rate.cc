@@ -22,6 +22,16 @@ constexpr double granted_at_most = 1.1;
 // What has faded by less is proven again when it arrives as it is.
 constexpr double hardly_faded = 0.85;
 
+// The initial window of RFC 6928.
+constexpr std::uint64_t stock_window_bytes = 10 * 1380;
+// What is shorter is a machine talking to itself.
+constexpr Duration shortest_rtt = 1ms;
+
+std::uint64_t rate_of(std::uint64_t bytes, Duration time) noexcept {
+  const std::chrono::duration<double> seconds = time;
+  return static_cast<std::uint64_t>(static_cast<double>(bytes) * 8 / seconds.count());
+}
+
 std::uint64_t scale(std::uint64_t bps, double factor) noexcept {
   return static_cast<std::uint64_t>(static_cast<double>(bps) * factor);
 }
@@ -32,14 +42,25 @@ std::uint64_t in_bounds(std::uint64_t bps) noexcept {
 }  // namespace
 
 PathRate::PathRate(std::uint64_t first_rate_bps, Lower lower)
-    : first_bps_(in_bounds(first_rate_bps)),
+    : configured_bps_(first_rate_bps),
+      first_bps_(in_bounds(first_rate_bps)),
       rate_bps_(first_bps_),
       probe_pause_rtts_(first_pause_rtts),
       lower_(std::move(lower)) {}
 
 void PathRate::set_first_rate(std::uint64_t first_rate_bps) noexcept {
-  if (rate_bps_ == first_bps_) rate_bps_ = in_bounds(first_rate_bps);
-  first_bps_ = in_bounds(first_rate_bps);
+  configured_bps_ = first_rate_bps;
+  const std::uint64_t stock =
+      min_rtt_ > Duration::zero() ? rate_of(stock_window_bytes, min_rtt_) : 0;
+  const std::uint64_t first = in_bounds(std::max(first_rate_bps, stock));
+  if (rate_bps_ == first_bps_) rate_bps_ = first;
+  first_bps_ = first;
+}
+
+void PathRate::note_rtt(Duration min_rtt) noexcept {
+  if (min_rtt <= Duration::zero() || (min_rtt_ > Duration::zero() && min_rtt >= min_rtt_)) return;
+  min_rtt_ = std::max(min_rtt, shortest_rtt);
+  set_first_rate(configured_bps_);
 }
 
 std::uint64_t PathRate::rate_bps(Instant now) const noexcept {

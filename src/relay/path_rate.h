@@ -46,6 +46,9 @@ class PathRate {
   /// Of a path about which nothing is known. What has been learned stays.
   void set_first_rate(std::uint64_t first_rate_bps) noexcept;
 
+  /// The path's least RTT: a short one starts as fast as any TCP does, ten segments an RTT.
+  void note_rtt(Duration min_rtt) noexcept;
+
   /// What all legs together may send.
   std::uint64_t rate_bps(Instant now) const noexcept;
   /// By how much a probe would exceed that, now or when it is next allowed.
@@ -60,7 +63,9 @@ class PathRate {
   void set_limit(std::uint64_t limit_bps, Instant now) noexcept;
   void lower_all(Instant now) noexcept;
 
-  std::uint64_t first_bps_, rate_bps_;  // rate_bps_ as of learned_
+  std::uint64_t configured_bps_;
+  Duration min_rtt_ = Duration::zero();  // unknown
+  std::uint64_t first_bps_, rate_bps_;   // rate_bps_ as of learned_
   Instant learned_;
   std::uint64_t limit_bps_ = 0;  // 0: none seen
   Instant limit_forgotten_, lowered_again_, next_probe_;
@@ -90,6 +95,7 @@ class PathShare {
   void join(Instant now);
   /// Gives back the share, and the probe if it has it.
   void leave() noexcept;
+  void note_rtt(Duration min_rtt) noexcept { path_->note_rtt(min_rtt); }
   /// What it sends; `taking`: pacing held it back. One that is not leaves its rest to the others.
   void report(std::uint64_t used_bps, bool taking) noexcept;
   /// What it may send, or might if it joined. All shares together are the path's rate.

@@ -213,5 +213,19 @@ TEST_F(PathRateTest, AMovedShareIsTheSameMember) {
   EXPECT_EQ(two.socket(), 1);
 }
 
+// On a short path slow start costs next to nothing: pacing must not make it slower than it was.
+TEST(PathRateFirstTest, AShortPathStartsAsFastAsAnyTcp) {
+  PathRate path{20'000'000, [](int, std::uint64_t) {}};
+  path.note_rtt(200ms);
+  EXPECT_EQ(path.rate_bps(Instant{}), 20'000'000U);
+  path.note_rtt(1ms);
+  EXPECT_EQ(path.rate_bps(Instant{}), 110'400'000U);
+  path.note_rtt(20us);
+  path.note_rtt(50ms);
+  EXPECT_EQ(path.rate_bps(Instant{}), 110'400'000U) << "the least counts";
+  path.set_first_rate(500'000'000);
+  EXPECT_EQ(path.rate_bps(Instant{}), 500'000'000U);
+}
+
 }  // namespace
 }  // namespace tw::relay

@@ -16,7 +16,7 @@ namespace {
 constexpr std::array<std::string_view, outcome_count> outcome_names{
     "closed",         "reset",      "refused_policy", "refused_special",
     "refused_source", "bad_header", "connect_failed", "limit",
-    "client_limit",   "idle",       "shutdown"};
+    "client_limit",   "idle",       "unclaimed",      "shutdown"};
 static_assert(std::to_underlying(Outcome::shutdown) + std::size_t{1} == outcome_count);
 
 // splice() has no MSG_NOSIGNAL: a sink that was reset would kill the process.
@@ -33,7 +33,7 @@ std::string_view name_of(Outcome outcome) noexcept {
   return outcome_names[std::to_underlying(outcome)];
 }
 
-Result<std::unique_ptr<Relay>> Relay::create(RelaySettings settings) {
+Result<std::unique_ptr<Relay>> Relay::create(RelaySettings settings, SynRing* syns) {
   const auto tun_index = static_cast<int>(::if_nametoindex(settings.tun_device.c_str()));
   if (tun_index == 0) return system_error("relay: interface " + settings.tun_device);
   UniqueFd epoll{::epoll_create1(EPOLL_CLOEXEC)};
@@ -44,9 +44,9 @@ Result<std::unique_ptr<Relay>> Relay::create(RelaySettings settings) {
 
   auto state =
       std::make_unique<State>(std::move(settings), tun_index, std::move(epoll), *std::move(lookup));
-  if (auto opened = state->open_listeners(); !opened) {
-    return in_context("relay", std::move(opened.error()));
-  }
+  auto opened = state->open_listeners();
+  if (opened) opened = state->take_syns_from(syns);
+  if (!opened) return in_context("relay", std::move(opened.error()));
   return std::unique_ptr<Relay>{new Relay{std::move(state)}};
 }
 
@@ -56,6 +56,7 @@ Relay::~Relay() { state_->reset_all(); }
 void Relay::apply(RelaySettings settings) {
   // What the listeners are bound to stays as it is.
   settings.tun_device = state_->settings.tun_device;
+  settings.client_devices = state_->settings.client_devices;
   settings.leg_addresses = state_->settings.leg_addresses;
   settings.listen_port = state_->settings.listen_port;
   settings.leg_port = state_->settings.leg_port;
@@ -66,12 +67,7 @@ void Relay::apply(RelaySettings settings) {
 
 void Relay::drain() noexcept { state_->drain(); }
 
-RelaySnapshot Relay::snapshot() const {
-  RelaySnapshot snapshot = state_->counters;
-  snapshot.active = state_->table.size();
-  snapshot.pops = state_->pops;
-  return snapshot;
-}
+RelaySnapshot Relay::snapshot() const { return state_->snapshot(); }
 
 std::size_t Relay::poll(Instant now, std::size_t budget) noexcept {
   return state_->poll(now, budget);
@@ -79,6 +75,6 @@ std::size_t Relay::poll(Instant now, std::size_t budget) noexcept {
 
 Instant Relay::next_deadline() const noexcept { return state_->next_deadline(); }
 std::span<const int> Relay::wait_fds() const noexcept { return state_->wait_fds; }
-bool Relay::arm() noexcept { return !state_->has_work(); }
+bool Relay::arm() noexcept { return !state_->has_work() && state_->arm_syns(); }
 
 }  // namespace tw::relay

@@ -12,7 +12,10 @@
 
 #include "base/result.h"
 #include "exec/poller.h"
+#include "exec/waking_ring.h"
+#include "relay/leg_source.h"
 #include "relay/settings.h"
+#include "wire/syn_report.h"
 
 namespace tw::relay {
 
@@ -28,26 +31,46 @@ enum class Outcome : std::uint8_t {
   limit,            ///< max_connections, or out of descriptors
   client_limit,     ///< max_connections_per_client
   idle,             ///< idle_timeout or half_close_timeout
+  unclaimed,        ///< begun at a SYN whose client never completed its handshake
   shutdown,         ///< the node stopped
 };
-inline constexpr std::size_t outcome_count = 11;
+inline constexpr std::size_t outcome_count = 12;
 std::string_view name_of(Outcome outcome) noexcept;
 
 struct PopCounters {
   std::string name;
-  std::uint64_t legs_opened = 0, legs_failed = 0;
+  std::uint64_t legs_opened = 0, legs_failed = 0;  ///< for a target
+  LegSourceState warm;                             ///< its pool
+};
+
+/// What became of the SYNs that were seen before their handshakes were complete.
+struct EarlySynCounters {
+  std::uint64_t seen = 0;         ///< reported to us, retransmissions included
+  std::uint64_t begun = 0;        ///< onward halves
+  std::uint64_t claimed = 0;      ///< by the client, its handshake complete
+  std::uint64_t over_budget = 0;  ///< left to wait for their handshake
+  std::uint64_t late = 0;         ///< known already: retransmitted, or accepted before
+  std::uint64_t unclaimed = 0;    ///< halves that wait now
 };
 
 /// A copy, taken on the relay's context.
 struct RelaySnapshot {
   std::uint64_t accepted_clients = 0;  ///< transparent listener
   std::uint64_t accepted_legs = 0;     ///< leg listener
-  std::uint64_t active = 0;            ///< connections being relayed now
+  std::uint64_t active = 0;            ///< connections being relayed now, or on their way to it
+  std::uint64_t waiting_legs = 0;      ///< warm legs of other PoPs, without a target yet
   std::uint64_t bytes_upstream = 0;    ///< from the side that connected to us
   std::uint64_t bytes_downstream = 0;
   std::vector<std::uint64_t> outcomes;  ///< by Outcome
   std::vector<PopCounters> pops;
+  EarlySynCounters early_syn;
 };
+
+/// SYNs on their way from the lane that decrypted them.
+using SynRing = WakingRing<SynReport>;
+/// A burst that the relay has not looked at yet: 1,000 are a tenth of a second of a flood, and what
+/// finds no room waits for its handshake.
+inline constexpr std::size_t syn_ring_capacity = 1024;
 
 /// One relay worker's share. A Poller on a context of its own: a splice can take hundreds of
 /// microseconds, and a data worker has not got them.
@@ -55,7 +78,8 @@ class Relay final : public Poller {
  public:
   /// Opens the listeners (needs CAP_NET_ADMIN for IP_TRANSPARENT and SO_BINDTODEVICE; the TUN
   /// device and its addresses must exist). Nothing is left open on failure.
-  static Result<std::unique_ptr<Relay>> create(RelaySettings settings);
+  /// `syns`, if any, is this relay's to consume, and must outlive it.
+  static Result<std::unique_ptr<Relay>> create(RelaySettings settings, SynRing* syns = nullptr);
   /// Resets every connection that is still there.
   ~Relay() override;
 

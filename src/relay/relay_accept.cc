@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "relay/relay_state.h"
+#include "relay/sockets.h"
 
 namespace tw::relay {
 namespace {
@@ -44,13 +45,19 @@ std::size_t Relay::State::accept_some(Instant now, std::size_t most) {
 }
 
 void Relay::State::serve(Listener::Kind kind, Accepted accepted, Instant now) {
-  if (table.full()) return refuse(kind, accepted, Outcome::limit);
   if (kind == Listener::Kind::clients) return serve_client(std::move(accepted), now);
+  if (table.full()) return refuse(kind, accepted, Outcome::limit);
   serve_leg(std::move(accepted), now);
 }
 
 void Relay::State::serve_client(Accepted accepted, Instant now) {
   ++counters.accepted_clients;
+  const ClientKey key{accepted.peer, accepted.address};
+  if (const auto begun = index_.find(key)) {
+    Connection& connection = *table.find(*begun);
+    if (!connection.is_claimed()) return claim(*begun, connection, std::move(accepted), now);
+  }
+  if (table.full()) return refuse(Listener::Kind::clients, accepted, Outcome::limit);
   const Verdict verdict = admission_.admit_client(accepted.peer, accepted.address);
   if (!verdict) return refuse(Listener::Kind::clients, accepted, verdict.error());
   if (clients_.of(accepted.peer.address) >= settings.limits.max_connections_per_client) {
@@ -62,7 +69,11 @@ void Relay::State::serve_client(Accepted accepted, Instant now) {
   const ConnectionId id = table.add(
       Connection::client(std::move(accepted.socket), accepted.peer, accepted.address, now));
   clients_.add(accepted.peer.address);
+  // One that is there already has lost its client, who has come back from the same port.
+  index_.erase(key);
+  index_.insert(key, id);
   Connection& connection = *table.find(id);
+  if (settings.fast_open && came_by_fast_open(front)) connection.set_fast_open();
   if (!watch_socket(front, id, Side::front)) {
     connection.finish(Outcome::limit, errno);
     return end(id, connection, now);
@@ -113,6 +124,7 @@ void Relay::State::decide_leg(ConnectionId id, Connection& connection, Instant n
     connection.finish(verdict.error());
     return end(id, connection, now);
   }
+  if (const auto pop = admission_.pop_at(connection.peer().address)) pace(connection, *pop, now);
   if (!go_onward(id, connection, *verdict, now)) end(id, connection, now);
 }
 
@@ -120,7 +132,9 @@ void Relay::State::decide_leg(ConnectionId id, Connection& connection, Instant n
 bool Relay::State::go_onward(ConnectionId id, Connection& connection, Way way, Instant now) {
   LegSource& source = way.pop ? *by_pop_[*way.pop] : *direct_;
   PopCounters* const pop = way.pop ? &pops[*way.pop] : nullptr;
-  auto leg = source.acquire({.client = connection.client(), .target = connection.target()});
+  LegRequest request = connection.request();
+  request.fast_open = request.fast_open && settings.fast_open;
+  auto leg = source.acquire(request, now);
   if (!leg) {
     log::debug("relay: {}", leg.error().text());
     if (pop != nullptr) ++pop->legs_failed;
@@ -130,6 +144,7 @@ bool Relay::State::go_onward(ConnectionId id, Connection& connection, Way way, I
   }
   const int back = leg->socket.get();
   connection.go_onward(*std::move(leg), pop != nullptr ? pop->name : std::string{}, now);
+  if (way.pop) pace(connection, *way.pop, now);
   if (!watch_socket(back, id, Side::back)) {
     connection.finish(Outcome::limit, errno);
     return false;

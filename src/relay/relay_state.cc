@@ -26,6 +26,10 @@ std::uint64_t token_of(ConnectionId id, Side side) noexcept {
          id.index;
 }
 
+// Of what rings without being a connection: its token has no generation, and an index beyond those
+// of the doors.
+constexpr std::uint32_t syn_bell = 0x7fff'ffff, legs_bell = 0x7fff'fffe;
+
 std::string_view way_of(const Connection& connection) noexcept {
   return connection.pop().empty() ? std::string_view{"directly"} : connection.pop();
 }
@@ -56,14 +60,8 @@ Relay::State::State(RelaySettings wanted, int tun, UniqueFd epoll,
 void Relay::State::use_settings() {
   admission_ = Admission{settings, tun_index_, *lookup_};
   direct_ = std::make_unique<DirectLegs>(settings.limits);
-  std::vector<PopCounters> kept;
-  by_pop_.clear();
-  for (const PopSettings& pop : settings.pops) {
-    by_pop_.push_back(std::make_unique<PopLegs>(settings, pop));
-    const PopCounters* const before = counters_of(pop.name);
-    kept.push_back(before != nullptr ? *before : PopCounters{.name = pop.name});
-  }
-  pops = std::move(kept);
+  use_pops();
+  legs_ready_ = true;
   pipes_.set_pipe_bytes(settings.limits.pipe_bytes);
   for (const Door& door : doors_) {
     if (auto done = notice_death(door.listener.fd(), settings.limits); !done) {
@@ -76,33 +74,98 @@ void Relay::State::use_settings() {
   }
 }
 
+// What is known of a PoP that stays is kept: its legs, its path, its counters.
+void Relay::State::use_pops() {
+  std::vector<std::unique_ptr<PopLegs>> legs;
+  std::vector<std::shared_ptr<PathRate>> paths;
+  std::vector<PopCounters> kept;
+  for (const PopSettings& pop : settings.pops) {
+    const auto known = std::ranges::find(pops, pop.name, &PopCounters::name);
+    if (known == pops.end()) {
+      legs.push_back(legs_to(pop));
+      paths.push_back(std::make_shared<PathRate>(
+          settings.turbo.first_rate_bps, [](int socket, std::uint64_t bps) {
+            static_cast<void>(set_pacing_rate(socket, bps));  // it may have died meanwhile
+          }));
+      kept.push_back({.name = pop.name, .warm = {}});
+      continue;
+    }
+    const auto index = static_cast<std::size_t>(known - pops.begin());
+    by_pop_[index]->apply(settings, pop);
+    paths_[index]->set_first_rate(settings.turbo.first_rate_bps);
+    legs.push_back(std::move(by_pop_[index]));
+    paths.push_back(std::move(paths_[index]));
+    kept.push_back(*known);
+  }
+  by_pop_ = std::move(legs);
+  paths_ = std::move(paths);
+  pops = std::move(kept);
+}
+
+std::unique_ptr<PopLegs> Relay::State::legs_to(const PopSettings& pop) {
+  auto legs = std::make_unique<PopLegs>(settings, pop);
+  epoll_event event{.events = EPOLLIN | EPOLLET, .data = {.u64 = legs_bell}};
+  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, legs->wait_fd(), &event) != 0) {
+    log::warning("relay: no warm legs to {}: {}", pop.name,
+                 system_error("watch the pool").error().text());
+  }
+  return legs;
+}
+
+void Relay::State::pace(Connection& connection, std::size_t pop, Instant now) {
+  if (settings.turbo.pacing) connection.pace(paths_[pop], now);
+}
+
+void Relay::State::poll_legs(Instant now) {
+  const bool ready = std::exchange(legs_ready_, false);
+  for (const auto& legs : by_pop_) {
+    if (ready || now >= legs->next_deadline()) legs->poll(now);
+  }
+}
+
 Result<void> Relay::State::open_listeners() {
-  for (const IpAddress& any : {IpAddress::v4({}), IpAddress::v6({})}) {
-    auto opened = open_door({any, settings.listen_port, 0}, Listener::Kind::clients);
-    const bool absent = !opened && opened.error().os_errno == EAFNOSUPPORT && !any.is_v4();
-    if (!opened && !absent) return opened;
+  std::vector<std::string> devices{settings.tun_device};
+  devices.insert(devices.end(), settings.client_devices.begin(), settings.client_devices.end());
+  for (const std::string& device : devices) {
+    for (const IpAddress& any : {IpAddress::v4({}), IpAddress::v6({})}) {
+      auto opened = open_door({any, settings.listen_port, 0}, device, Listener::Kind::clients);
+      const bool absent = !opened && opened.error().os_errno == EAFNOSUPPORT && !any.is_v4();
+      if (!opened && !absent) return opened;
+    }
   }
   for (const IpAddress& address : settings.leg_addresses) {
-    if (auto opened = open_door({address, settings.leg_port, 0}, Listener::Kind::legs); !opened) {
-      return opened;
-    }
+    auto opened =
+        open_door({address, settings.leg_port, 0}, settings.tun_device, Listener::Kind::legs);
+    if (!opened) return opened;
   }
   return {};
 }
 
-Result<void> Relay::State::open_door(const Endpoint& address, Listener::Kind kind) {
+Result<void> Relay::State::open_door(const Endpoint& address, const std::string& device,
+                                     Listener::Kind kind) {
   const bool legs = kind == Listener::Kind::legs;
   auto socket = open_listener({.address = address,
-                               .device = settings.tun_device,
+                               .device = device,
                                .transparent = !legs,
                                .turbo = legs ? &settings.turbo : nullptr,
-                               .limits = &settings.limits});
+                               .limits = &settings.limits,
+                               .fast_open = settings.fast_open && !legs});
   if (!socket) return std::unexpected(std::move(socket.error()));
   epoll_event event{.events = EPOLLIN | EPOLLET, .data = {.u64 = doors_.size()}};
   if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, socket->get(), &event) != 0) {
     return system_error("watch " + address.text());
   }
   doors_.push_back({Listener{*std::move(socket), kind}});
+  return {};
+}
+
+Result<void> Relay::State::take_syns_from(SynRing* syns) {
+  if (syns == nullptr) return {};
+  epoll_event event{.events = EPOLLIN | EPOLLET, .data = {.u64 = syn_bell}};
+  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, syns->fd(), &event) != 0) {
+    return system_error("watch for SYNs");
+  }
+  syns_ = syns;
   return {};
 }
 
@@ -115,6 +178,8 @@ bool Relay::State::watch_socket(int socket, ConnectionId id, Side side) noexcept
 std::size_t Relay::State::poll(Instant now, std::size_t budget) {
   take_events();
   retry(now);
+  take_syns(now);
+  poll_legs(now);
   std::size_t handled = accept_some(now, std::min(budget, accepts_per_poll));
   if (draining_ && std::ranges::none_of(doors_, &Door::knocked)) doors_.clear();
   while (handled < budget) {
@@ -136,6 +201,7 @@ void Relay::State::take_events() {
     const ConnectionId id{static_cast<std::uint32_t>(token),
                           static_cast<std::uint32_t>(token >> 33U)};
     if (id.generation == 0) {
+      if (id.index == legs_bell) legs_ready_ = true;
       if (id.index < doors_.size()) doors_[id.index].knocked = true;
       continue;
     }
@@ -158,6 +224,7 @@ void Relay::State::expire(Instant now) {
   table.take_due(now, [&](ConnectionId id) {
     Connection* const connection = table.find(id);
     if (connection == nullptr) return;
+    connection->keep_pace(now);
     const Instant deadline = connection->deadline(settings.limits);
     if (deadline > now) return table.watch(id, deadline);
     connection->expire(now);
@@ -172,6 +239,7 @@ void Relay::State::take_turn(ConnectionId id, Instant now) {
   const bool was_connected = connection->is_connected();
   const std::uint64_t up = connection->bytes_upstream(), down = connection->bytes_downstream();
   const Step step = connection->advance(now, pipes_, quantum_bytes);
+  connection->keep_pace(now);
   counters.bytes_upstream += connection->bytes_upstream() - up;
   counters.bytes_downstream += connection->bytes_downstream() - down;
   if (!was_connected && connection->is_connected()) {
@@ -186,6 +254,8 @@ void Relay::State::settle(ConnectionId id, Connection& connection, Step step, In
       return decide_leg(id, connection, now);
     case Step::finished:
       return end(id, connection, now);
+    case Step::stale:
+      return go_again(id, connection, now);
     case Step::more:
       table.make_runnable(id);
       break;
@@ -215,8 +285,14 @@ void Relay::State::end(ConnectionId id, Connection& connection, Instant now) {
                    : Error{.os_errno = connection.os_errno(), .detail = "socket"}.text(),
                connection.bytes_upstream(), connection.bytes_downstream(), lasted.count());
   }
+  if (!connection.is_leg()) {
+    clients_.remove(connection.peer().address);
+    const ClientKey key{connection.client(), connection.target()};
+    // The client may have come back from the same port meanwhile: that one stays.
+    if (index_.find(key) == id) index_.erase(key);
+    if (!connection.is_claimed()) --unclaimed;
+  }
   connection.close();
-  if (!connection.is_leg()) clients_.remove(connection.peer().address);
   table.remove(id);
 }
 
@@ -230,19 +306,39 @@ PopCounters* Relay::State::counters_of(std::string_view pop) noexcept {
 }
 
 Instant Relay::State::next_deadline() const noexcept {
-  return std::min({table.next_deadline(), accept_again_, pipes_again_});
+  Instant next = std::min({table.next_deadline(), accept_again_, pipes_again_});
+  for (const auto& legs : by_pop_) next = std::min(next, legs->next_deadline());
+  return next;
+}
+
+RelaySnapshot Relay::State::snapshot() {
+  RelaySnapshot snapshot = counters;
+  table.for_each([&](ConnectionId /*id*/, const Connection& connection) {
+    if (connection.is_waiting_leg()) ++snapshot.waiting_legs;
+  });
+  snapshot.active = table.size() - snapshot.waiting_legs;
+  snapshot.early_syn.unclaimed = unclaimed;
+  snapshot.pops = pops;
+  for (std::size_t i = 0; i < pops.size(); ++i) snapshot.pops[i].warm = by_pop_[i]->state();
+  return snapshot;
 }
 
 bool Relay::State::has_work() const noexcept {
   const bool knocked = std::ranges::any_of(doors_, &Door::knocked);
   if (draining_ && !doors_.empty()) return true;
-  return table.has_runnable() || (knocked && accept_again_ == Instant::max());
+  return table.has_runnable() || legs_ready_ || (knocked && accept_again_ == Instant::max());
 }
 
 // What has completed its handshake already is served: only new connections find the doors shut.
 void Relay::State::drain() noexcept {
   draining_ = true;
   for (Door& door : doors_) door.knocked = true;
+  for (const auto& legs : by_pop_) legs->close_idle();
+  table.for_each([&](ConnectionId id, Connection& connection) {
+    if (!connection.is_waiting_leg()) return;
+    connection.finish(Outcome::closed);
+    end(id, connection, connection.begun());
+  });
 }
 
 void Relay::State::reset_all() noexcept {
@@ -254,6 +350,8 @@ void Relay::State::reset_all() noexcept {
     table.remove(id);
   });
   clients_.clear();
+  index_.clear();
+  unclaimed = 0;
 }
 
 }  // namespace tw::relay

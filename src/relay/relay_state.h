@@ -9,15 +9,18 @@
 #include <string_view>
 #include <vector>
 
+#include "base/random.h"
 #include "base/unique_fd.h"
 #include "relay/admission.h"
 #include "relay/client_counts.h"
+#include "relay/client_index.h"
 #include "relay/connection_table.h"
 #include "relay/kernel_route.h"
-#include "relay/leg_source.h"
+#include "relay/legs.h"
 #include "relay/listener.h"
 #include "relay/relay.h"
 #include "relay/splice_pipe.h"
+#include "relay/syn_budget.h"
 
 namespace tw::relay {
 
@@ -26,6 +29,10 @@ struct Relay::State {
 
   /// Listens on everything the settings name.
   Result<void> open_listeners();
+  /// SYNs that somebody has seen before us; null: nobody does.
+  Result<void> take_syns_from(SynRing* syns);
+  /// Before the context sleeps: false if one has come.
+  bool arm_syns() noexcept { return syns_ == nullptr || syns_->arm(); }
   /// Decisions and sources of legs from `settings`; counters of PoPs that stay are kept.
   void use_settings();
 
@@ -36,9 +43,11 @@ struct Relay::State {
   void reset_all() noexcept;
 
   RelaySettings settings;
-  std::vector<PopCounters> pops;  // beside settings.pops
-  RelaySnapshot counters;         // without what is counted elsewhere: active, pops
+  std::vector<PopCounters> pops;  // beside settings.pops; without the legs' own state
+  RelaySnapshot counters;         // without what is counted elsewhere: active, pops, unclaimed
+  RelaySnapshot snapshot();
   ConnectionTable table;
+  std::size_t unclaimed = 0;  // connections in `table` that no client has claimed
   const std::array<int, 1> wait_fds;
 
  private:
@@ -48,18 +57,27 @@ struct Relay::State {
     bool knocked = true;
   };
 
-  Result<void> open_door(const Endpoint& address, Listener::Kind kind);
+  std::unique_ptr<PopLegs> legs_to(const PopSettings& pop);
+  void use_pops();
+  void pace(Connection& connection, std::size_t pop, Instant now);
+  void poll_legs(Instant now);
+  Result<void> open_door(const Endpoint& address, const std::string& device, Listener::Kind kind);
   bool watch_socket(int socket, ConnectionId id, Side side) noexcept;
   void take_events();
   std::size_t accept_some(Instant now, std::size_t most);
   void serve(Listener::Kind kind, Accepted accepted, Instant now);
   void serve_client(Accepted accepted, Instant now);
+  void take_syns(Instant now);
+  void begin_half(const SynReport& syn, Instant now);
+  bool may_begin_half(const SynReport& syn, Instant now) noexcept;
+  void claim(ConnectionId id, Connection& connection, Accepted accepted, Instant now);
   void serve_leg(Accepted accepted, Instant now);
   void say_crowd(const IpAddress& client, Instant now);
   void refuse(Listener::Kind kind, const Accepted& accepted, Outcome outcome);
   void take_turn(ConnectionId id, Instant now);
   void decide_leg(ConnectionId id, Connection& connection, Instant now);
   bool go_onward(ConnectionId id, Connection& connection, Way way, Instant now);
+  void go_again(ConnectionId id, Connection& connection, Instant now);
   void settle(ConnectionId id, Connection& connection, Step step, Instant now);
   void end(ConnectionId id, Connection& connection, Instant now);
   void expire(Instant now);
@@ -72,10 +90,16 @@ struct Relay::State {
   std::unique_ptr<RouteLookup> lookup_;
   Admission admission_;
   std::unique_ptr<LegSource> direct_;
-  std::vector<std::unique_ptr<LegSource>> by_pop_;  // beside settings.pops
+  std::vector<std::unique_ptr<PopLegs>> by_pop_;  // beside settings.pops
+  std::vector<std::shared_ptr<PathRate>> paths_;  // the same: what our legs to them may send
+  bool legs_ready_ = false;                       // one of them has something to do
   std::vector<Door> doors_;
   SpareFd spare_;
+  SystemRandom random_;
   ClientCounts clients_;
+  ClientIndex index_{random_};  // of all connections of clients
+  SynBudget syn_budget_{random_};
+  SynRing* syns_ = nullptr;
   PipePool pipes_;
   std::vector<ConnectionId> without_pipe_;
   bool draining_ = false;

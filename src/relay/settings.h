@@ -23,10 +23,10 @@ struct PopSettings {
 
 /// Turbo start (KTCP, section 4.4), on legs between PoPs only.
 struct TurboSettings {
-  /// Segments in the first flight. 400 x 1,380 bytes = 552 KB is what a 215 ms path of 20 Mbps
-  /// carries in one RTT, and a tenth of what one of 200 Mbps does. Until the path's rate is
-  /// learned, more would flood a narrower path (docs/decisions/0004-turbo-start.md).
-  std::uint32_t initcwnd = 400;
+  /// Segments in the first flight: 8,000 x 1,380 bytes are 400 Mbps x 215 ms. Harmless on a narrower
+  /// path only because pacing lets them leave as the path carries them; without `pacing` 400 is what
+  /// a 20 Mbps path takes in one RTT (docs/decisions/0004-turbo-start.md).
+  std::uint32_t initcwnd = 8000;
   /// Forced send and receive buffers of a leg: 1 Gbps x 215 ms, twice.
   std::uint32_t socket_buffer_bytes = 64U << 20U;
   std::string congestion_control;  ///< "" = the system's
@@ -85,8 +85,14 @@ struct RelayLimits {
 inline constexpr Duration keepalive_interval = 30s;  ///< between two questions
 inline constexpr int keepalive_probes = 5;
 
+/// A leg that another PoP holds ready may wait so long for its target: longer than any pool keeps
+/// one (relay.pool.max_age_s is at most an hour).
+inline constexpr Duration warm_leg_timeout = 90min;
+
 struct RelaySettings {
-  std::string tun_device;                ///< both ends of a leg are bound to it
+  std::string tun_device;  ///< both ends of a leg are bound to it
+  /// Further devices that clients come by (a LAN, say), by names; TPROXY diverts what comes there.
+  std::vector<std::string> client_devices;
   std::vector<IpAddress> leg_addresses;  ///< our overlay addresses that legs connect to
   std::uint16_t listen_port = 0;         ///< the transparent listener, behind TPROXY
   std::uint16_t leg_port = 0;            ///< the same on every PoP of the overlay
@@ -96,6 +102,8 @@ struct RelaySettings {
   TurboSettings turbo;
   PoolSettings pool;
   EarlySynSettings early_syn;
+  /// TCP Fast Open: taken from clients, and used towards servers for a client that used it.
+  bool fast_open = true;
   RelayLimits limits;
 };
 

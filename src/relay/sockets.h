@@ -19,6 +19,7 @@ struct ListenerOptions {
   bool transparent = false;              ///< TPROXY: answers for addresses that are not ours
   const TurboSettings* turbo = nullptr;  ///< of a listener for legs
   const RelayLimits* limits = nullptr;   ///< when a silent side is dead; null: the system's
+  bool fast_open = false;                ///< takes data in a SYN that has a cookie (RFC 7413)
 };
 /// Listening, non-blocking, close-on-exec. What is accepted from it inherits the options.
 Result<UniqueFd> open_listener(const ListenerOptions& options);
@@ -29,6 +30,9 @@ struct OnwardOptions {
   Endpoint source{};                     ///< of a leg; port 0: any
   const TurboSettings* turbo = nullptr;  ///< of a leg
   const RelayLimits* limits = nullptr;   ///< as above
+  /// If the kernel has a cookie of the target: the SYN leaves with the first bytes written. Only if
+  /// there are some to write at once: without, it never leaves.
+  bool fast_open = false;
 };
 /// A connection being made: writable, or failed, when that is decided.
 Result<UniqueFd> open_onward(const OnwardOptions& options);
@@ -40,6 +44,12 @@ Result<void> start_fast(int socket, const TurboSettings& turbo);
 /// Keepalive and user timeout, as `limits` has them. On a listener, for what it accepts from now
 /// on.
 Result<void> notice_death(int socket, const RelayLimits& limits);
+
+/// Whether there is something to be read at once.
+bool has_bytes(int socket) noexcept;
+
+/// Whether the SYN of an accepted connection carried data that was taken.
+bool came_by_fast_open(int socket) noexcept;
 
 /// From now on close() ends the connection in order: what the kernel holds is still delivered.
 void end_in_order(int socket) noexcept;

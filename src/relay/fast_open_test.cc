@@ -1,0 +1,95 @@
+// TCP Fast Open on both faces of two relays in namespaces (RFC 7413). Needs root, and skips
+// without it.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+
+#include "relay/test_relays.h"
+
+namespace tw::relay {
+namespace {
+
+constexpr const char* target = "192.0.2.80:8080";
+
+class FastOpenTest : public TwoRelaysTest {
+ protected:
+  static void allow_fast_open(const Machine& machine) {
+    machine.enter();
+    const UniqueFd sysctl{::open("/proc/sys/net/ipv4/tcp_fastopen", O_WRONLY | O_CLOEXEC)};
+    ASSERT_EQ(::write(sysctl.get(), "3", 1), 1);  // as client and as server
+  }
+  void allow_everywhere() {
+    for (const Machine* machine :
+         {&network->client, &network->first, &network->last, &network->server}) {
+      allow_fast_open(*machine);
+    }
+  }
+  UniqueFd listen_with_fast_open() {
+    network->server.enter();
+    return open_listener({.address = at(target), .fast_open = true}).value();
+  }
+  UniqueFd connect_with(std::string_view first_bytes) {
+    network->client.enter();
+    UniqueFd client = open_onward({.target = at(target), .fast_open = true}).value();
+    // Without a cookie the handshake comes first.
+    EXPECT_TRUE(until([&] {
+      return ::send(client.get(), first_bytes.data(), first_bytes.size(), MSG_NOSIGNAL) ==
+             static_cast<ssize_t>(first_bytes.size());
+    }));
+    return client;
+  }
+  // One exchange; says whether the server's SYN carried the question.
+  bool exchange(const UniqueFd& listener) {
+    const UniqueFd client = connect_with("question");
+    const UniqueFd server = accept_at(listener);
+    const bool by_fast_open = came_by_fast_open(server.get());
+    std::string asked;
+    EXPECT_TRUE(until([&] {
+      asked += get(server.get()).bytes;
+      return asked == "question";
+    }));
+    send_and_end(server, client, "answer");
+    return by_fast_open;
+  }
+};
+
+// The first connection brings the client a cookie, the second one the last PoP.
+TEST_F(FastOpenTest, ReachesTheServerOnceBothHaveCookies) {
+  allow_everywhere();
+  start();
+  const UniqueFd listener = listen_with_fast_open();
+  EXPECT_FALSE(exchange(listener));
+  EXPECT_FALSE(exchange(listener));
+  EXPECT_TRUE(exchange(listener));
+}
+
+// Data in a SYN may arrive twice: only a client that has risked it itself agrees to that.
+TEST_F(FastOpenTest, IsNotUsedForAClientThatDidNotUseIt) {
+  allow_everywhere();
+  start();
+  const UniqueFd listener = listen_with_fast_open();
+  for (int i = 0; i < 3; ++i) exchange(listener);
+  const UniqueFd client = connect_from(network->client, target);
+  const UniqueFd server = accept_at(listener);
+  EXPECT_FALSE(came_by_fast_open(server.get()));
+  send_and_end(client, server, "question");
+}
+
+TEST_F(FastOpenTest, OffMeansOff) {
+  allow_everywhere();
+  RelaySettings first = settings_of_first();
+  first.fast_open = false;
+  start(first, settings_of_last());
+  const UniqueFd listener = listen_with_fast_open();
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(exchange(listener));
+}
+
+// A server that takes none gets an ordinary handshake, and the bytes all the same.
+TEST_F(FastOpenTest, AServerWithoutItIsServed) {
+  allow_everywhere();
+  start();
+  const UniqueFd listener = listen_at(target);
+  for (int i = 0; i < 4; ++i) EXPECT_FALSE(exchange(listener));
+}
+
+}  // namespace
+}  // namespace tw::relay

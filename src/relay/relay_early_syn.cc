@@ -1,0 +1,86 @@
+// The part of Relay::State that begins onward halves at a client's SYN, before its handshake is
+// complete, and joins them with what is accepted later (KTCP, section 4.1).
+#include <cerrno>
+#include <utility>
+
+#include "base/log.h"
+#include "relay/relay_state.h"
+
+namespace tw::relay {
+
+namespace {
+// SYNs looked at in one poll: a flood of them must not stop the connections.
+constexpr std::size_t syns_per_poll = 256;
+}  // namespace
+
+void Relay::State::take_syns(Instant now) {
+  if (syns_ == nullptr) return;
+  syns_->disarm();
+  SynReport syn;
+  for (std::size_t taken = 0; taken < syns_per_poll && syns_->pop(syn); ++taken) {
+    ++counters.early_syn.seen;
+    begin_half(syn, now);
+  }
+}
+
+// Whatever is not begun here is not refused either: it is served when it has been accepted.
+void Relay::State::begin_half(const SynReport& syn, Instant now) {
+  // A SYN with data is accepted at once: header and data then share a segment, and the last PoP may
+  // use Fast Open in its turn.
+  if (!settings.early_syn.enabled || draining_ || syn.payload_bytes > 0) return;
+  const ClientKey key{syn.client, syn.target};
+  if (index_.find(key)) {
+    ++counters.early_syn.late;
+    return;
+  }
+  const Verdict verdict = admission_.admit_client(syn.client, syn.target);
+  if (!verdict) return;
+  if (!may_begin_half(syn, now)) {
+    ++counters.early_syn.over_budget;
+    return;
+  }
+  ++counters.early_syn.begun;
+  const ConnectionId id = table.add(
+      Connection::half(syn.client, syn.target, now + settings.early_syn.claim_timeout, now));
+  clients_.add(syn.client.address);
+  index_.insert(key, id);
+  ++unclaimed;
+  Connection& connection = *table.find(id);
+  if (!go_onward(id, connection, *verdict, now)) return end(id, connection, now);
+  table.make_runnable(id);
+}
+
+bool Relay::State::may_begin_half(const SynReport& syn, Instant now) noexcept {
+  return !table.full() && unclaimed < settings.early_syn.max_unclaimed &&
+         clients_.of(syn.client.address) < settings.limits.max_connections_per_client &&
+         syn_budget_.allow(syn.client.address, settings.early_syn, now);
+}
+
+void Relay::State::claim(ConnectionId id, Connection& connection, Accepted accepted, Instant now) {
+  const int front = accepted.socket.get();
+  connection.claim(std::move(accepted.socket), now);
+  --unclaimed;
+  ++counters.early_syn.claimed;
+  if (!connection.is_finished() && !watch_socket(front, id, Side::front)) {
+    connection.finish(Outcome::limit, errno);
+  }
+  if (connection.is_finished()) return end(id, connection, now);
+  table.make_runnable(id);
+  table.watch(id, connection.deadline(settings.limits));
+}
+
+// The way is asked for again: it may have changed since.
+void Relay::State::go_again(ConnectionId id, Connection& connection, Instant now) {
+  const Verdict verdict = connection.is_leg()
+                              ? admission_.admit_leg(connection.client(), connection.target())
+                              : admission_.admit_client(connection.client(), connection.target());
+  if (!verdict) {
+    connection.finish(verdict.error());
+    return end(id, connection, now);
+  }
+  log::debug("relay: a warm leg to {} was dead: another one for {}", connection.pop(),
+             connection.target().text());
+  if (!go_onward(id, connection, *verdict, now)) end(id, connection, now);
+}
+
+}  // namespace tw::relay
