@@ -7,8 +7,8 @@
 #include <string>
 
 #include "cli/command.h"
+#include "cli/control_answer.h"
 #include "cli/control_path.h"
-#include "node/control_server.h"
 
 namespace tw::cli {
 namespace {
@@ -64,9 +64,17 @@ void print_relay(const Json& relay) {
   for (const auto& [outcome, count] : relay["outcomes"].items()) {
     if (count != 0) fmt::print("    {:<26} {:>12}\n", outcome, count.get<std::uint64_t>());
   }
+  const auto number = [](const Json& of, const char* key) { return of[key].get<std::uint64_t>(); };
+  const Json& early = relay["early_syn"];
+  fmt::print("  early SYN: {} seen, {} begun, {} claimed, {} waiting, {} over budget\n",
+             number(early, "seen"), number(early, "begun"), number(early, "claimed"),
+             number(early, "unclaimed"), number(early, "over_budget"));
   for (const Json& pop : relay["pops"]) {
-    fmt::print("  PoP {}: {} legs opened, {} failed\n", pop["name"].get<std::string>(),
-               pop["legs_opened"].get<std::uint64_t>(), pop["legs_failed"].get<std::uint64_t>());
+    const Json& warm = pop["warm"];
+    fmt::print("  PoP {}: {} legs used, {} failed; warm: {} of {}, {} hits, {} misses, {} died\n",
+               pop["name"].get<std::string>(), number(pop, "legs_opened"),
+               number(pop, "legs_failed"), number(warm, "idle"), number(warm, "target"),
+               number(warm, "hits"), number(warm, "misses"), number(warm, "died"));
   }
 }
 
@@ -127,23 +135,13 @@ void print_table(const Json& status) {
 }
 
 int show(const ControlTarget& target, bool json) {
-  const Result<std::string> path = control_path(target);
-  const Result<std::string> answer =
-      path ? node::ask_control(*path, R"({"command":"status"})") : std::unexpected(path.error());
-  if (!answer) {
-    fmt::print(stderr, "thalweg status: {}\n", answer.error().text());
-    return exit_failed;
-  }
+  const auto status = ask("status", target, {{"command", "status"}});
+  if (!status) return exit_failed;
   if (json) {
-    fmt::print("{}\n", *answer);
+    fmt::print("{}\n", status->dump(-1, ' ', false, Json::error_handler_t::replace));
     return 0;
   }
-  const Json status = Json::parse(*answer, nullptr, false);
-  if (!status.is_object() || !status.contains("interface")) {
-    fmt::print(stderr, "thalweg status: {} answered something else: {}\n", *path, *answer);
-    return exit_failed;
-  }
-  print_table(status);
+  print_table(*status);
   return 0;
 }
 

@@ -133,7 +133,28 @@ void add_relay(Families& families, const relay::RelaySnapshot& relay) {
     add(legs, {{"pop", pop.name}, {"what", "opened"}}, pop.legs_opened);
     add(legs, {{"pop", pop.name}, {"what", "failed"}}, pop.legs_failed);
   }
-  for (auto* made : {&accepted, &active, &bytes, &outcomes, &legs}) {
+  auto warm = counters("relay_warm_legs_total", "Warm legs, by what became of them");
+  auto idle = family("relay_warm_legs_idle", "Warm legs that wait", prometheus::MetricType::Gauge);
+  for (const relay::PopCounters& pop : relay.pops) {
+    const relay::LegSourceState& legs_of = pop.warm;
+    for (const auto& [what, count] :
+         {std::pair{"hit", legs_of.hits}, std::pair{"miss", legs_of.misses},
+          std::pair{"opened", legs_of.opened}, std::pair{"failed", legs_of.failed},
+          std::pair{"expired", legs_of.expired}, std::pair{"died", legs_of.died},
+          std::pair{"surplus", legs_of.surplus}}) {
+      add(warm, {{"pop", pop.name}, {"what", what}}, count);
+    }
+    add(idle, {{"pop", pop.name}}, static_cast<double>(legs_of.idle));
+  }
+  auto early = counters("relay_early_syn_total", "SYNs seen before their handshakes were complete");
+  const relay::EarlySynCounters& syns = relay.early_syn;
+  for (const auto& [what, count] :
+       {std::pair{"seen", syns.seen}, std::pair{"begun", syns.begun},
+        std::pair{"claimed", syns.claimed}, std::pair{"over_budget", syns.over_budget},
+        std::pair{"late", syns.late}}) {
+    add(early, {{"what", what}}, count);
+  }
+  for (auto* made : {&accepted, &active, &bytes, &outcomes, &legs, &warm, &idle, &early}) {
     families.push_back(std::move(*made));
   }
 }

@@ -8,7 +8,6 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/log.h"
@@ -27,11 +26,6 @@ sigset_t served_signals() noexcept {
   sigemptyset(&signals);
   for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
   return signals;
-}
-
-std::string error_json(std::string_view what) {
-  return nlohmann::json{{"error", what}}.dump(-1, ' ', false,
-                                              nlohmann::json::error_handler_t::replace);
 }
 
 /// What reading a large file has taken lay between the pieces of what was read, and a page with a
@@ -138,7 +132,10 @@ Result<void> Node::start_parts() {
 // ---- The relay
 
 Result<void> Node::start_relay() {
-  Result<std::unique_ptr<relay::Relay>> relay = relay::Relay::create(relay_settings(config_));
+  Result<std::unique_ptr<relay::SynRing>> syns = relay::SynRing::open(relay::syn_ring_capacity);
+  if (!syns) return std::unexpected(syns.error());
+  Result<std::unique_ptr<relay::Relay>> relay =
+      relay::Relay::create(relay_settings(config_), syns->get());
   if (!relay) return std::unexpected(relay.error());
   WorkerSettings settings;
   settings.id = ContextId{2};
@@ -147,15 +144,19 @@ Result<void> Node::start_relay() {
   if (!worker) return std::unexpected(worker.error());
   (*worker)->attach(**relay);
   if (Result<void> started = (*worker)->start(); !started) return started;
+  syns_ = std::move(*syns);
   relay_ = std::move(*relay);
   relay_worker_ = std::move(*worker);
+  device_->report_syns(syns_.get());
   return {};
 }
 
 void Node::stop_relay() noexcept {
+  if (syns_) device_->report_syns(nullptr);
   if (relay_worker_) relay_worker_->stop();
   relay_worker_.reset();
   relay_.reset();
+  syns_.reset();
 }
 
 Result<void> Node::apply_device(WantedDevice wanted) {
@@ -169,13 +170,14 @@ Result<void> Node::apply_device(WantedDevice wanted) {
 }
 
 Result<void> Node::apply_relay(const NodeConfig& next) {
-  if (relay_ && next.relay.enabled && same_listeners(config_, next)) {
+  if (relay_ && next.relay.enabled && same_listeners(config_, next) && !drained_) {
     const bool told = relay_worker_->call(
         [this, settings = relay_settings(next)]() mutable noexcept { relay_->apply(settings); });
     if (!told) return make_error(Error::Kind::exhausted, "the relay does not take messages");
     return {};
   }
   stop_relay();
+  drained_ = false;
   config_ = next;
   return next.relay.enabled ? start_relay() : Result<void>{};
 }
@@ -223,44 +225,6 @@ Result<void> Node::apply(NodeConfig next) {
   return in_context("the tunnel is reloaded, but the relay is down", std::move(relayed.error()));
 }
 
-// ---- Status and control
-
-NodeStatus Node::status() {
-  const std::lock_guard lock{mutex_};
-  NodeStatus status = device_status(*device_, config_);
-  status.version = TW_VERSION;
-  status.uptime_s =
-      std::chrono::duration_cast<std::chrono::seconds>(clock_.now() - started_).count();
-  if (const Result<std::uint64_t> dropped = links_->tx_dropped()) {
-    status.kernel_drops_tun = *dropped;
-  }
-  if (relay_) {
-    relay_worker_->call([&]() noexcept { status.relay = relay_->snapshot(); });
-  }
-  return status;
-}
-
-std::string Node::answer(std::string_view request) {
-  const auto json = nlohmann::json::parse(request, nullptr, false);
-  const std::string command =
-      json.is_object() && json.contains("command") && json["command"].is_string()
-          ? json["command"].get<std::string>()
-          : std::string{};
-  if (!links_) return error_json("the node is still starting");
-  if (command == "status") return to_json(status());
-  if (command == "reload") {
-    const Result<void> reloaded = reload();
-    return reloaded ? R"({"ok":true})" : error_json(reloaded.error().text());
-  }
-  return error_json(R"(unknown command; known are {"command":"status"} and {"command":"reload"})");
-}
-
-std::uint64_t Node::active_connections() {
-  std::uint64_t active = 0;
-  if (relay_) relay_worker_->call([&]() noexcept { active = relay_->snapshot().active; });
-  return active;
-}
-
 // ---- The control thread
 
 Result<void> Node::serve() {
@@ -297,25 +261,6 @@ bool Node::handle_signal(int signal) {
     log::error("reload: {}", reloaded.error().text());
   }
   return false;
-}
-
-void Node::drain(int signal_fd) {
-  if (!relay_) return;
-  relay_worker_->call([this]() noexcept { relay_->drain(); });
-  const Instant deadline = clock_.now() + drain_timeout;
-  std::uint64_t active = active_connections();
-  if (active > 0)
-    log::info("draining: {} relayed connections, at most {} s", active, drain_timeout.count());
-  while (active > 0 && clock_.now() < deadline) {
-    pollfd again{signal_fd, POLLIN, 0};
-    signalfd_siginfo signal{};
-    if (::poll(&again, 1, 50) > 0 && ::read(signal_fd, &signal, sizeof signal) == sizeof signal &&
-        signal.ssi_signo != static_cast<std::uint32_t>(SIGHUP)) {
-      break;
-    }
-    active = active_connections();
-  }
-  if (active > 0) log::info("draining: {} relayed connections are reset", active);
 }
 
 }  // namespace tw::node

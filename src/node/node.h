@@ -68,18 +68,22 @@ class Node {
   void drain(int signal_fd);
   std::uint64_t active_connections();
   std::string answer(std::string_view request);
+  Result<void> set(std::string_view key, std::string_view value);
+  Result<std::uint64_t> drain_relay();
 
   // Destroyed from the last to the first: whoever uses a part goes before it.
   std::mutex mutex_;  // config_ and relay_: status is asked for from the metrics thread
   NodeConfig config_;
   WantedDevice wanted_;   // what the device was last told
   NamedEndpoints named_;  // of config_: what its host names stand for
+  bool drained_ = false;  // the relay, by hand: until it is made anew
   const std::string config_path_;
   SystemClock clock_;
   Instant started_;
   std::unique_ptr<EndpointResolver> resolver_;
   std::unique_ptr<Device> device_;
   std::optional<Links> links_;
+  std::unique_ptr<relay::SynRing> syns_;  // from the device to the relay
   std::unique_ptr<relay::Relay> relay_;
   std::unique_ptr<Worker> relay_worker_;
   std::unique_ptr<UapiServer> uapi_;

@@ -47,6 +47,7 @@ relay::RelaySettings relay_settings(const NodeConfig& config) {
   for (const InterfaceAddress& address : config.tunnel.addresses) {
     settings.leg_addresses.push_back(address.address);
   }
+  settings.client_devices = config.relay.client_devices;
   settings.listen_port = config.relay.listen_port;
   settings.leg_port = config.relay.leg_port;
   for (const PopConfig& pop : config.pops) settings.pops.push_back(pop.pop);
@@ -55,12 +56,14 @@ relay::RelaySettings relay_settings(const NodeConfig& config) {
   settings.turbo = config.relay.turbo;
   settings.pool = config.relay.pool;
   settings.early_syn = config.relay.early_syn;
+  settings.fast_open = config.relay.fast_open;
   settings.limits = config.relay.limits;
   return settings;
 }
 
 bool same_listeners(const NodeConfig& now, const NodeConfig& next) {
   return now.tunnel.addresses == next.tunnel.addresses &&
+         now.relay.client_devices == next.relay.client_devices &&
          now.relay.listen_port == next.relay.listen_port &&
          now.relay.leg_port == next.relay.leg_port;
 }

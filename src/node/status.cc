@@ -92,6 +92,22 @@ Json peer_json(const PeerStatus& peer) {
           {"sent_bytes", peer.sent_bytes}};
 }
 
+Json warm_legs_json(const relay::LegSourceState& warm) {
+  return {{"idle", warm.idle},
+          {"connecting", warm.connecting},
+          {"target", warm.target},
+          {"hits", warm.hits},
+          {"misses", warm.misses},
+          {"opened", warm.opened},
+          {"failed", warm.failed},
+          {"expired", warm.expired},
+          {"died", warm.died},
+          {"surplus", warm.surplus},
+          {"failures_in_row", warm.failures_in_row},
+          {"connect_rtt_us",
+           std::chrono::duration_cast<std::chrono::microseconds>(warm.connect_rtt).count()}};
+}
+
 Json relay_json(const relay::RelaySnapshot& relay) {
   Json outcomes = Json::object();
   for (std::size_t i = 0; i < relay.outcomes.size(); ++i) {
@@ -99,15 +115,26 @@ Json relay_json(const relay::RelaySnapshot& relay) {
   }
   Json pops = Json::array();
   for (const relay::PopCounters& pop : relay.pops) {
-    pops.push_back(
-        {{"name", pop.name}, {"legs_opened", pop.legs_opened}, {"legs_failed", pop.legs_failed}});
+    pops.push_back({{"name", pop.name},
+                    {"legs_opened", pop.legs_opened},
+                    {"legs_failed", pop.legs_failed},
+                    {"warm", warm_legs_json(pop.warm)}});
   }
+  const relay::EarlySynCounters& early = relay.early_syn;
   return {{"accepted_clients", relay.accepted_clients},
           {"accepted_legs", relay.accepted_legs},
           {"active", relay.active},
+          {"waiting_legs", relay.waiting_legs},
           {"bytes_upstream", relay.bytes_upstream},
           {"bytes_downstream", relay.bytes_downstream},
           {"outcomes", outcomes},
+          {"early_syn",
+           {{"seen", early.seen},
+            {"begun", early.begun},
+            {"claimed", early.claimed},
+            {"over_budget", early.over_budget},
+            {"late", early.late},
+            {"unclaimed", early.unclaimed}}},
           {"pops", pops}};
 }
 

@@ -70,9 +70,11 @@ struct RelayConfig {
   std::uint16_t listen_port = 9701;
   std::uint16_t leg_port = 9702;
   std::vector<Prefix> local_targets;
+  std::vector<std::string> client_devices;  ///< whose TCP is relayed as the tunnel's is
   relay::TurboSettings turbo;
   relay::PoolSettings pool;
   relay::EarlySynSettings early_syn;
+  bool fast_open = true;
   relay::RelayLimits limits;
 };
 struct PopConfig {

@@ -1,5 +1,7 @@
 #include "node/config/config_checks.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 #include <optional>
@@ -167,6 +169,16 @@ void check_relay(const ConfigDraft& draft, MistakeList& mistakes) {
   const auto& metrics = draft.config.process.metrics;
   if (relay.enabled && metrics && metrics->port == relay.listen_port) {
     mistakes.add("node.metrics", "the same port as relay.listen_port", "choose another port");
+  }
+  for (std::size_t i = 0; i < relay.client_devices.size(); ++i) {
+    const std::string key = fmt::format("relay.client_devices[{}]", i + 1);
+    const auto first = relay.client_devices.begin();
+    const auto here = first + static_cast<std::ptrdiff_t>(i);
+    if (*here == draft.config.tunnel.interface) {
+      mistakes.add(key, "is the tunnel itself", "take it out: the tunnel's clients are served");
+    } else if (std::find(first, here, *here) != here) {
+      mistakes.add(key, "is there twice", "take one of them out");
+    }
   }
   if (relay.enabled && draft.addresses.empty()) {
     mistakes.add("relay.enabled", "a relay needs an address in the tunnel",

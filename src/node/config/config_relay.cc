@@ -64,6 +64,8 @@ void read_relay(TableReader table, RelayConfig& relay) {
   table.number("listen_port", relay.listen_port, 1);
   table.number("leg_port", relay.leg_port, 1);
   table.list("local_targets", relay.local_targets, read_prefix);
+  table.boolean("fast_open", relay.fast_open);
+  table.list("client_devices", relay.client_devices, read_interface_name);
   table.number("max_connections", relay.limits.max_connections, 1, most_connections);
   table.number("max_connections_per_client", relay.limits.max_connections_per_client, 1,
                most_connections);
@@ -183,8 +185,12 @@ void read_policy(TableReader table, ConfigDraft& draft) {
 
 }  // namespace
 
+void read_relay_settings(TableReader& root, RelayConfig& relay) {
+  read_relay(root.table("relay"), relay);
+}
+
 void read_relay_sections(TableReader& root, ConfigDraft& draft) {
-  read_relay(root.table("relay"), draft.config.relay);
+  read_relay_settings(root, draft.config.relay);
   for (TableReader& table : root.tables("pop")) read_pop(std::move(table), draft);
   for (TableReader& table : root.tables("policy")) read_policy(std::move(table), draft);
 }

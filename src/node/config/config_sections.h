@@ -40,6 +40,9 @@ void read_tunnel_sections(TableReader& root, const std::string& folder, ConfigDr
 /// [relay], [[pop]] and [[policy]], whose rules may name the peers that are in the draft already.
 void read_relay_sections(TableReader& root, ConfigDraft& draft);
 
+/// [relay] alone; what the file does not name stays as it is, but lists grow.
+void read_relay_settings(TableReader& root, RelayConfig& relay);
+
 /// How a peer without a name of its own is called: the first 8 characters of its key.
 std::string default_name(const crypto::PublicKey& key);
 

@@ -60,6 +60,14 @@ std::vector<Family> families_of(const std::vector<IpAddress>& addresses) {
   return common_families(addresses, addresses);
 }
 
+// The devices that clients come by, as a value of `iifname`.
+std::string client_sides(const FirewallSpec& spec) {
+  if (!spec.relay || spec.client_devices.empty()) return fmt::format("\"{}\"", spec.device);
+  std::string set = fmt::format("{{ \"{}\"", spec.device);
+  for (const std::string& device : spec.client_devices) set += fmt::format(", \"{}\"", device);
+  return set + " }";
+}
+
 void write_counters(Text& text) {
   for (const std::string_view name : firewall_counters)
     text.add(fmt::format("  counter {} {{ }}\n", name));
@@ -68,8 +76,8 @@ void write_counters(Text& text) {
 // What decides over a connection that is not relayed; reached by goto, never returns.
 void write_routed(Text& text, const FirewallSpec& spec) {
   text.open_chain("refused");
-  text.line("iifname \"{}\" counter name from_tunnel reject with icmpx admin-prohibited",
-            spec.device);
+  text.line("iifname {} counter name from_tunnel reject with icmpx admin-prohibited",
+            client_sides(spec));
   text.line("counter name to_tunnel drop");
   text.close_chain();
   text.open_chain("routed");
@@ -102,8 +110,12 @@ void write_prerouting(Text& text, const FirewallSpec& spec) {
 
   text.open_chain("prerouting", "filter hook prerouting priority mangle");
   if (spec.relay) {
-    text.line("iifname != \"{}\" return", spec.device);
+    text.line("iifname != {} return", client_sides(spec));
     text.line("meta l4proto != tcp return");
+    if (!spec.client_devices.empty()) {
+      text.line("iifname != \"{}\" fib daddr type {{ local, broadcast, multicast }} return",
+                spec.device);
+    }
     // What is being relayed stays relayed when the policy changes. A wildcard socket is a listener,
     // ours or not: it must not pull in what the policy has not chosen.
     text.line("socket transparent 1 socket wildcard 0 meta mark set {:#x} accept", spec.mark);
@@ -133,11 +145,12 @@ void write_input(Text& text, const FirewallSpec& spec) {
                 address_match(family, "daddr", own), spec.leg_port);
     }
   }
-  text.line("iifname != \"{}\" return", spec.device);
   if (spec.relay) {
+    text.line("iifname != {} return", client_sides(spec));
     text.line("meta mark {:#x} socket transparent 1 accept", spec.mark);
     text.line("meta mark {:#x} counter name no_listener reject with tcp reset", spec.mark);
   }
+  text.line("iifname != \"{}\" return", spec.device);
   text.line("ct state established,related accept");
   for (const Family family : families_of(own)) {
     text.line("{}{} type echo-request accept", address_match(family, "daddr", own),
@@ -156,7 +169,7 @@ void write_input(Text& text, const FirewallSpec& spec) {
 
 void write_forward(Text& text, const FirewallSpec& spec) {
   text.open_chain("forward", "filter hook forward priority filter");
-  text.line("iifname != \"{0}\" oifname != \"{0}\" return", spec.device);
+  text.line("iifname != {} oifname != \"{}\" return", client_sides(spec), spec.device);
   text.line("ct state established,related accept");
   if (spec.relay) {
     for (const Family family : families_of(spec.pop_addresses)) {
@@ -216,6 +229,7 @@ std::string firewall_table(std::string_view device) {
 std::string render_firewall(const FirewallSpec& spec) {
   TW_ASSERT(is_device_name(spec.device));
   TW_ASSERT(!spec.relay || spec.mark != 0);
+  TW_ASSERT(std::ranges::all_of(spec.client_devices, is_device_name));
   const std::string table = firewall_table(spec.device);
   Text text;
   // Adding first makes the flush succeed the first time; both are one transaction with the rest.

@@ -1,9 +1,10 @@
 // The firewall of one tunnel as nftables text: one table, made from the policy and nothing else.
 //
 // The text is a pure function of its input, so that two equal configurations compare equal and a
-// reload of an unchanged one does nothing. It filters only what comes from or goes to the TUN;
-// what does not touch it is let through for other tables to judge. Closed by default: the policy's
-// rules in their order, the first that matches decides, and none means refused.
+// reload of an unchanged one does nothing. It filters only what comes from or goes to the TUN
+// (or comes from a client device); the rest is let through for other tables to judge. Closed by
+// default: the policy's rules in their order, the first that matches decides, and none means
+// refused.
 //
 //   prerouting   TCP from the TUN that the policy relays goes to the transparent listener. The mark
 //                is set before `tproxy`: if there is no listener the packet is still routed here,
@@ -11,6 +12,9 @@
 //   input        established, relayed, echo to our addresses, legs from PoPs; then the policy.
 //   forward      established; then the policy. Peer to peer passes here too.
 //   clamp, source_nat   what a gateway needs.
+//
+// Further client devices have their TCP relayed, and what they send onward judged by the same
+// policy; what they say to this machine itself is none of this table's business.
 #pragma once
 
 #include <array>
@@ -29,7 +33,8 @@ struct FirewallSpec {
   std::vector<relay::PolicyRule> policy;
   std::vector<IpAddress> own_addresses;  ///< of the TUN
 
-  bool relay = false;  ///< the rest of this block matters only with it
+  bool relay = false;                       ///< the rest of this block matters only with it
+  std::vector<std::string> client_devices;  ///< whose TCP is relayed as that of the TUN
   std::uint16_t listen_port = 0;
   std::uint16_t leg_port = 0;
   std::uint32_t mark = 0;                ///< of packets for the transparent listener; not 0

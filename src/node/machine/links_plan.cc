@@ -75,11 +75,15 @@ void plan_relay(const NodeConfig& config, std::uint32_t mark, NetworkPlan& plan)
                               .table = mark,
                               .local = true,
                               .metrics = {}});
-    plan.rules.insert({.family = family,
-                       .priority = relay_rule_priority,
-                       .mark = mark,
-                       .table = mark,
-                       .in_device = plan.device});
+    std::vector<std::string> devices = config.relay.client_devices;
+    devices.push_back(plan.device);
+    for (const std::string& device : devices) {
+      plan.rules.insert({.family = family,
+                         .priority = relay_rule_priority,
+                         .mark = mark,
+                         .table = mark,
+                         .in_device = device});
+    }
   }
 }
 
@@ -90,6 +94,7 @@ void plan_firewall(const NodeConfig& config, std::uint32_t mark, FirewallSpec& f
     firewall.own_addresses.push_back(own.address);
   }
   firewall.relay = config.relay.enabled;
+  firewall.client_devices = config.relay.client_devices;
   firewall.listen_port = config.relay.listen_port;
   firewall.leg_port = config.relay.leg_port;
   firewall.mark = mark;

@@ -1,0 +1,33 @@
+#include "cli/control_answer.h"
+
+#include <fmt/core.h>
+
+#include "node/control_server.h"
+
+namespace tw::cli {
+
+std::optional<nlohmann::json> ask(std::string_view command, const ControlTarget& target,
+                                  const nlohmann::json& request) {
+  const auto replace = nlohmann::json::error_handler_t::replace;
+  const Result<std::string> path = control_path(target);
+  const Result<std::string> answer =
+      path ? node::ask_control(*path, request.dump(-1, ' ', false, replace))
+           : std::unexpected(path.error());
+  if (!answer) {
+    fmt::print(stderr, "thalweg {}: {}\n", command, answer.error().text());
+    return std::nullopt;
+  }
+  auto json = nlohmann::json::parse(*answer, nullptr, false);
+  if (!json.is_object()) {
+    fmt::print(stderr, "thalweg {}: {} answered something else: {}\n", command, *path, *answer);
+    return std::nullopt;
+  }
+  if (json.contains("error")) {
+    fmt::print(stderr, "thalweg {}: {}\n", command,
+               json["error"].is_string() ? json["error"].get<std::string>() : *answer);
+    return std::nullopt;
+  }
+  return json;
+}
+
+}  // namespace tw::cli

@@ -1,0 +1,17 @@
+// One request to a running node, for the commands that talk to it.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string_view>
+
+#include "cli/control_path.h"
+
+namespace tw::cli {
+
+/// The node's answer; empty, and said on stderr in the name of `command`, if there was none or it
+/// was an error.
+std::optional<nlohmann::json> ask(std::string_view command, const ControlTarget& target,
+                                  const nlohmann::json& request);
+
+}  // namespace tw::cli

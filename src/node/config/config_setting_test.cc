@@ -1,0 +1,70 @@
+#include "node/config/config_setting.h"
+
+#include <gtest/gtest.h>
+
+namespace tw::node {
+namespace {
+
+NodeConfig running() {
+  NodeConfig config;
+  config.relay.enabled = true;
+  return config;
+}
+
+NodeConfig after(std::string_view key, std::string_view value) {
+  const auto next = with_setting(running(), key, value);
+  EXPECT_TRUE(next) << next.error().text();
+  return next.value_or(NodeConfig{});
+}
+
+std::string refusal(std::string_view key, std::string_view value) {
+  const auto next = with_setting(running(), key, value);
+  return next ? "taken" : next.error().text();
+}
+
+TEST(ConfigSetting, ChangesOneKeyAndNoOther) {
+  NodeConfig before = running();
+  before.relay.pool.high = 50;
+  const auto next = with_setting(before, "relay.pool.low", "20");
+  ASSERT_TRUE(next);
+  EXPECT_EQ(next->relay.pool.low, 20U);
+  EXPECT_EQ(next->relay.pool.high, 50U);
+  EXPECT_EQ(next->relay.turbo, before.relay.turbo);
+}
+
+TEST(ConfigSetting, TakesWordsAsPeopleWriteThem) {
+  EXPECT_FALSE(after("relay.early_syn", "off").relay.early_syn.enabled);
+  EXPECT_FALSE(after("relay.early_syn.enabled", "false").relay.early_syn.enabled);
+  EXPECT_TRUE(after("relay.pool", "on").relay.pool.enabled);
+  EXPECT_FALSE(after("relay.fast_open", "off").relay.fast_open);
+  EXPECT_EQ(after("relay.turbo.congestion_control", "bbr").relay.turbo.congestion_control, "bbr");
+  EXPECT_EQ(after("relay.turbo.congestion_control", "\"bbr\"").relay.turbo.congestion_control,
+            "bbr");
+  EXPECT_EQ(after("relay.turbo.initcwnd", "1_000").relay.turbo.initcwnd, 1000U);
+  EXPECT_EQ(after("relay.idle_timeout_s", "60").relay.limits.idle_timeout, 60s);
+}
+
+TEST(ConfigSetting, RefusesWithTheWordsOfTheFile) {
+  EXPECT_NE(refusal("relay.pool.lov", "1").find("unknown key"), std::string::npos);
+  EXPECT_NE(refusal("relay.pool.lov", "1").find("did you mean \"low\""), std::string::npos);
+  EXPECT_NE(refusal("relay.turbo.initcwnd", "0").find("out of range"), std::string::npos);
+  EXPECT_NE(refusal("relay.pool.low", "65").find("more than high"), std::string::npos);
+  EXPECT_NE(refusal("relay.pool.low", "many").find("relay.pool.low"), std::string::npos);
+}
+
+TEST(ConfigSetting, RefusesWhatNeedsAReload) {
+  for (const char* key : {"relay.listen_port", "relay.enabled", "relay.client_devices",
+                          "tunnel.mtu", "", "relay", "relay.\"x\"", "peer[1].endpoint"}) {
+    EXPECT_NE(refusal(key, "1"), "taken") << key;
+  }
+  EXPECT_FALSE(with_setting(NodeConfig{}, "relay.pool.low", "2")) << "the relay is off";
+}
+
+TEST(ConfigSetting, NothingComesInBehindAValue) {
+  EXPECT_NE(refusal("relay.pool.low", "2\nrelay.enabled = false"), "taken");
+  EXPECT_NE(refusal("relay.turbo.congestion_control", "x\"\n[tunnel]\nmtu = 1"), "taken");
+  EXPECT_NE(refusal("relay.pool.low", "2 # 3\r"), "taken");
+}
+
+}  // namespace
+}  // namespace tw::node

@@ -1,0 +1,109 @@
+// The part of Node that answers: status, what is changed by hand, and winding down.
+#include <poll.h>
+#include <sys/signalfd.h>
+
+#include <csignal>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/log.h"
+#include "node/config/config_setting.h"
+#include "node/node.h"
+#include "node/node_parts.h"
+
+namespace tw::node {
+namespace {
+
+std::string error_json(std::string_view what) {
+  return nlohmann::json{{"error", what}}.dump(-1, ' ', false,
+                                              nlohmann::json::error_handler_t::replace);
+}
+
+std::string answer_json(const Result<void>& done) {
+  return done ? R"({"ok":true})" : error_json(done.error().text());
+}
+
+}  // namespace
+
+NodeStatus Node::status() {
+  const std::lock_guard lock{mutex_};
+  NodeStatus status = device_status(*device_, config_);
+  status.version = TW_VERSION;
+  status.uptime_s =
+      std::chrono::duration_cast<std::chrono::seconds>(clock_.now() - started_).count();
+  if (const Result<std::uint64_t> dropped = links_->tx_dropped()) {
+    status.kernel_drops_tun = *dropped;
+  }
+  if (relay_) {
+    relay_worker_->call([&]() noexcept { status.relay = relay_->snapshot(); });
+  }
+  return status;
+}
+
+// What a person may change by hand lasts until the file is read again.
+Result<void> Node::set(std::string_view key, std::string_view value) {
+  const std::unique_lock lock{mutex_};
+  auto next = with_setting(config_, key, value);
+  if (!next) return make_error(Error::Kind::config, next.error().text());
+  if (drained_) return make_error(Error::Kind::config, "the relay is drained; reload first");
+  if (Result<void> applied = links_->apply(*next); !applied) return applied;
+  if (Result<void> applied = apply_relay(*next); !applied) return applied;
+  config_ = std::move(*next);
+  log::info("set by hand: {} = {}", key, value);
+  return {};
+}
+
+Result<std::uint64_t> Node::drain_relay() {
+  const std::unique_lock lock{mutex_};
+  if (!relay_) return make_error(Error::Kind::config, "this node has no relay");
+  if (!std::exchange(drained_, true)) log::info("draining by hand: no new connections");
+  relay_worker_->call([this]() noexcept { relay_->drain(); });
+  return active_connections();
+}
+
+std::string Node::answer(std::string_view request) {
+  const auto json = nlohmann::json::parse(request, nullptr, false);
+  const auto word = [&](const char* name) {
+    return json.is_object() && json.contains(name) && json[name].is_string()
+               ? json[name].get<std::string>()
+               : std::string{};
+  };
+  const std::string command = word("command");
+  if (!links_) return error_json("the node is still starting");
+  if (command == "status") return to_json(status());
+  if (command == "reload") return answer_json(reload());
+  if (command == "set") return answer_json(set(word("key"), word("value")));
+  if (command == "drain") {
+    const Result<std::uint64_t> active = drain_relay();
+    if (!active) return error_json(active.error().text());
+    return nlohmann::json{{"ok", true}, {"active", *active}}.dump();
+  }
+  return error_json("unknown command; known are status, reload, set and drain");
+}
+
+std::uint64_t Node::active_connections() {
+  std::uint64_t active = 0;
+  if (relay_) relay_worker_->call([&]() noexcept { active = relay_->snapshot().active; });
+  return active;
+}
+
+void Node::drain(int signal_fd) {
+  if (!relay_) return;
+  relay_worker_->call([this]() noexcept { relay_->drain(); });
+  const Instant deadline = clock_.now() + drain_timeout;
+  std::uint64_t active = active_connections();
+  if (active > 0)
+    log::info("draining: {} relayed connections, at most {} s", active, drain_timeout.count());
+  while (active > 0 && clock_.now() < deadline) {
+    pollfd again{signal_fd, POLLIN, 0};
+    signalfd_siginfo signal{};
+    if (::poll(&again, 1, 50) > 0 && ::read(signal_fd, &signal, sizeof signal) == sizeof signal &&
+        signal.ssi_signo != static_cast<std::uint32_t>(SIGHUP)) {
+      break;
+    }
+    active = active_connections();
+  }
+  if (active > 0) log::info("draining: {} relayed connections are reset", active);
+}
+
+}  // namespace tw::node
