@@ -23,9 +23,9 @@ struct PopSettings {
 
 /// Turbo start (KTCP, section 4.4), on legs between PoPs only.
 struct TurboSettings {
-  /// Segments in the first flight: 8,000 x 1,380 bytes are 400 Mbps x 215 ms. Harmless on a narrower
-  /// path only because pacing lets them leave as the path carries them; without `pacing` 400 is what
-  /// a 20 Mbps path takes in one RTT (docs/decisions/0004-turbo-start.md).
+  /// Segments in the first flight: 8,000 x 1,380 bytes are 400 Mbps x 215 ms. Harmless on a
+  /// narrower path only because pacing lets them leave as the path carries them; without `pacing`
+  /// 400 is what 20 Mbps take in one RTT (docs/decisions/0004-turbo-start.md).
   std::uint32_t initcwnd = 8000;
   /// Forced send and receive buffers of a leg: 1 Gbps x 215 ms, twice.
   std::uint32_t socket_buffer_bytes = 64U << 20U;
