@@ -41,8 +41,8 @@ TEST(SpscRing, AnItemThatDoesNotFitIsUntouched) {
   EXPECT_TRUE(ring.push(std::make_unique<int>(1)));
   auto second = std::make_unique<int>(2);
   EXPECT_FALSE(ring.push(std::move(second)));
-  ASSERT_TRUE(second);  // NOLINT(bugprone-use-after-move): push() promises it when it refuses
-  EXPECT_EQ(*second, 2);
+  ASSERT_TRUE(second);    // NOLINT(bugprone-use-after-move): push() promises it when it refuses
+  EXPECT_EQ(*second, 2);  // NOLINT(bugprone-use-after-move): the same
 }
 
 TEST(SpscRing, TwoThreadsSeeEveryItemOnceAndInOrder) {

@@ -28,6 +28,7 @@ namespace tw::relay {
 /// True if the program ran and was content. In the namespace of the calling thread.
 inline bool run_words(std::vector<std::string> command) {
   std::vector<char*> arguments;
+  arguments.reserve(command.size() + 1);
   for (std::string& word : command) arguments.push_back(word.data());
   arguments.push_back(nullptr);
   pid_t child = 0;

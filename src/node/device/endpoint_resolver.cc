@@ -96,9 +96,10 @@ void EndpointResolver::ask(const EndpointName& name) {
 int EndpointResolver::wait_fd() const noexcept { return ready_.get(); }
 
 std::vector<ResolvedName> EndpointResolver::take() {
-  const std::lock_guard lock{mutex_};
+  // Before the look at the answers: what comes in between rings again.
   std::uint64_t count = 0;
   static_cast<void>(::read(ready_.get(), &count, sizeof count));
+  const std::lock_guard lock{mutex_};
   return std::exchange(answers_, {});
 }
 

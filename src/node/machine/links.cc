@@ -29,6 +29,7 @@ bool is_wanted(const Change& change, const NetworkPlan& plan) {
   if (const auto* rule = std::get_if<RuleSpec>(&change)) return plan.rules.contains(*rule);
   if (const auto* route = std::get_if<RouteSpec>(&change))
     return plan.local_routes.contains(*route);
+  if (is_sysctl_of(change, fast_open_key)) return plan.fast_open;
   return is_sysctl_of(change, v6_settings) ? plan.forward_v6 : plan.forward_v4;
 }
 
@@ -75,6 +76,7 @@ struct Links::State {
   Result<void> set_routes(const NetworkPlan& target);
   Result<void> set_policy_routing(const NetworkPlan& target);
   Result<void> set_forwarding(const NetworkPlan& target);
+  Result<void> set_fast_open(const NetworkPlan& target);
   Result<void> move_to(const NetworkPlan& target);
   Result<void> take_down();
 
@@ -153,6 +155,7 @@ Result<void> Links::State::remove_journalled(const NetworkPlan& target) {
   }
   made.forward_v4 = made.forward_v4 && target.forward_v4;
   made.forward_v6 = made.forward_v6 && target.forward_v6;
+  made.fast_open = made.fast_open && target.fast_open;
   return {};
 }
 
@@ -262,14 +265,25 @@ Result<void> Links::State::set_forwarding(const NetworkPlan& target) {
   return {};
 }
 
+// Only sockets that ask for it take data in a SYN: nobody else's behaviour changes. A machine whose
+// settings cannot be changed does without, and the relay works all the same.
+Result<void> Links::State::set_fast_open(const NetworkPlan& target) {
+  if (!target.fast_open || made.fast_open) return {};
+  made.fast_open = true;
+  const auto change = plan_fast_open();
+  if (!change || change->old_value == change->value) return {};
+  static_cast<void>(make_journalled(*change, [&] { return make(*change); }));
+  return {};
+}
+
 Result<void> Links::State::move_to(const NetworkPlan& target) {
   using Step = Result<void> (State::*)(const NetworkPlan&);
   // What can fail because of others comes before what only takes away.
-  constexpr std::array<Step, 11> steps{
-      &State::set_firewall,    &State::remove_routes,    &State::remove_addresses,
-      &State::set_link,        &State::add_addresses,    &State::bring_up,
-      &State::await_addresses, &State::set_routes,       &State::set_policy_routing,
-      &State::set_forwarding,  &State::remove_journalled};
+  constexpr std::array<Step, 12> steps{
+      &State::set_firewall,    &State::remove_routes, &State::remove_addresses,
+      &State::set_link,        &State::add_addresses, &State::bring_up,
+      &State::await_addresses, &State::set_routes,    &State::set_policy_routing,
+      &State::set_forwarding,  &State::set_fast_open, &State::remove_journalled};
   for (const Step step : steps) {
     if (auto done = (this->*step)(target); !done) return done;
   }

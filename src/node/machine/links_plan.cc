@@ -118,6 +118,7 @@ NetworkPlan plan_network(const NodeConfig& config, std::uint32_t link_index) {
   plan_relay(config, mark, plan);
   plan.forward_v4 = config.gateway.forward && concerns(config, Family::v4);
   plan.forward_v6 = config.gateway.forward && concerns(config, Family::v6);
+  plan.fast_open = config.relay.enabled && config.relay.fast_open;
   plan_firewall(config, mark, plan.firewall);
   return plan;
 }

@@ -31,6 +31,7 @@ struct NetworkPlan {
   std::set<RouteSpec> local_routes;         ///< of the relay's table
   std::set<RuleSpec> rules;
   bool forward_v4 = false, forward_v6 = false;
+  bool fast_open = false;  ///< listeners may take data in a SYN
   FirewallSpec firewall;
   std::vector<std::string> warnings;  ///< for the operator: what was left out, and what to do
 };

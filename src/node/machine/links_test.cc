@@ -56,6 +56,7 @@ class LinksInKernel : public ::testing::Test, protected MachineWithTunnel {
     return output(
         "ip -4 rule; ip -6 rule; ip -4 route show table all; ip -6 route show table all | "
         "grep -v fe80; nft list tables; grep . /proc/sys/net/ipv4/ip_forward "
+        "/proc/sys/net/ipv4/tcp_fastopen "
         "/proc/sys/net/ipv6/conf/*/forwarding /proc/sys/net/ipv6/conf/*/accept_ra; "
         "ip address show dev tw0 2>/dev/null | grep inet");
   }
@@ -86,6 +87,7 @@ TEST_F(LinksInKernel, BringsUpEverythingAndTakesEverythingDown) {
     EXPECT_THAT(now, HasSubstr("table inet thalweg_tw0"));
     EXPECT_THAT(now, HasSubstr("ip_forward:1"));
     EXPECT_THAT(now, HasSubstr("all/forwarding:1"));
+    EXPECT_THAT(now, HasSubstr("tcp_fastopen:3"));
     EXPECT_THAT(now, HasSubstr("tw0/accept_ra:2"));
     EXPECT_THAT(now, HasSubstr("from all fwmark"));
     EXPECT_THAT(now, HasSubstr("local default dev lo"));

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -73,6 +74,17 @@ Result<void> undo(const SysctlChange& change) {
   }
   if (*present != change.value) return {};
   return write_value(change.key, change.old_value);
+}
+
+Result<SysctlChange> plan_fast_open() {
+  constexpr unsigned as_client_and_server = 3;
+  const std::string key{fast_open_key};
+  const auto present = read_sysctl(key);
+  if (!present) return std::unexpected(present.error());
+  unsigned bits = 0;
+  const auto parsed = std::from_chars(present->data(), present->data() + present->size(), bits);
+  if (parsed.ec != std::errc{}) return make_error(Error::Kind::unavailable, key + ": no number");
+  return plan_sysctl(key, std::to_string(bits | as_client_and_server));
 }
 
 std::vector<std::pair<std::string, std::string>> forwarding_settings(bool ipv4, bool ipv6) {

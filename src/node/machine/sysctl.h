@@ -34,6 +34,11 @@ Result<void> make(const SysctlChange& change);
 /// Succeeds without writing if the value is no longer ours, or the setting is gone with its device.
 Result<void> undo(const SysctlChange& change);
 
+inline constexpr std::string_view fast_open_key = "net/ipv4/tcp_fastopen";
+/// Lets this network namespace's sockets use TCP Fast Open as client and as server (RFC 7413) if
+/// they ask for it; other bits of the setting stay. For IPv6 too, despite its name.
+Result<SysctlChange> plan_fast_open();
+
 /// What turning on IPv4 or IPv6 forwarding takes, in the order to make it. Forwarding makes Linux
 /// forget the default route it has learned from router advertisements, unless accept_ra is 2: so a
 /// host that lives by them keeps its own connection.

@@ -48,6 +48,7 @@ Result<void> run_program(const std::vector<std::string>& argv, const std::string
   const Result<UniqueFd> file = input_file(input);
   if (!file) return std::unexpected(file.error());
   std::vector<char*> words;
+  words.reserve(argv.size() + 1);
   for (const std::string& word : argv) words.push_back(const_cast<char*>(word.c_str()));
   words.push_back(nullptr);
 
