@@ -34,12 +34,13 @@ endpoint = "198.18.2.2:51820"
 allowed_ips = ["10.9.0.2/32"]
 [relay]
 enabled = true
+client_devices = ["to-lan"]
 [[pop]]
 peer = "last"
 overlay_address = "10.9.0.2"
 routes = ["192.0.2.0/24"]
 [[policy]]
-from = ["anna"]
+from = ["anna", "198.18.4.0/24"]
 protocol = "tcp"
 action = "relay"
 """
@@ -64,7 +65,7 @@ enabled = true
 peer = "first"
 overlay_address = "10.9.0.1"
 [[policy]]
-from = ["10.9.1.0/24"]
+from = ["10.9.1.0/24", "198.18.4.0/24"]
 to = ["192.0.2.0/24"]
 protocol = "tcp"
 ports = ["8080-8090"]
@@ -124,6 +125,9 @@ class RelayTest(lib.NetTest):
         self.net.veth(self.client, self.first, "198.18.1.1/24", "198.18.1.2/24")
         self.net.veth(self.first, self.last, "198.18.2.1/24", "198.18.2.2/24")
         self.net.veth(self.last, self.server, "192.0.2.1/24", "192.0.2.80/24")
+        self.lan = self.net.namespace("lan")
+        self.net.veth(self.first, self.lan, "198.18.4.1/24", "198.18.4.2/24")
+        self.lan.ip("route add default via 198.18.4.1")
         self.start_nodes()
         self.start_client()
 
@@ -199,6 +203,19 @@ class RelayTest(lib.NetTest):
         early = self.status("first")["early_syn"]
         self.assertEqual((early["begun"], early["claimed"], early["unclaimed"]), (3, 3, 0))
         self.assertEqual((self.pop()["legs_opened"], self.pop()["warm"]["hits"]), (3, 3))
+
+    def test_a_client_of_another_device_is_relayed(self):
+        digests = lib.serve_files(self.server, "192.0.2.80", {"small": b"x" * 10_000}, PORT)
+        got = lib.curl(self.lan, f"http://192.0.2.80:{PORT}/small")
+        self.assertEqual((got.exit_code, got.sha256), (0, digests["small"]))
+        self.assertEqual(self.status("first")["accepted_clients"], 1)
+        # What it says to the PoP itself is not the relay's business, whatever the policy relays.
+        own = lib.serve_files(self.first, "198.18.4.1", {"small": b"y" * 10}, PORT)
+        self.assertEqual(lib.curl(self.lan, f"http://198.18.4.1:{PORT}/small").sha256, own["small"])
+        self.assertEqual(self.status("first")["accepted_clients"], 1)
+        # And what the policy does not relay is not simply forwarded.
+        self.first.run("sysctl -qw net.ipv4.ip_forward=1")
+        self.assertNotEqual(self.lan.run("ping -c 1 -W 1 192.0.2.80", check=False).returncode, 0)
 
     def test_settings_are_changed_by_hand(self):
         digests = lib.serve_files(self.server, "192.0.2.80", {"small": b"x" * 10_000}, PORT)
