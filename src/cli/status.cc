@@ -100,14 +100,14 @@ void print_tuning(const Json& tuning) {
     (is_on.get<bool>() ? on : off) += ' ' + name;
   }
   fmt::print("  offloads:{}{}{}\n", on.empty() ? " none" : on, off.empty() ? "" : "; not:", off);
-  const auto limit = tuning["queue_limit_ms"].get<std::int64_t>();
+  const auto limit = tuning["queue_limit_us"].get<std::int64_t>();
   const auto mode = tuning["governor"].get<std::string>();
   const std::string spin =
       mode == "adaptive" ? fmt::format(", {} us", tuning["spin_us"].get<std::int64_t>()) : "";
   if (limit == 0) {
     fmt::print("  queues: no limit in time; governor: {}{}\n", mode, spin);
   } else {
-    fmt::print("  queues: {} ms{}; governor: {}{}\n", limit,
+    fmt::print("  queues: {} us{}; governor: {}{}\n", limit,
                tuning["tun_queue_timed"].get<bool>() ? "" : ", but the TUN's in packets", mode,
                spin);
   }

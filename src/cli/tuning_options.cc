@@ -71,10 +71,10 @@ void add_tuning_options(CLI::App& command, DeviceTuning& tuning) {
       ->group(group);
   command
       .add_option_function<std::uint32_t>(
-          "--queue-limit-ms",
-          [&tuning](std::uint32_t ms) { tuning.queue_limit = std::chrono::milliseconds{ms}; },
+          "--queue-limit-us",
+          [&tuning](std::uint32_t us) { tuning.queue_limit = std::chrono::microseconds{us}; },
           "How long a packet may wait in the TUN's queue or in a socket; 0: any time")
-      ->check(CLI::Range(std::uint32_t{0}, node::most_queue_limit_ms))
+      ->check(CLI::Range(std::uint32_t{0}, node::most_queue_limit_us))
       ->type_name("N")
       ->group(group);
   add_value(command, "--dscp", tuning.dscp, node::read_dscp,

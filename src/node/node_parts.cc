@@ -18,7 +18,7 @@ std::string_view tuning_that_differs(const DeviceTuning& now, const DeviceTuning
   if (now.cipher != next.cipher) return "tunnel.cipher";
   if (now.governor.mode != next.governor.mode) return "tunnel.governor";
   if (now.governor.spin != next.governor.spin) return "tunnel.spin_us";
-  if (now.queue_limit != next.queue_limit) return "tunnel.queue_limit_ms";
+  if (now.queue_limit != next.queue_limit) return "tunnel.queue_limit_us";
   if (now.offloads.udp_receive != next.offloads.udp_receive) return "tunnel.offloads.udp_receive";
   if (now.offloads.udp_send != next.offloads.udp_send) return "tunnel.offloads.udp_send";
   if (now.offloads.tun_tcp != next.offloads.tun_tcp) return "tunnel.offloads.tun_tcp";

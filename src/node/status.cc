@@ -35,7 +35,7 @@ Json tuning_json(const TuningInEffect& tuning) {
   const DeviceOffloads& offloads = tuning.offloads;
   return {{"governor", mode_name(tuning.governor.mode)},
           {"spin_us", duration_cast<std::chrono::microseconds>(tuning.governor.spin).count()},
-          {"queue_limit_ms", duration_cast<std::chrono::milliseconds>(tuning.queue_limit).count()},
+          {"queue_limit_us", duration_cast<std::chrono::microseconds>(tuning.queue_limit).count()},
           {"tun_queue_timed", tuning.tun_queue_timed},
           {"offloads",
            {{"udp_receive", offloads.udp_receive},

@@ -18,7 +18,7 @@ class Clients(lib.ClientsTest):
         """Starts a device that knows the clients."""
         if program == "thalweg":
             # On a busy machine a packet may wait for longer than a device allows: here all are counted.
-            return self.serve(peers, lib.thalweg_wg, "--queue-limit-ms", "0")
+            return self.serve(peers, lib.thalweg_wg, "--queue-limit-us", "0")
         return self.serve(peers, lib.wireguard_go)
 
     def clients(self, *arguments, check=True):

@@ -49,7 +49,7 @@ class Options(lib.NetTest):
             self.assertGreater(lib.iperf3(one, two, "10.9.0.2", 1, reverse).bits_per_second, 1e6)
 
     def test_no_offload_at_all(self):
-        one, two, _ = self.tunnel("--queue-limit-ms", "0", "--no-offload", ",".join(OFFLOADS))
+        one, two, _ = self.tunnel("--queue-limit-us", "0", "--no-offload", ",".join(OFFLOADS))
         self.check_carries(one, two)
 
     def test_another_cipher_governor_and_class(self):
@@ -72,14 +72,14 @@ class Options(lib.NetTest):
                               (["--governor", "lazy"], '"interrupt"'),
                               (["--governor", "adaptive", "--spin-us", "0"], "spin-us"),
                               (["--spin-us", "9"], "--governor"),
-                              (["--queue-limit-ms", "-1"], "queue-limit-ms"),
+                              (["--queue-limit-us", "-1"], "queue-limit-us"),
                               (["--dscp", "64"], "from 0 to 63"),
                               (["--no-offload", "tun_tpc"], "tun_tpc")):
             done = host.run([BINARY, "wg", *options, lib.unique_interface()], check=False)
             self.assertEqual(done.returncode, 2, options)
             self.assertIn(word, done.stderr)
         text = host.run([BINARY, "wg", "--help"]).stdout
-        for option in ("--cipher", "--governor", "--spin-us", "--queue-limit-ms", "--dscp", "--no-offload"):
+        for option in ("--cipher", "--governor", "--spin-us", "--queue-limit-us", "--dscp", "--no-offload"):
             self.assertIn(option, text)
 
 
@@ -112,20 +112,20 @@ class Node(lib.NetTest):
         return self.host.run([BINARY, "status", "--socket", socket, *arguments]).stdout
 
     def test_status_says_what_is_in_effect(self):
-        self.start('cipher = "openssl"\nqueue_limit_ms = 7\ngovernor = "adaptive"\nspin_us = 30\n'
+        self.start('cipher = "openssl"\nqueue_limit_us = 7000\ngovernor = "adaptive"\nspin_us = 30\n'
                    "[tunnel.offloads]\nudp_send = false\ntun_udp = false")
         status = json.loads(self.status("--json"))
         tuning = status["tuning"]
         self.assertEqual(tuning["offloads"], {"udp_receive": True, "udp_send": False, "tun_tcp": True,
                                               "tun_udp": False})
-        chosen = [tuning[key] for key in ("governor", "spin_us", "queue_limit_ms")]
-        self.assertEqual(chosen, ["adaptive", 30, 7])
+        chosen = [tuning[key] for key in ("governor", "spin_us", "queue_limit_us")]
+        self.assertEqual(chosen, ["adaptive", 30, 7000])
         self.assertEqual(status["cipher_engine"], "openssl")
         self.assertGreater(status["cipher_ns_per_packet"], 0)
         self.assertEqual(status["lost_log_lines"], 0)
         text = self.status()
         for line in ("cipher: openssl, ", "offloads: tun_tcp udp_receive; not: tun_udp udp_send",
-                     "queues: 7 ms", "governor: adaptive, 30 us"):
+                     "queues: 7000 us", "governor: adaptive, 30 us"):
             self.assertIn(line, text)
 
     def test_by_default_everything_is_on_and_every_engine_was_tried(self):
@@ -154,7 +154,7 @@ class Node(lib.NetTest):
     def test_a_reload_changes_the_class_and_refuses_the_rest_by_name(self):
         node = self.start("")
         for key, tuning in (("tunnel.cipher", 'cipher = "openssl"'), ("tunnel.governor", 'governor = "busy"'),
-                            ("tunnel.queue_limit_ms", "queue_limit_ms = 3"),
+                            ("tunnel.queue_limit_us", "queue_limit_us = 3000"),
                             ("tunnel.offloads.tun_tcp", "[tunnel.offloads]\ntun_tcp = false")):
             self.write(tuning)
             node.signal(1)

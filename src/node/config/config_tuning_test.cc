@@ -26,7 +26,7 @@ TEST(ConfigTuning, EveryKeyIsTaken) {
   const DeviceTuning tuning = tuning_of(folder, R"(cipher = "openssl"
 governor = "adaptive"
 spin_us = 70
-queue_limit_ms = 5
+queue_limit_us = 5000
 dscp = 46
 [tunnel.offloads]
 udp_receive = false
@@ -53,7 +53,7 @@ TEST(ConfigTuning, EveryWordIsTaken) {
   EXPECT_EQ(tuning_of(folder, "dscp = \"inherit\"\n").dscp.outer(0xb8), 0xb8);
   EXPECT_EQ(tuning_of(folder, "dscp = \"63\"\n").dscp.outer(0), 0xfc);
   EXPECT_EQ(tuning_of(folder, "dscp = 0\n").dscp.outer(0xff), 0x03);
-  EXPECT_EQ(tuning_of(folder, "queue_limit_ms = 0\n").queue_limit, Duration::zero());
+  EXPECT_EQ(tuning_of(folder, "queue_limit_us = 0\n").queue_limit, Duration::zero());
 }
 
 TEST(ConfigTuning, MistakesNameTheirPlaceAndWhatMendsThem) {
@@ -72,8 +72,8 @@ TEST(ConfigTuning, MistakesNameTheirPlaceAndWhatMendsThem) {
        "\"adaptive\", or take it out"},
       {"governor = \"adaptive\"\nspin_us = 0\n",
        "5:11: tunnel.spin_us: 0 is out of range — write a number from 1 to 1000000"},
-      {"queue_limit_ms = 60001\n",
-       "4:18: tunnel.queue_limit_ms: 60001 is out of range — write a number from 0 to 60000"},
+      {"queue_limit_us = 60000001\n",
+       "4:18: tunnel.queue_limit_us: 60000001 is out of range — write a number from 0 to 60000000"},
       {"dscp = 64\n", "4:8: tunnel.dscp: \"64\" is no class of service — " + classes},
       {"dscp = -1\n", "4:8: tunnel.dscp: \"-1\" is no class of service — " + classes},
       {"dscp = \"EF\"\n", "4:8: tunnel.dscp: \"EF\" is no class of service — " + classes},

@@ -44,7 +44,7 @@ void read_offloads(TableReader table, DeviceOffloads& offloads) {
 void read_tuning(TableReader& table, DeviceTuning& tuning) {
   table.value("cipher", tuning.cipher, read_cipher);
   table.value("governor", tuning.governor.mode, read_governor);
-  std::uint32_t spin_us = 0, limit_ms = 0;
+  std::uint32_t spin_us = 0, limit_us = 0;
   if (table.number("spin_us", spin_us, 1, most_spin_us)) {
     tuning.governor.spin = std::chrono::microseconds{spin_us};
     if (tuning.governor.mode != GovernorSettings::Mode::adaptive) {
@@ -52,8 +52,8 @@ void read_tuning(TableReader& table, DeviceTuning& tuning) {
                            R"(write governor = "adaptive", or take it out)");
     }
   }
-  if (table.number("queue_limit_ms", limit_ms, 0, most_queue_limit_ms)) {
-    tuning.queue_limit = std::chrono::milliseconds{limit_ms};
+  if (table.number("queue_limit_us", limit_us, 0, most_queue_limit_us)) {
+    tuning.queue_limit = std::chrono::microseconds{limit_us};
   }
   table.value_or_number("dscp", tuning.dscp, read_dscp);
   read_offloads(table.table("offloads"), tuning.offloads);

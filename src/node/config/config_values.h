@@ -17,7 +17,7 @@ inline constexpr std::uint16_t lowest_mtu_v6 = 1280;  ///< RFC 8200, section 5
 inline constexpr std::uint16_t highest_mtu = 65'455;  ///< 65,535 − IPv6, UDP, WireGuard: 80 bytes
 
 inline constexpr std::uint32_t most_spin_us = 1'000'000;
-inline constexpr std::uint32_t most_queue_limit_ms = 60'000;
+inline constexpr std::uint32_t most_queue_limit_us = 60'000'000;
 inline constexpr std::size_t most_peers = std::size_t{1} << 16U;  ///< as the kernel's device
 
 Parsed<IpAddress> read_address(std::string_view text);

@@ -29,7 +29,7 @@ crypto::Secret<32> secret(std::uint8_t fill) {
 
 Prefix prefix(const char* text) { return *Prefix::parse(text); }
 
-PeerChange peer(std::uint16_t number, std::vector<const char*> allowed_ips = {}) {
+PeerChange peer(std::uint16_t number, const std::vector<const char*>& allowed_ips = {}) {
   PeerChange change;
   change.public_key = key(number);
   for (const char* text : allowed_ips) change.allowed_ips.push_back({prefix(text), false});

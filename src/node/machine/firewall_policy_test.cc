@@ -11,7 +11,6 @@ namespace {
 using relay::Action;
 using relay::Policy;
 using relay::PolicyRule;
-using relay::PortRange;
 using relay::Protocol;
 
 constexpr int policies = 25, packets_per_policy = 40;

@@ -42,6 +42,7 @@ class LinksInKernel : public ::testing::Test, protected MachineWithTunnel {
     config_.peers = {peer};
     config_.gateway.forward = true;
     config_.relay.enabled = true;
+    config_.relay.turbo.initcwnd = 400;
     PopConfig pop;
     pop.peer = "far";
     pop.pop.overlay_address = *IpAddress::parse("10.9.0.2");
