@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "wire/ip_packet.h"
+#include "wire/syn_report.h"
 #include "wire/transport.h"
 
 namespace {
@@ -38,5 +39,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     TW_ASSERT(tcp->options.size() <= 40);
   }
   if (udp) check_inside(whole, udp->payload);
+  const auto syn = tw::SynReport::of(packet, *ip);
+  TW_ASSERT(!syn || (tcp && (tcp->flags & tw::TcpView::syn) != 0));
+  if (syn) TW_ASSERT(syn->payload_bytes == tcp->payload.size());
   return 0;
 }
