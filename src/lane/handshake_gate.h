@@ -1,10 +1,14 @@
 // Which handshake messages a data worker lets through to the handshake context. The ring between
 // the two is bounded, so what is forged must die before it, or it keeps out what is genuine: a
 // message without a valid mac1 is dropped here, and one that carries no mac2 (whoever knows our
-// public key can make any number, from any address) finds half of the ring closed.
+// public key can make any number, from any address) finds half of the ring closed. Who has had a
+// handshake from its address before finds a quarter open that strangers cannot fill: an established
+// peer renews its session in a flood of them.
 #pragma once
 
+#include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/drop.h"
@@ -18,21 +22,31 @@ class HandshakeGate {
  public:
   /// Slots of the ring that messages from the wire may not take: our own wishes must find room.
   static constexpr std::size_t reserved_for_wishes = 256;
-  /// Slots that initiations without a second mac may take.
+  /// Slots that initiations without a second mac may take, from a stranger and from a known
+  /// address.
   static constexpr std::size_t for_unproven = HandshakeChannel::request_capacity / 2;
+  static constexpr std::size_t for_known = HandshakeChannel::request_capacity / 4 * 3;
 
   /// `channel` must outlive this.
-  explicit HandshakeGate(HandshakeChannel& channel) noexcept : channel_(channel) {}
+  explicit HandshakeGate(HandshakeChannel& channel);
 
   /// Our own static key. Empty, as to begin with: nothing passes.
   void set_public_key(const std::optional<crypto::PublicKey>& own) noexcept;
+
+  /// A handshake with this address has completed.
+  void remember(const IpAddress& source) noexcept;
 
   /// Hands on a message of type 1, 2 or 3 that came in `train`. Empty if that was done, else why
   /// not. Cost: one hash, a copy; never allocates.
   std::optional<Drop> pass(ByteView message, const Train& train) noexcept;
 
  private:
+  bool is_known(const IpAddress& source) const noexcept;
+
   HandshakeChannel& channel_;
+  /// Marks of addresses, by a hash of them; 0: none. An address that finds its place taken by
+  /// another is a stranger again.
+  std::vector<std::uint32_t> known_;
   std::optional<crypto::Hash> mac1_key_;
 };
 

@@ -86,5 +86,20 @@ TEST_F(HandshakeGateTest, AFloodWithoutCookiesFillsHalfTheRing) {
   EXPECT_TRUE(channel.requests.push(HandshakeRequest{})) << "a wish";
 }
 
+// What is full of strangers is not full for whoever has been here before.
+TEST_F(HandshakeGateTest, AKnownAddressFindsRoomBesideAFloodOfStrangers) {
+  train.source = remote.endpoint;
+  fill(HandshakeGate::for_unproven);
+  EXPECT_EQ(pass(initiation), Drop::queue_full);
+  gate.remember(remote.endpoint.address);
+  EXPECT_EQ(pass(initiation), std::nullopt);
+  train.source = *Endpoint::parse("192.0.2.3:1002");
+  EXPECT_EQ(pass(initiation), Drop::queue_full) << "another address";
+  train.source = remote.endpoint;
+  fill(HandshakeGate::for_known);
+  EXPECT_EQ(pass(initiation), Drop::queue_full) << "a known one can be forged, too";
+  EXPECT_EQ(pass(with_mac2), std::nullopt);
+}
+
 }  // namespace
 }  // namespace tw::lane
