@@ -32,7 +32,7 @@ TEST(Config, SmallestFileHasTheDefaults) {
   EXPECT_TRUE(config->tunnel.install_routes);
   EXPECT_EQ(config->tunnel.tuning.cipher, "automatic");
   EXPECT_EQ(config->tunnel.tuning.offloads, (DeviceOffloads{true, true, true, true}));
-  EXPECT_EQ(config->tunnel.tuning.queue_limit, 1ms);
+  EXPECT_EQ(config->tunnel.tuning.queue_limit, 500us);
   EXPECT_EQ(config->tunnel.tuning.dscp.outer(0xff), 0x03);
   EXPECT_THAT(config->peers, IsEmpty());
   EXPECT_FALSE(config->gateway.forward);
