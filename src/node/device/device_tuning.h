@@ -27,7 +27,7 @@ struct DeviceTuning {
   GovernorSettings governor{.mode = GovernorSettings::Mode::adaptive};
   DeviceOffloads offloads{};
   /// How long a packet may wait in the TUN's queue, or transport data in a socket; zero: any time.
-  /// 0.5 ms lost no throughput against 1 or 2, and round trips beside a saturating stream follow it.
+  /// 0.5 ms lost no throughput against 1 or 2; round trips beside a saturating stream follow it.
   Duration queue_limit = 500us;
   lane::DscpPolicy dscp = lane::DscpPolicy::clear();  ///< of outer packets
 };
