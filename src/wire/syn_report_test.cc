@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "wire/packet_for_test.h"
+#include "wire/transport.h"
 
 namespace tw {
 namespace {
