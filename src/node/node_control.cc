@@ -47,7 +47,12 @@ Result<void> Node::set(std::string_view key, std::string_view value) {
   if (!next) return make_error(Error::Kind::config, next.error().text());
   if (drained_) return make_error(Error::Kind::config, "the relay is drained; reload first");
   if (Result<void> applied = links_->apply(*next); !applied) return applied;
-  if (Result<void> applied = apply_relay(*next); !applied) return applied;
+  if (Result<void> applied = apply_relay(*next); !applied) {
+    if (const Result<void> back = links_->apply(config_); !back) {
+      log::error("{}", back.error().text());
+    }
+    return applied;
+  }
   config_ = std::move(*next);
   log::info("set by hand: {} = {}", key, value);
   return {};

@@ -1,30 +1,24 @@
 #include "relay/client_index.h"
 
+#include <functional>
 #include <utility>
 
 #include "base/assert.h"
 #include "base/mix.h"
-#include "wire/be.h"
 
 namespace tw::relay {
 namespace {
 
 constexpr std::size_t first_slots = 64;
 
-std::uint64_t hash_of(std::uint64_t seed, const Endpoint& endpoint) noexcept {
-  const ByteView bytes = endpoint.address.bytes();
-  const std::uint64_t high = endpoint.address.is_v4() ? load_le32(bytes, 0) : load_le64(bytes, 0);
-  const std::uint64_t low = endpoint.address.is_v4() ? 4 : load_le64(bytes, 8);
-  return mix(mix(high ^ seed, low ^ 0x9e3779b97f4a7c15U) ^ endpoint.port, seed | 1U);
-}
-
 }  // namespace
 
-ClientIndex::ClientIndex(RandomSource& random) : seed_(random.next()), slots_(first_slots) {}
+ClientIndex::ClientIndex() : slots_(first_slots) {}
 
 std::size_t ClientIndex::home_of(const ClientKey& key) const noexcept {
-  const std::uint64_t hash = hash_of(hash_of(seed_, key.client), key.target);
-  return static_cast<std::size_t>(hash) & (slots_.size() - 1);
+  // std::hash of an endpoint has secrets of the process: nobody outside can choose what collides.
+  const std::hash<Endpoint> hash;
+  return mix(hash(key.client), hash(key.target) | 1U) & (slots_.size() - 1);
 }
 
 // Where it is, or where it would go.

@@ -8,7 +8,6 @@
 #include <optional>
 #include <vector>
 
-#include "base/random.h"
 #include "relay/connection_table.h"
 #include "wire/address.h"
 
@@ -21,8 +20,7 @@ struct ClientKey {
 
 class ClientIndex {
  public:
-  /// `random` picks the hash: nobody outside can choose keys that collide.
-  explicit ClientIndex(RandomSource& random);
+  ClientIndex();
 
   std::optional<ConnectionId> find(const ClientKey& key) const noexcept;
   /// Not if it is there already.
@@ -41,7 +39,6 @@ class ClientIndex {
   std::size_t place_of(const ClientKey& key) const noexcept;
   void grow();
 
-  const std::uint64_t seed_;
   std::vector<Slot> slots_;  // a power of two, at most three quarters full
   std::size_t size_ = 0;
 };

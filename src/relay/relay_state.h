@@ -9,7 +9,6 @@
 #include <string_view>
 #include <vector>
 
-#include "base/random.h"
 #include "base/unique_fd.h"
 #include "relay/admission.h"
 #include "relay/client_counts.h"
@@ -95,10 +94,9 @@ struct Relay::State {
   bool legs_ready_ = false;                       // one of them has something to do
   std::vector<Door> doors_;
   SpareFd spare_;
-  SystemRandom random_;
   ClientCounts clients_;
-  ClientIndex index_{random_};  // of all connections of clients
-  SynBudget syn_budget_{random_};
+  ClientIndex index_;  // of all connections of clients
+  SynBudget syn_budget_;
   SynRing* syns_ = nullptr;
   PipePool pipes_;
   std::vector<ConnectionId> without_pipe_;

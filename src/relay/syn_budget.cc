@@ -1,14 +1,18 @@
 #include "relay/syn_budget.h"
 
 #include <algorithm>
-
-#include "base/mix.h"
-#include "wire/be.h"
+#include <functional>
 
 namespace tw::relay {
 namespace {
 
 constexpr Duration second = 1s;
+
+// What one customer has: an IPv4 address, or a /64.
+IpAddress network_of(const IpAddress& client) noexcept {
+  const IpAddress address = client.unmapped();
+  return address.is_v4() ? address : Prefix::of(address, 64).address;
+}
 
 }  // namespace
 
@@ -21,19 +25,11 @@ void TokenBucket::take(std::uint32_t rate, Instant now) noexcept {
   full_at_ = std::max(full_at_, now) + second / rate;
 }
 
-SynBudget::SynBudget(RandomSource& random)
-    : key_first_(random.next() | 1U), key_second_(random.next()), by_source_(source_buckets) {}
-
-std::uint64_t SynBudget::hash_of(const IpAddress& client) const noexcept {
-  const IpAddress address = client.unmapped();
-  const ByteView bytes = address.bytes();
-  const std::uint64_t network = address.is_v4() ? load_le32(bytes, 0) : load_le64(bytes, 0);
-  return mix(network ^ key_first_, key_second_ ^ (address.is_v4() ? 4U : 6U));
-}
+SynBudget::SynBudget() : by_source_(source_buckets) {}
 
 bool SynBudget::allow(const IpAddress& client, const EarlySynSettings& settings,
                       Instant now) noexcept {
-  TokenBucket& source = by_source_[hash_of(client) % by_source_.size()];
+  TokenBucket& source = by_source_[std::hash<IpAddress>{}(network_of(client)) % by_source_.size()];
   if (!source.has_token(settings.per_source_rate, settings.per_source_burst, now) ||
       !total_.has_token(settings.total_rate, settings.total_burst, now)) {
     return false;

@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <vector>
 
-#include "base/random.h"
 #include "base/time.h"
 #include "relay/settings.h"
 #include "wire/address.h"
@@ -27,18 +26,14 @@ class TokenBucket {
 
 class SynBudget {
  public:
-  /// `random` picks the keyed hash by which sources find their buckets.
-  explicit SynBudget(RandomSource& random);
+  SynBudget();
   /// Takes a token of the client (IPv4 address or IPv6 /64) and one of all; false, and neither
   /// taken, if one is missing. Costs a hash.
   bool allow(const IpAddress& client, const EarlySynSettings& settings, Instant now) noexcept;
 
  private:
-  std::uint64_t hash_of(const IpAddress& client) const noexcept;
-
   /// Sources that share a bucket share its tokens: with 8,192 a thousand busy ones rarely do.
   static constexpr std::size_t source_buckets = 8192;
-  const std::uint64_t key_first_, key_second_;
   TokenBucket total_;
   std::vector<TokenBucket> by_source_;
 };
