@@ -21,11 +21,13 @@ Admission::Admission(const RelaySettings& settings, int tun_index, RouteLookup& 
              .tun_index = tun_index,
              .listen_port = settings.listen_port,
              .leg_port = settings.leg_port},
+      direct_(settings.direct),
       lookup_(&lookup) {
   for (const PopSettings& pop : settings.pops) rules_.pops.push_back(pop.overlay_address);
 }
 
-Verdict Admission::admit_client(const Endpoint& client, const Endpoint& target) const noexcept {
+Verdict Admission::admit_client(const Endpoint& client, const Endpoint& target,
+                                const PopFilter& usable) const {
   const Endpoint from = unmapped(client);
   const Endpoint to = unmapped(target);
   // A PoP is nobody's client: what it sends us unasked has gone round in a circle.
@@ -34,13 +36,23 @@ Verdict Admission::admit_client(const Endpoint& client, const Endpoint& target) 
   if (policy_.decide(from.address, to, Protocol::tcp) != Action::relay) {
     return std::unexpected(Outcome::refused_policy);
   }
-  const auto pop = routes_.find(to.address);
-  if (!pop) return directly(to);
+  return onward(to, std::nullopt, usable);
+}
+
+Verdict Admission::onward(const Endpoint& target, std::optional<std::size_t> from,
+                          const PopFilter& usable) const {
+  const auto route = routes_.find(target.address, usable, from);
+  if (!route) return directly(target);
+  if (!route->usable && direct_ != DirectWay::never) {
+    // With no way from here the PoP is tried all the same.
+    const Verdict verdict = directly(target);
+    if (verdict || verdict.error() != Outcome::connect_failed) return verdict;
+  }
   // The far PoP checks what is local there; what is local or special here is refused here. That is
   // also what a connection to the listener's own address comes to, made without TPROXY.
-  const TargetVerdict verdict = check_target(to, rules_, *lookup_);
+  const TargetVerdict verdict = check_target(target, rules_, *lookup_);
   if (verdict == TargetVerdict::special) return std::unexpected(Outcome::refused_special);
-  return Way{pop};
+  return Way{route->pop};
 }
 
 std::optional<std::size_t> Admission::pop_at(const IpAddress& peer) const noexcept {
@@ -49,14 +61,17 @@ std::optional<std::size_t> Admission::pop_at(const IpAddress& peer) const noexce
   return static_cast<std::size_t>(pop - rules_.pops.begin());
 }
 
-Verdict Admission::admit_leg(const Endpoint& client, const Endpoint& target) const noexcept {
+Verdict Admission::admit_leg(const Endpoint& client, const Endpoint& target, const Arrival& arrival,
+                             const PopFilter& usable) const {
   const Endpoint from = unmapped(client);
   const Endpoint to = unmapped(target);
   if (to.port == 0) return std::unexpected(Outcome::refused_special);
   if (policy_.decide(from.address, to, Protocol::tcp) == Action::refuse) {
     return std::unexpected(Outcome::refused_policy);
   }
-  return directly(to);
+  const Verdict way = onward(to, arrival.from, usable);
+  const bool farther = way && way->pop;
+  return farther && arrival.hops >= most_hops ? std::unexpected(Outcome::refused_hops) : way;
 }
 
 Verdict Admission::directly(const Endpoint& target) const noexcept {

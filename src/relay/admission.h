@@ -1,9 +1,11 @@
 // Whom the relay serves and which way: every decision about a new connection, without its sockets.
-// First PoP: policy says `relay`, then the route; last PoP: a PoP we know, the policy once more,
-// and always directly onward, so that no header can send a connection round in circles.
+// First PoP: policy says `relay`, then the route. Where a leg arrives: a PoP we know, the policy
+// once more, then a route of ours to a further PoP, else directly onward. Nothing goes back to the
+// PoP that it came from, nor through more than most_hops.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <expected>
 #include <optional>
 #include <vector>
@@ -27,19 +29,32 @@ class Admission {
   /// `tun_index`: interface index of the settings' TUN device. `lookup` must outlive this.
   Admission(const RelaySettings& settings, int tun_index, RouteLookup& lookup);
 
-  /// A connection from the transparent listener.
-  Verdict admit_client(const Endpoint& client, const Endpoint& target) const noexcept;
+  /// A connection from the transparent listener. `usable`: which PoPs it may go by now.
+  Verdict admit_client(const Endpoint& client, const Endpoint& target,
+                       const PopFilter& usable) const;
+  /// Whether a connection from here to `target` is possible, and harms nothing.
+  bool may_go_directly(const Endpoint& target) const noexcept {
+    return directly(target).has_value();
+  }
   /// Who may speak to the leg port: another PoP, by its overlay address. Index of the PoP.
   std::optional<std::size_t> pop_at(const IpAddress& peer) const noexcept;
+  struct Arrival {
+    std::optional<std::size_t> from;  ///< the PoP that opened the leg
+    std::uint8_t hops = 1;            ///< PoPs come through, this one included
+  };
   /// A leg whose PROXY header has been read.
-  Verdict admit_leg(const Endpoint& client, const Endpoint& target) const noexcept;
+  Verdict admit_leg(const Endpoint& client, const Endpoint& target, const Arrival& arrival,
+                    const PopFilter& usable) const;
 
  private:
+  Verdict onward(const Endpoint& target, std::optional<std::size_t> from,
+                 const PopFilter& usable) const;
   Verdict directly(const Endpoint& target) const noexcept;
 
   Policy policy_;
   Routes routes_;
   TargetRules rules_;
+  DirectWay direct_;
   RouteLookup* lookup_;
 };
 

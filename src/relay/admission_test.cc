@@ -37,12 +37,14 @@ class AdmissionTest : public testing::Test {
  protected:
   FakeKernel kernel;
   Admission admission{settings(), 7, kernel};
+  PopFilter usable = [](std::size_t) { return true; };
+  Admission::Arrival arrival{.from = 0, .hops = 2};
 
   Verdict client(const char* target, const char* source = "10.77.0.100:4000") {
-    return admission.admit_client(at(source), at(target));
+    return admission.admit_client(at(source), at(target), usable);
   }
   Verdict leg(const char* target, const char* source = "10.77.0.100:4000") {
-    return admission.admit_leg(at(source), at(target));
+    return admission.admit_leg(at(source), at(target), arrival, usable);
   }
 };
 
@@ -78,9 +80,58 @@ TEST_F(AdmissionTest, LegsComeFromPopsOnly) {
 }
 
 TEST_F(AdmissionTest, LastPopGoesStraightToTheTarget) {
-  // Even where its own routes name another PoP: a leg takes no second leg.
+  // Even where its own routes name the PoP that it came from.
   EXPECT_EQ(leg("192.0.2.80:443")->pop, std::nullopt);
   EXPECT_EQ(leg("192.168.1.1:443")->pop, std::nullopt);  // `route` is not `refuse`
+}
+
+RelaySettings with_a_second_pop() {
+  RelaySettings more = settings();
+  more.pops.push_back({.name = "t",
+                       .overlay_address = IpAddress::v4({10, 77, 0, 3}),
+                       .routes = {net("192.0.2.0/24"), net("203.0.113.0/24")}});
+  return more;
+}
+
+TEST_F(AdmissionTest, ALegGoesOnByAPopThatHasTheRoute) {
+  admission = Admission{with_a_second_pop(), 7, kernel};
+  EXPECT_EQ(leg("192.0.2.80:443")->pop, 1U);
+  arrival.from = 1;
+  EXPECT_EQ(leg("192.0.2.80:443")->pop, 0U);
+  EXPECT_EQ(leg("8.8.8.8:53")->pop, std::nullopt);
+  EXPECT_EQ(leg("192.0.2.66:443").error(), Outcome::refused_policy);
+  arrival.from = 0;
+  EXPECT_EQ(leg("203.0.113.5:22").error(), Outcome::refused_special);  // local here
+}
+
+TEST_F(AdmissionTest, AChainHasAnEnd) {
+  admission = Admission{with_a_second_pop(), 7, kernel};
+  arrival.hops = most_hops - 1;
+  EXPECT_TRUE(leg("192.0.2.80:443"));
+  arrival.hops = most_hops;
+  EXPECT_EQ(leg("192.0.2.80:443").error(), Outcome::refused_hops);
+  EXPECT_TRUE(leg("8.8.8.8:53"));  // no further PoP: its end is here
+}
+
+TEST_F(AdmissionTest, AnotherPopStandsInForOneThatCannotBeUsed) {
+  admission = Admission{with_a_second_pop(), 7, kernel};
+  EXPECT_EQ(client("192.0.2.80:443")->pop, 0U);
+  usable = [](std::size_t pop) { return pop == 1; };
+  EXPECT_EQ(client("192.0.2.80:443")->pop, 1U);
+  EXPECT_EQ(client("198.51.100.1:80")->pop, 0U);  // nobody else has it: the dead one may revive
+}
+
+TEST_F(AdmissionTest, DirectlyOnlyWhereThatIsAllowed) {
+  usable = [](std::size_t) { return false; };
+  EXPECT_EQ(client("192.0.2.80:443")->pop, 0U);
+  RelaySettings more = settings();
+  more.direct = DirectWay::fallback;
+  admission = Admission{more, 7, kernel};
+  EXPECT_EQ(client("192.0.2.80:443")->pop, std::nullopt);
+  EXPECT_EQ(client("198.51.100.1:80")->pop, 0U);  // there is no way from here
+  more.pops[0].routes.push_back(net("203.0.113.0/24"));
+  admission = Admission{more, 7, kernel};
+  EXPECT_EQ(client("203.0.113.5:22").error(), Outcome::refused_special);
 }
 
 TEST_F(AdmissionTest, LastPopAppliesThePolicyAgain) {

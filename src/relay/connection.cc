@@ -58,32 +58,49 @@ void Connection::claim(UniqueFd front, Instant now) noexcept {
 LegRequest Connection::request() const noexcept {
   return {.client = client_,
           .target = target_,
-          .fresh = had_stale_leg_,
-          .fast_open = fast_open_ && is_claimed() && has_bytes(front_.get())};
+          .fast_open = fast_open_ && is_claimed() && has_bytes(front_.get()),
+          .hops = hops_};
 }
 
-void Connection::go_onward(Leg leg, std::string pop, Instant now) {
-  if (!is_leg_) pacer_.reset();  // of a leg that was dead
+void Connection::go_directly(Leg leg, Instant now) { begin_back(std::move(leg), {}, now); }
+
+void Connection::go_onward(Leg leg, std::string pop, Duration patience, Instant now) {
+  begin_back(std::move(leg), std::move(pop), now);
+  on_probation_ = true;
+  ++attempts_;
+  answer_by_ = now + patience;
+}
+
+void Connection::begin_back(Leg leg, std::string pop, Instant now) {
+  back_pacer_.reset();  // of a leg that was dead
   back_ = std::move(leg.socket);
-  up_.begin_sink(leg.header);
+  up_.begin_sink(leg.header, /*retain=*/!pop.empty());
   back_writable_ = leg.connected;
-  back_failed_ = false;
+  back_failed_ = connected_ = false;
   if (leg.connected) up_.sink_ready();
   warm_ = leg.warm;
   pop_ = std::move(pop);
+  on_probation_ = false;
+  answer_by_ = Instant::max();
   last_activity_ = now;
   phase_ = Phase::connecting;
 }
 
-void Connection::pace(std::shared_ptr<PathRate> path, Instant now) {
-  pacer_.emplace(std::move(path), is_leg_ ? front_.get() : back_.get());
-  pacer_->start(now);
+void Connection::pace(Side side, std::shared_ptr<PathRate> path, Instant now) {
+  auto& pacer = side == Side::front ? front_pacer_ : back_pacer_;
+  pacer.emplace(std::move(path), socket(side));
+  pacer->start(now);
 }
 
 void Connection::keep_pace(Instant now) noexcept {
-  if (!pacer_ || phase_ != Phase::relaying) return;
-  pacer_->on_written(is_leg_ ? down_.bytes() : up_.bytes(), now);
-  if (now >= pacer_->deadline()) pacer_->drive(now);
+  if (phase_ != Phase::relaying) return;
+  const auto keep = [now](std::optional<LegPacer>& pacer, std::uint64_t bytes) {
+    if (!pacer) return;
+    pacer->on_written(bytes, now);
+    if (now >= pacer->deadline()) pacer->drive(now);
+  };
+  keep(front_pacer_, down_.bytes());
+  keep(back_pacer_, up_.bytes());
 }
 
 void Connection::on_events(Side side, std::uint32_t epoll_events) noexcept {
@@ -94,6 +111,7 @@ void Connection::on_events(Side side, std::uint32_t epoll_events) noexcept {
     front_failed_ |= failed;
     front_ended_ |= (epoll_events & (EPOLLRDHUP | EPOLLHUP)) != 0;
     if (readable) up_.source_ready();
+    if (front_ended_) up_.source_closing();
     if ((epoll_events & EPOLLPRI) != 0) up_.source_urgent();
     if (writable) down_.sink_ready();
   } else {
@@ -145,7 +163,8 @@ Step Connection::read_header() noexcept {
   is_local_ = header.header.local;
   client_ = header.header.source;
   target_ = header.header.target;
-  fast_open_ = header.fast_open;
+  fast_open_ = header.options.fast_open;
+  hops_ = static_cast<std::uint8_t>(std::min(header.options.hops + 1, UINT8_MAX));
   return Step::header;
 }
 
@@ -176,10 +195,14 @@ Step Connection::relay(Instant now, PipePool& pipes, std::size_t quantum) noexce
   };
   const std::uint64_t before = progress();
   const Flow up = up_.pump(front_.get(), back_.get(), pipes, quantum);
+  if (up == Flow::broken && up_.sink_broke()) return lose_back(Outcome::reset, up_.os_errno());
   if (up == Flow::broken) return end(Outcome::reset, up_.os_errno());
   const Flow down = down_.pump(back_.get(), front_.get(), pipes, quantum);
   if (down == Flow::broken) return end(Outcome::reset, down_.os_errno());
   if (progress() != before) last_activity_ = now;
+  if (on_probation_ && (down_.bytes() > 0 || down_.ended())) {
+    if (!pass_probation()) return end(Outcome::reset, up_.os_errno());
+  }
 
   if (up == Flow::ended && down == Flow::ended) return end(Outcome::closed);
   if (up == Flow::more || down == Flow::more) return Step::more;
@@ -188,7 +211,16 @@ Step Connection::relay(Instant now, PipePool& pipes, std::size_t quantum) noexce
 }
 
 Instant Connection::deadline(const RelayLimits& limits) const noexcept {
-  if (!is_claimed()) return claim_by_;
+  const Instant silent = is_claimed() ? end_of_silence(limits) : claim_by_;
+  Instant earliest = std::min(silent, answer_by_);
+  if (phase_ != Phase::relaying) return earliest;
+  for (const auto* pacer : {&front_pacer_, &back_pacer_}) {
+    if (*pacer) earliest = std::min(earliest, (*pacer)->deadline());
+  }
+  return earliest;
+}
+
+Instant Connection::end_of_silence(const RelayLimits& limits) const noexcept {
   switch (phase_) {
     case Phase::header:
       return last_activity_ + (header_begun_ ? limits.connect_timeout : warm_leg_timeout);
@@ -198,9 +230,7 @@ Instant Connection::deadline(const RelayLimits& limits) const noexcept {
       // What a leg has taken may wait for minutes in the far PoP's buffers, where only that PoP can
       // see it move: it is the one that ends the silence, and this side follows.
       const bool half_closed = (up_.ended() && pop_.empty()) || (down_.ended() && !is_leg_);
-      const Instant silent =
-          last_activity_ + (half_closed ? limits.half_close_timeout : limits.idle_timeout);
-      return pacer_ ? std::min(silent, pacer_->deadline()) : silent;
+      return last_activity_ + (half_closed ? limits.half_close_timeout : limits.idle_timeout);
     }
     case Phase::doomed:
     case Phase::finished:
@@ -221,23 +251,39 @@ bool Connection::still_delivering() noexcept {
   return std::exchange(undelivered_, queued) != queued && queued > 0;
 }
 
-void Connection::expire(Instant now) noexcept {
-  if (!is_claimed()) return finish(Outcome::unclaimed);
+Step Connection::expire(Instant now) noexcept {
+  if (now >= answer_by_) return review_leg();
+  if (!is_claimed()) return end(Outcome::unclaimed);
   switch (phase_) {
     case Phase::header:
-      return finish(header_begun_ ? Outcome::bad_header : Outcome::idle);
+      return end(header_begun_ ? Outcome::bad_header : Outcome::idle);
     case Phase::connecting:
-      return finish(Outcome::connect_failed);
+      return end(Outcome::connect_failed);
     case Phase::relaying:
       if (still_delivering()) {
         last_activity_ = now;
-        return;
+        return Step::waiting;
       }
-      return finish(Outcome::idle);
+      return end(Outcome::idle);
     case Phase::doomed:
     case Phase::finished:
       break;
   }
+  return Step::waiting;
+}
+
+// Whether its PoP has heard of us: an acknowledgement comes from its kernel, whoever is busy there.
+Step Connection::review_leg() noexcept {
+  answer_by_ = Instant::max();
+  if (!has_delivered(back_.get())) return Step::silent;
+  if (pass_probation()) return Step::waiting;
+  return end(Outcome::reset, up_.os_errno());
+}
+
+bool Connection::pass_probation() noexcept {
+  on_probation_ = false;
+  answer_by_ = Instant::max();
+  return !is_claimed() || up_.confirm(front_.get());
 }
 
 void Connection::finish(Outcome outcome, int os_errno) noexcept {
@@ -251,27 +297,33 @@ Step Connection::end(Outcome outcome, int os_errno) noexcept {
   return Step::finished;
 }
 
-// A warm leg may die between the look at it and its use: nobody needs to see that. One whose header
-// has arrived was alive, and its end is the other PoP's answer. What a client has not been there to
-// see is kept for it.
+// A warm leg may be dead when it is taken, and one that is being made may find nobody: no client
+// needs to see that. The end of one whose PoP has heard of us is that PoP's answer. What a client
+// has not been there to see is kept for it.
 Step Connection::lose_back(Outcome outcome, int os_errno) noexcept {
-  const bool unused = bytes_upstream() == 0 && bytes_downstream() == 0;
-  if (warm_ && unused && !had_stale_leg_ && !has_delivered(back_.get())) {
-    had_stale_leg_ = true;
+  outcome_ = outcome;
+  os_errno_ = os_errno;
+  const bool unheard = warm_ ? !has_delivered(back_.get()) : !connected_;
+  if (can_go_again() && unheard) {
+    answer_by_ = Instant::max();
     phase_ = Phase::connecting;
     return Step::stale;
   }
-  if (is_claimed()) return end(outcome, os_errno);
-  outcome_ = outcome;
-  os_errno_ = os_errno;
+  return give_up_back();
+}
+
+Step Connection::give_up_back() noexcept {
+  if (is_claimed()) return end(outcome_, os_errno_);
   phase_ = Phase::doomed;
-  pacer_.reset();
+  answer_by_ = Instant::max();
+  back_pacer_.reset();
   back_.reset();
   return Step::waiting;
 }
 
 void Connection::close() noexcept {
-  pacer_.reset();
+  front_pacer_.reset();
+  back_pacer_.reset();
   if (outcome_ == Outcome::closed) {
     for (const int socket : {front_.get(), back_.get()}) {
       if (socket >= 0) end_in_order(socket);

@@ -4,6 +4,9 @@
 //   header ──▶ connecting ──▶ relaying ──▶ finished
 //   (legs only)
 //
+// A back that is a leg is on probation until its PoP has acknowledged something: so long the client
+// can be given another one (Step::stale, Step::silent) without noticing.
+//
 // With early SYN the back comes first, and the front claims it when the client's handshake is
 // complete. Until then nothing is read from either; if the back fails meanwhile, that is kept for
 // the client to meet.
@@ -34,12 +37,15 @@ enum class Step : std::uint8_t {
   more,      ///< another turn: the quantum is spent
   no_pipe,   ///< another turn when there may be a pipe
   header,    ///< a decision: its PROXY header has come (see client(), target(), is_local())
-  stale,     ///< another leg: the warm one was dead, and nothing but the header has gone into it
+  stale,     ///< another leg, if there is one: this one failed before its PoP has heard of us
+  silent,    ///< the same; but the leg may yet answer, if there is no other
   finished,  ///< to be closed; see outcome()
 };
 
 class Connection {
  public:
+  /// Legs that one connection may try.
+  static constexpr std::uint8_t most_attempts = 5;
   enum class Phase : std::uint8_t { header, connecting, relaying, doomed, finished };
 
   /// A leg from another PoP: first its PROXY header is read.
@@ -57,14 +63,17 @@ class Connection {
   /// The accepted half of a half().
   void claim(UniqueFd front, Instant now) noexcept;
 
-  /// The leg among its two sockets, if any, sends at what `path` carries. When its target is known,
-  /// before its first byte.
-  void pace(std::shared_ptr<PathRate> path, Instant now);
+  /// The leg on that side sends at what `path` carries. When its target is known, before its first
+  /// byte.
+  void pace(Side side, std::shared_ptr<PathRate> path, Instant now);
   /// After each turn, and when it is due.
   void keep_pace(Instant now) noexcept;
 
-  /// The onward half has been begun. `pop` is the name of the PoP it goes to; empty: directly.
-  void go_onward(Leg leg, std::string pop, Instant now);
+  /// The onward half has been begun, directly to the target.
+  void go_directly(Leg leg, Instant now);
+  /// The same by another PoP, by its name. One that has acknowledged nothing after `patience` is
+  /// Step::silent.
+  void go_onward(Leg leg, std::string pop, Duration patience, Instant now);
 
   /// Takes down what epoll reported; edge-triggered, so nothing is reported twice.
   void on_events(Side side, std::uint32_t epoll_events) noexcept;
@@ -73,11 +82,14 @@ class Connection {
 
   /// When expire() is due, unless something happens before.
   Instant deadline(const RelayLimits& limits) const noexcept;
-  /// Ends it the way its phase says.
-  /// Ends it, unless it is half-closed and bytes are still on their way to a slow reader: then it
-  /// goes on (phase unchanged), and deadline() is later.
-  void expire(Instant now) noexcept;
+  /// Ends it the way its phase says (finished), unless bytes are still on their way to a slow
+  /// reader, or it was only its leg's time that had come (waiting, silent): then deadline() is
+  /// later.
+  Step expire(Instant now) noexcept;
   void finish(Outcome outcome, int os_errno = 0) noexcept;
+  /// After Step::stale: there is no other back. Finished, with what the back failed of; but what
+  /// the client is not there yet to see waits for it.
+  Step give_up_back() noexcept;
   /// Closes both sockets: in order if the outcome is `closed`, else with a reset.
   void close() noexcept;
 
@@ -96,6 +108,14 @@ class Connection {
   bool is_claimed() const noexcept { return front_.get() >= 0; }
   bool is_local() const noexcept { return is_local_; }       ///< a LOCAL header: a health check
   bool is_connected() const noexcept { return connected_; }  ///< the onward half, once
+  bool was_warm() const noexcept { return warm_; }           ///< the back is a leg from the pool
+  bool is_on_probation() const noexcept { return on_probation_; }
+  /// Nobody has been told anything that another back would not tell as well.
+  bool can_go_again() const noexcept {
+    return on_probation_ && up_.can_restart() && attempts_ < most_attempts;
+  }
+  /// PoPs that the connection has come through, this one included.
+  std::uint8_t hops() const noexcept { return hops_; }
   Instant begun() const noexcept { return begun_; }
   std::uint64_t bytes_upstream() const noexcept { return up_.bytes(); }
   std::uint64_t bytes_downstream() const noexcept { return down_.bytes(); }
@@ -106,17 +126,22 @@ class Connection {
   Step finish_connect(Instant now) noexcept;
   Step relay(Instant now, PipePool& pipes, std::size_t quantum) noexcept;
   Step end(Outcome outcome, int os_errno = 0) noexcept;
+  void begin_back(Leg leg, std::string pop, Instant now);
   Step lose_back(Outcome outcome, int os_errno) noexcept;
+  Step review_leg() noexcept;
+  bool pass_probation() noexcept;
+  Instant end_of_silence(const RelayLimits& limits) const noexcept;
   bool still_delivering() noexcept;
 
   UniqueFd front_, back_;
   Endpoint peer_, client_, target_;
   std::string pop_;
   Direction up_, down_;
-  std::optional<LegPacer> pacer_;
+  std::optional<LegPacer> front_pacer_, back_pacer_;
   Instant begun_, last_activity_;
   Instant claim_by_ = Instant::max();
-  std::uint64_t undelivered_ = 0;  // bytes in both send queues when last looked at
+  Instant answer_by_ = Instant::max();  // the leg's PoP
+  std::uint64_t undelivered_ = 0;       // bytes in both send queues when last looked at
   int os_errno_ = 0;
   Phase phase_;
   Outcome outcome_ = Outcome::shutdown;
@@ -126,8 +151,10 @@ class Connection {
   bool back_writable_ = false, connected_ = false;
   bool header_begun_ = false;  // its first byte is here
   bool fast_open_ = false;
-  bool had_stale_leg_ = false;
-  bool warm_ = false;  // the back is a leg from the pool
+  bool warm_ = false;
+  bool on_probation_ = false;
+  std::uint8_t hops_ = 1;
+  std::uint8_t attempts_ = 0;
 };
 
 }  // namespace tw::relay

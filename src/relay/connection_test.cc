@@ -1,6 +1,7 @@
 #include "relay/connection.h"
 
 #include <gtest/gtest.h>
+#include <linux/filter.h>
 #include <linux/sockios.h>
 #include <poll.h>
 #include <sys/epoll.h>
@@ -15,6 +16,7 @@ namespace {
 
 constexpr std::size_t quantum = 1U << 20U;
 constexpr Instant start{Duration{100s}};
+constexpr Duration patience = 900ms;
 
 // client ──▶ front ══ connection ══▶ back ──▶ server
 class ConnectionTest : public testing::Test {
@@ -30,7 +32,7 @@ class ConnectionTest : public testing::Test {
     Connection connection =
         Connection::client(std::move(front.ours), Endpoint::parse("10.0.0.9:40000").value(),
                            Endpoint::parse("192.0.2.80:443").value(), start);
-    connection.go_onward({.socket = std::move(back.ours), .header = {}}, {}, start);
+    connection.go_directly({.socket = std::move(back.ours), .header = {}}, start);
     EXPECT_EQ(advance(connection), Step::waiting);
     EXPECT_EQ(connection.phase(), Connection::Phase::relaying);
     return connection;
@@ -142,7 +144,7 @@ TEST_F(ConnectionTest, ARefusedTargetIsAFailedConnect) {
   Connection connection = Connection::client(std::move(front.ours), nobody, nobody, start);
   auto socket = open_onward({.target = nobody});
   if (socket) {
-    connection.go_onward({.socket = *std::move(socket), .header = {}}, {}, start);
+    connection.go_directly({.socket = *std::move(socket), .header = {}}, start);
     EXPECT_TRUE(wait_for(connection.socket(Side::back), POLLOUT));
     EXPECT_EQ(advance(connection), Step::finished);
     EXPECT_EQ(connection.outcome(), Outcome::connect_failed);
@@ -167,7 +169,8 @@ TEST_F(ConnectionTest, AClientThatGivesUpEndsTheConnecting) {
 TEST_F(ConnectionTest, AHalfSendsItsHeaderAndNothingElseUntilItIsClaimed) {
   Connection connection = Connection::half({}, {}, start + 3s, start);
   EXPECT_EQ(connection.deadline({}), start + 3s);
-  connection.go_onward({.socket = std::move(back.ours), .header = {'h', 'd', 'r'}}, "pop", start);
+  connection.go_onward({.socket = std::move(back.ours), .header = {'h', 'd', 'r'}}, "pop", patience,
+                       start);
   put(server.get(), "banner");
   ASSERT_TRUE(wait_for_bytes(connection.socket(Side::back), 6));
   EXPECT_EQ(advance(connection), Step::waiting);
@@ -186,7 +189,7 @@ TEST_F(ConnectionTest, AHalfSendsItsHeaderAndNothingElseUntilItIsClaimed) {
 
 TEST_F(ConnectionTest, AHalfKeepsItsFailureForTheClient) {
   Connection connection = Connection::half({}, {}, start + 3s, start);
-  connection.go_onward({.socket = std::move(back.ours), .header = {'h'}}, "pop", start);
+  connection.go_onward({.socket = std::move(back.ours), .header = {'h'}}, "pop", patience, start);
   EXPECT_EQ(advance(connection), Step::waiting);
   abort(server);
   ASSERT_TRUE(wait_for(connection.socket(Side::back), POLLERR));
@@ -201,7 +204,7 @@ TEST_F(ConnectionTest, AHalfKeepsItsFailureForTheClient) {
 
 TEST_F(ConnectionTest, AHalfThatIsNeverClaimedExpires) {
   Connection connection = Connection::half({}, {}, start + 3s, start);
-  connection.go_onward({.socket = std::move(back.ours), .header = {}}, {}, start);
+  connection.go_directly({.socket = std::move(back.ours), .header = {}}, start);
   connection.expire(start + 3s);
   EXPECT_EQ(connection.outcome(), Outcome::unclaimed);
   connection.close();
@@ -216,31 +219,15 @@ TEST_F(ConnectionTest, ADeadWarmLegIsReplaced) {
   ASSERT_TRUE(wait_for(back.ours.get(), POLLERR));
   connection.go_onward(
       {.socket = std::move(back.ours), .header = {'h'}, .connected = true, .warm = true}, "pop",
-      start);
+      patience, start);
   EXPECT_EQ(advance(connection), Step::stale);
 
   LoopbackPair fresh = connect_pair();
-  connection.go_onward({.socket = std::move(fresh.ours), .header = {'h'}}, "pop", start);
+  connection.go_onward({.socket = std::move(fresh.ours), .header = {'h'}}, "pop", patience, start);
   put(client.get(), "question");
   EXPECT_EQ(until_readable(connection, Side::front), Step::waiting);
   ASSERT_TRUE(wait_for_bytes(fresh.theirs.get(), 9));
   EXPECT_EQ(get(fresh.theirs.get()).bytes, "hquestion");
-}
-
-// What has gone into a leg cannot be asked back: from then on its end is the client's.
-TEST_F(ConnectionTest, AWarmLegThatHasTakenBytesIsNotReplaced) {
-  Connection connection = Connection::client(std::move(front.ours), {},
-                                             Endpoint::parse("192.0.2.80:443").value(), start);
-  connection.go_onward(
-      {.socket = std::move(back.ours), .header = {'h'}, .connected = true, .warm = true}, "pop",
-      start);
-  put(client.get(), "question");
-  EXPECT_EQ(until_readable(connection, Side::front), Step::waiting);
-  ASSERT_TRUE(wait_for_bytes(server.get(), 9));
-  abort(server);
-  ASSERT_TRUE(wait_for(connection.socket(Side::back), POLLERR));
-  EXPECT_EQ(advance(connection), Step::finished);
-  EXPECT_EQ(connection.outcome(), Outcome::reset);
 }
 
 /// Until the peer's kernel has acknowledged everything, which it may put off for 40 ms.
@@ -251,6 +238,123 @@ void wait_until_acknowledged(int socket) {
     ::poll(nullptr, 0, bytes > 0 ? 1 : 0);
   }
   ASSERT_EQ(bytes, 0);
+}
+
+/// What is sent to it is neither received nor acknowledged from now on.
+void deafen(int socket) {
+  sock_filter drop_all = BPF_STMT(BPF_RET | BPF_K, 0);
+  const sock_fprog program{.len = 1, .filter = &drop_all};
+  ASSERT_EQ(::setsockopt(socket, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program), 0);
+}
+
+// A client, and its question in a leg.
+class ProbationTest : public ConnectionTest {
+ protected:
+  Connection asked(bool warm = true, const std::string& question = "question") {
+    Connection connection = Connection::client(std::move(front.ours), {},
+                                               Endpoint::parse("192.0.2.80:443").value(), start);
+    connection.go_onward(
+        {.socket = std::move(back.ours), .header = {'h'}, .connected = warm, .warm = warm}, "pop",
+        patience, start);
+    put(client.get(), question);
+    EXPECT_TRUE(wait_for_bytes(connection.socket(Side::front), question.size()));
+    EXPECT_EQ(advance(connection), Step::waiting);
+    EXPECT_EQ(connection.bytes_upstream(), question.size());
+    return connection;
+  }
+  // Gives it another leg; returns what arrives there.
+  std::string move_on(Connection& connection, std::size_t expected) {
+    LoopbackPair other = connect_pair();
+    connection.go_onward({.socket = std::move(other.ours), .header = {'H'}}, "other", patience,
+                         start);
+    EXPECT_EQ(advance(connection), Step::waiting);
+    EXPECT_TRUE(wait_for_bytes(other.theirs.get(), expected));
+    server = std::move(other.theirs);
+    return get(server.get()).bytes;
+  }
+};
+
+TEST_F(ProbationTest, WhatAWarmLegHasNotAcknowledgedGoesToTheNext) {
+  deafen(server.get());
+  Connection connection = asked();
+  abort(server);
+  ASSERT_TRUE(wait_for(connection.socket(Side::back), POLLERR));
+  EXPECT_EQ(advance(connection), Step::stale);
+  EXPECT_EQ(move_on(connection, 9), "Hquestion");
+  EXPECT_EQ(connection.bytes_upstream(), 8U);
+  // And what follows goes after it, once.
+  put(client.get(), ", and more");
+  EXPECT_EQ(until_readable(connection, Side::front), Step::waiting);
+  ASSERT_TRUE(wait_for_bytes(server.get(), 10));
+  EXPECT_EQ(get(server.get()).bytes, ", and more");
+  put(server.get(), "answer");
+  ASSERT_TRUE(wait_for_bytes(connection.socket(Side::back), 6));
+  EXPECT_EQ(advance(connection), Step::waiting);
+  EXPECT_FALSE(connection.is_on_probation());
+  put(client.get(), "thanks");
+  EXPECT_TRUE(wait_for(connection.socket(Side::front), POLLIN));
+  EXPECT_EQ(advance(connection), Step::waiting);
+  ASSERT_TRUE(wait_for_bytes(server.get(), 6));
+  EXPECT_EQ(get(server.get()).bytes, "thanks");
+  EXPECT_EQ(connection.bytes_upstream(), 24U);
+}
+
+// From then on its end is the client's.
+TEST_F(ProbationTest, ALegThatHasAcknowledgedIsNotReplaced) {
+  Connection connection = asked();
+  wait_until_acknowledged(connection.socket(Side::back));
+  abort(server);
+  ASSERT_TRUE(wait_for(connection.socket(Side::back), POLLERR));
+  EXPECT_EQ(advance(connection), Step::finished);
+  EXPECT_EQ(connection.outcome(), Outcome::reset);
+}
+
+// It was made, so its PoP lives: that it was reset is the PoP's answer.
+TEST_F(ProbationTest, AFreshLegThatIsResetIsNotReplaced) {
+  Connection connection = asked(/*warm=*/false);
+  abort(server);
+  ASSERT_TRUE(wait_for(connection.socket(Side::back), POLLERR));
+  EXPECT_EQ(advance(connection), Step::finished);
+  EXPECT_EQ(connection.outcome(), Outcome::reset);
+}
+
+TEST_F(ProbationTest, SilenceIsToldInTimeAndOnce) {
+  deafen(server.get());
+  Connection connection = asked();
+  EXPECT_EQ(connection.deadline({}), start + patience);
+  EXPECT_EQ(connection.expire(start + patience), Step::silent);
+  EXPECT_TRUE(connection.can_go_again());
+  EXPECT_GT(connection.deadline({}), start + patience);
+}
+
+TEST_F(ProbationTest, ALegThatHasAcknowledgedIsNotSilent) {
+  Connection connection = asked();
+  wait_until_acknowledged(connection.socket(Side::back));
+  EXPECT_EQ(connection.expire(start + patience), Step::waiting);
+  EXPECT_FALSE(connection.is_on_probation());
+  EXPECT_EQ(connection.deadline({}), start + RelayLimits{}.idle_timeout);
+}
+
+// More than is kept back goes on at once, and stays with this leg.
+TEST_F(ProbationTest, ALongQuestionIsNotHeldUp) {
+  const std::string question(3 * Direction::most_retained, 'q');
+  Connection connection = asked(true, question);
+  ASSERT_TRUE(wait_for_bytes(server.get(), 1 + question.size()));
+  EXPECT_FALSE(connection.can_go_again());
+  EXPECT_EQ(get(server.get()).bytes, "h" + question);
+  EXPECT_EQ(connection.expire(start + patience), Step::waiting);
+}
+
+TEST_F(ProbationTest, AnEndIsNotHeldUpEither) {
+  Connection connection = asked();
+  ::shutdown(client.get(), SHUT_WR);
+  EXPECT_TRUE(wait_for(connection.socket(Side::front), POLLRDHUP));
+  EXPECT_EQ(advance(connection), Step::waiting);
+  ASSERT_TRUE(wait_for(server.get(), POLLRDHUP));
+  const Got got = get(server.get());
+  EXPECT_EQ(got.bytes, "hquestion");
+  EXPECT_EQ(got.end, 0);
+  EXPECT_FALSE(connection.can_go_again());
 }
 
 TEST_F(ConnectionTest, DeadlinesFollowThePhase) {

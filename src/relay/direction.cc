@@ -26,10 +26,11 @@ Flow Direction::pump(int source, int sink, PipePool& pipes, std::size_t quantum)
   };
   for (std::size_t taken = 0;;) {
     Turn turn = send_prefix(source, sink);
+    if (turn == Turn::done && retaining_) turn = send_retained(source, sink);
     if (turn == Turn::done) turn = empty_pipe(sink, pipes);
     if (turn != Turn::done) return flow_of(turn);
     if (source_ended_) {
-      if (::shutdown(sink, SHUT_WR) != 0) return flow_of(fail(errno));
+      if (::shutdown(sink, SHUT_WR) != 0) return flow_of(fail_sink(errno));
       ended_ = true;
       return Flow::ended;
     }
@@ -49,6 +50,11 @@ Direction::Turn Direction::fail(int os_errno) noexcept {
   return Turn::broken;
 }
 
+Direction::Turn Direction::fail_sink(int os_errno) noexcept {
+  sink_broke_ = true;
+  return fail(os_errno);
+}
+
 Direction::Turn Direction::send_prefix(int source, int sink) noexcept {
   std::size_t sent = 0;
   while (sent < prefix_.size()) {
@@ -61,7 +67,7 @@ Direction::Turn Direction::send_prefix(int source, int sink) noexcept {
     } else if (would_block(errno)) {
       sink_ready_ = false;
     } else if (errno != EINTR) {
-      return fail(errno);
+      return fail_sink(errno);
     }
   }
   if (sent < prefix_.size()) {
@@ -70,6 +76,49 @@ Direction::Turn Direction::send_prefix(int source, int sink) noexcept {
   }
   if (sent > 0) prefix_ = {};
   return Turn::done;
+}
+
+// Done when there is nothing to be retained any more: the rest goes by the pipe.
+Direction::Turn Direction::send_retained(int source, int sink) noexcept {
+  std::array<std::uint8_t, most_retained> buffer;
+  for (;;) {
+    if (!source_ready_ || !sink_ready_) return Turn::blocked;
+    const auto peeked = ::recv(source, buffer.data(), buffer.size(), MSG_PEEK | MSG_DONTWAIT);
+    if (peeked < 0 && errno == EINTR) continue;
+    if (peeked < 0 && !would_block(errno)) return fail(errno);
+    const std::size_t there = peeked > 0 ? static_cast<std::size_t>(peeked) : 0;
+    if (there <= retained_) {
+      const bool last = source_closing_ || source_urgent_ || peeked == 0;
+      if (last) return confirm(source) ? Turn::done : Turn::broken;
+      source_ready_ = false;
+      return Turn::blocked;
+    }
+    const auto sent = ::send(sink, buffer.data() + retained_, there - retained_, MSG_NOSIGNAL);
+    if (sent < 0 && would_block(errno)) {
+      sink_ready_ = false;
+    } else if (sent < 0 && errno != EINTR) {
+      return fail_sink(errno);
+    } else if (sent > 0) {
+      retained_ += static_cast<std::size_t>(sent);
+      bytes_ += static_cast<std::uint64_t>(sent);
+      if (retained_ == buffer.size()) return confirm(source) ? Turn::done : Turn::broken;
+    }
+  }
+}
+
+bool Direction::confirm(int source) noexcept {
+  retaining_ = false;
+  while (retained_ > 0) {
+    // TCP discards without copying (tcp(7)); an urgent byte may stop it short.
+    const auto taken = ::recv(source, nullptr, retained_, MSG_TRUNC | MSG_DONTWAIT);
+    if (taken < 0 && errno == EINTR) continue;
+    if (taken <= 0) {
+      os_errno_ = taken == 0 ? EPIPE : errno;
+      return false;
+    }
+    retained_ -= static_cast<std::size_t>(taken);
+  }
+  return true;
 }
 
 Direction::Turn Direction::empty_pipe(int sink, PipePool& pipes) noexcept {
@@ -83,7 +132,7 @@ Direction::Turn Direction::empty_pipe(int sink, PipePool& pipes) noexcept {
     } else if (count < 0 && would_block(errno)) {
       sink_ready_ = false;
     } else if (count == 0 || errno != EINTR) {
-      return fail(count == 0 ? EPIPE : errno);
+      return fail_sink(count == 0 ? EPIPE : errno);
     }
   }
   if (pipe_) {

@@ -2,6 +2,9 @@
 // socket, byte-exact, with the source's end of file passed on as FIN once everything before it has
 // been handed to the kernel. Backpressure is by construction: the source is read only into an empty
 // pipe.
+//
+// A new sink may turn out to be dead. Until it has shown that it lives, the first bytes are sent to
+// it from a copy and stay in the source's receive queue, so that another sink can have them.
 #pragma once
 
 #include <cstddef>
@@ -25,16 +28,32 @@ enum class Flow : std::uint8_t {
 
 class Direction {
  public:
-  /// Bytes that go to a new sink before all others (the PROXY header of a leg). Before the first
-  /// byte has gone to the sink before it.
-  void begin_sink(ByteView prefix) {
+  /// So much is kept back at most: the first flight of a client with an initial window of ten
+  /// segments. What is more goes on, and cannot go to another sink.
+  static constexpr std::size_t most_retained = 16U << 10U;
+
+  /// A new sink, and the bytes that go to it before all others (the PROXY header of a leg). Only
+  /// while can_restart(): what the sink before it was sent is sent again. `retain`: this one may
+  /// have to be replaced as well, until confirm().
+  void begin_sink(ByteView prefix, bool retain = false) {
     prefix_.assign(prefix.begin(), prefix.end());
     sink_ready_ = false;
+    source_ready_ |= retained_ > 0;
+    bytes_ -= retained_;
+    retained_ = 0;
+    retaining_ = retain;
   }
+  /// Whether a new sink would miss nothing.
+  bool can_restart() const noexcept { return bytes_ == retained_ && !ended_; }
+  /// The sink lives: what it was sent is taken from `source` for good. False, with os_errno(), if
+  /// that has failed meanwhile.
+  bool confirm(int source) noexcept;
 
   /// Edges, as epoll reports them.
   void source_ready() noexcept { source_ready_ = true; }
   void sink_ready() noexcept { sink_ready_ = true; }
+  /// Nothing will follow what the source holds (EPOLLRDHUP).
+  void source_closing() noexcept { source_ready_ = source_closing_ = true; }
   /// The source has urgent data (EPOLLPRI).
   void source_urgent() noexcept { source_ready_ = source_urgent_ = true; }
 
@@ -49,22 +68,28 @@ class Direction {
   bool ended() const noexcept { return ended_; }
   bool holds_pipe() const noexcept { return pipe_.has_value(); }
   int os_errno() const noexcept { return os_errno_; }
+  /// Flow::broken: it was the sink.
+  bool sink_broke() const noexcept { return sink_broke_; }
 
  private:
   enum class Turn : std::uint8_t { done, blocked, no_pipe, broken };
   Turn send_prefix(int source, int sink) noexcept;
+  Turn send_retained(int source, int sink) noexcept;
   Turn empty_pipe(int sink, PipePool& pipes) noexcept;
   Turn fill_pipe(int source, PipePool& pipes, std::size_t& taken) noexcept;
   Turn copy_to_pipe(int source, bool& at_end) noexcept;
   Turn fail(int os_errno) noexcept;
+  Turn fail_sink(int os_errno) noexcept;
 
   std::vector<std::uint8_t> prefix_;
   std::optional<SplicePipe> pipe_;
   std::size_t in_pipe_ = 0;
+  std::size_t retained_ = 0;  // sent, and still in the source
   std::uint64_t bytes_ = 0;
   int os_errno_ = 0;
   bool source_ready_ = false, sink_ready_ = false;
-  bool source_ended_ = false, source_urgent_ = false;
+  bool source_ended_ = false, source_urgent_ = false, source_closing_ = false;
+  bool retaining_ = false, sink_broke_ = false;
   bool ended_ = false;
 };
 

@@ -186,6 +186,45 @@ TEST_F(DirectionTest, AnUrgentByteBeforeTheEndIsNotTheEnd) {
   EXPECT_TRUE(direction.ended());
 }
 
+// An urgent byte amid what is kept back: nothing is lost, and nothing moves.
+TEST_F(DirectionTest, UrgentBytesStayInTheirPlaceWhileBytesAreRetained) {
+  direction.begin_sink(as_bytes("header:"), /*retain=*/true);
+  direction.sink_ready();
+  put(source.theirs.get(), "before");
+  ASSERT_TRUE(wait_for_bytes(source.ours.get(), 6));
+  EXPECT_EQ(pump(), Flow::waiting);
+  ASSERT_EQ(::send(source.theirs.get(), "!", 1, MSG_OOB), 1);
+  put(source.theirs.get(), "after");
+  ASSERT_TRUE(wait_for(source.ours.get(), POLLPRI) & POLLPRI);
+  direction.source_urgent();
+  std::string received;
+  for (int round = 0; round < 1000 && received.size() < 19; ++round) {
+    ASSERT_NE(pump_on(), Flow::broken);
+    received += get(sink.theirs.get()).bytes;
+  }
+  EXPECT_EQ(received, "header:before!after");
+}
+
+TEST_F(DirectionTest, ANewSinkGetsAgainWhatWasRetained) {
+  direction.begin_sink(as_bytes("1:"), /*retain=*/true);
+  direction.sink_ready();
+  put(source.theirs.get(), "question");
+  ASSERT_TRUE(wait_for_bytes(source.ours.get(), 8));
+  EXPECT_EQ(pump(), Flow::waiting);
+  EXPECT_EQ(direction.bytes(), 8U);
+  ASSERT_TRUE(direction.can_restart());
+  sink = connect_pair();
+  direction.begin_sink(as_bytes("2:"), /*retain=*/true);
+  direction.sink_ready();
+  EXPECT_EQ(pump(), Flow::waiting);
+  ASSERT_TRUE(wait_for_bytes(sink.theirs.get(), 10));
+  EXPECT_EQ(get(sink.theirs.get()).bytes, "2:question");
+  EXPECT_EQ(direction.bytes(), 8U);
+  ASSERT_TRUE(direction.confirm(source.ours.get()));
+  EXPECT_FALSE(direction.can_restart());
+  EXPECT_EQ(get(source.ours.get()).bytes, "") << "taken for good";
+}
+
 TEST_F(DirectionTest, AResetSourceIsBrokenAndNotEnded) {
   put(source.theirs.get(), "half a message");
   ASSERT_TRUE(wait_for(source.ours.get(), POLLIN));

@@ -6,6 +6,31 @@
 #include <cerrno>
 
 namespace tw::relay {
+namespace {
+
+constexpr std::uint8_t leg_tlv = 0xe0, leg_tlv_fast_open = 0x01;
+
+}  // namespace
+
+ByteView write_leg_options(const LegOptions& options,
+                           std::span<std::uint8_t, leg_tlv_size> out) noexcept {
+  if (options == LegOptions{}) return {};
+  out[0] = leg_tlv;
+  out[1] = 0;
+  out[2] = 2;
+  out[3] = options.fast_open ? leg_tlv_fast_open : std::uint8_t{0};
+  out[4] = options.hops;
+  return out;
+}
+
+LegOptions read_leg_options(ByteView tlvs) noexcept {
+  LegOptions options;
+  const auto value = find_proxy_tlv(tlvs, leg_tlv);
+  if (!value || value->empty()) return options;
+  options.fast_open = ((*value)[0] & leg_tlv_fast_open) != 0;
+  if (value->size() > 1) options.hops = (*value)[1];
+  return options;
+}
 
 LegHeader read_leg_header(int socket, bool ended) noexcept {
   using State = LegHeader::State;
@@ -28,14 +53,13 @@ LegHeader read_leg_header(int socket, bool ended) noexcept {
     case ProxyParse::Status::complete:
       break;
   }
-  const auto flags = find_proxy_tlv(parse.tlvs, leg_tlv);
-  const bool fast_open = flags && !flags->empty() && ((*flags)[0] & leg_tlv_fast_open) != 0;
+  const LegOptions options = read_leg_options(parse.tlvs);
   // These bytes are in the socket: taking them can neither block nor stop short.
   const auto taken = ::recv(socket, buffer.data(), parse.length, MSG_DONTWAIT);
   if (taken != static_cast<ssize_t>(parse.length)) {
     return {.state = State::failed, .os_errno = taken < 0 ? errno : EIO};
   }
-  return {.state = State::complete, .header = parse.header, .fast_open = fast_open};
+  return {.state = State::complete, .header = parse.header, .options = options};
 }
 
 }  // namespace tw::relay

@@ -2,15 +2,29 @@
 // the socket for splice. The header is looked at (MSG_PEEK) until it is whole, and then taken.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 
+#include "base/bytes.h"
 #include "wire/proxy_v2.h"
 
 namespace tw::relay {
 
-/// Our own TLV, of PP2_TYPE_MIN_CUSTOM: one byte of flags.
-inline constexpr std::uint8_t leg_tlv = 0xe0;
-inline constexpr std::uint8_t leg_tlv_fast_open = 0x01;
+/// What one PoP tells the next beside client and target: in a TLV of our own, of
+/// PP2_TYPE_MIN_CUSTOM (flags, hops). Without it: as here.
+struct LegOptions {
+  bool fast_open = false;  ///< LegRequest::fast_open
+  std::uint8_t hops = 1;   ///< PoPs that the connection has come through before the reader
+  friend bool operator==(const LegOptions&, const LegOptions&) noexcept = default;
+};
+inline constexpr std::size_t leg_tlv_size = 5;
+/// Into `out`; returns what of it is to be sent: nothing if all is as without.
+ByteView write_leg_options(const LegOptions& options,
+                           std::span<std::uint8_t, leg_tlv_size> out) noexcept;
+/// `tlvs`: of a header that has been parsed. Unknown flags and further bytes are for later
+/// versions.
+LegOptions read_leg_options(ByteView tlvs) noexcept;
 
 struct LegHeader {
   enum class State : std::uint8_t {
@@ -23,7 +37,7 @@ struct LegHeader {
   };
   State state = State::empty;
   ProxyHeader header{};
-  bool fast_open = false;  ///< LegRequest::fast_open of the PoP before us
+  LegOptions options{};
   int os_errno = 0;
 };
 

@@ -93,5 +93,25 @@ TEST_F(LegHeaderTest, AResetIsAFailure) {
   EXPECT_EQ(header.os_errno, ECONNRESET);
 }
 
+TEST(LegOptions, ComeBackAsTheyWereWritten) {
+  for (const LegOptions options :
+       {LegOptions{}, LegOptions{.fast_open = true}, LegOptions{.hops = 3},
+        LegOptions{.fast_open = true, .hops = 255}}) {
+    std::array<std::uint8_t, leg_tlv_size> buffer{};
+    EXPECT_EQ(read_leg_options(write_leg_options(options, buffer)), options);
+  }
+}
+
+// A later version may say more, and an earlier one less.
+TEST(LegOptions, OfOtherVersionsAreRead) {
+  EXPECT_EQ(read_leg_options({}), LegOptions{});
+  constexpr std::array<std::uint8_t, 3> empty{0xe0, 0, 0};
+  EXPECT_EQ(read_leg_options(empty), LegOptions{});
+  constexpr std::array<std::uint8_t, 4> flags_only{0xe0, 0, 1, 0x01};
+  EXPECT_EQ(read_leg_options(flags_only), LegOptions{.fast_open = true});
+  constexpr std::array<std::uint8_t, 7> longer{0xe0, 0, 4, 0xff, 2, 9, 9};
+  EXPECT_EQ(read_leg_options(longer), (LegOptions{.fast_open = true, .hops = 2}));
+}
+
 }  // namespace
 }  // namespace tw::relay

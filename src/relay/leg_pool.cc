@@ -64,15 +64,6 @@ bool is_silent(int socket) noexcept {
   return count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
-// Zero if it was not measured: a retransmitted SYN tells nothing of the path's length.
-Duration connect_rtt(int socket) noexcept {
-  tcp_info info{};
-  socklen_t size = sizeof info;
-  if (::getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return {};
-  if (info.tcpi_total_retrans > 0) return {};
-  return std::chrono::microseconds{info.tcpi_rtt};
-}
-
 }  // namespace
 
 LegPool::LegPool(Connect connect, RandomSource& random)
@@ -128,6 +119,15 @@ void LegPool::drop_all() noexcept {
   backoff_.reset();
   size_ = {};
   counts_.connect_rtt = {};
+  if (is_on()) deadline_ = Instant{};
+}
+
+// Not in order: their ends would wait for acknowledgements that do not come.
+void LegPool::abandon() noexcept {
+  counts_.died += idle();
+  counts_.failed += connecting_;
+  legs_.clear();
+  connecting_ = 0;
   if (is_on()) deadline_ = Instant{};
 }
 

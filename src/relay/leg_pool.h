@@ -49,6 +49,9 @@ class LegPool {
   /// Closes all in order and forgets what was learned of the path: it is another one from now on.
   void drop_all() noexcept;
 
+  /// They are not answered: drops all, and makes new ones as soon as that succeeds.
+  void abandon() noexcept;
+
   /// Readable when a leg was made or has died. Constant; -1 if there was no descriptor left for
   /// it, and then the pool stays empty.
   int wait_fd() const noexcept { return epoll_.get(); }

@@ -21,6 +21,7 @@ struct LegRequest {
   /// The client's SYN carried data that is here now: it consents to a replay of it (RFC 7413, 6),
   /// so the connection to the target may begin with it too.
   bool fast_open = false;
+  std::uint8_t hops = 1;  ///< PoPs it has come through, this one included
 };
 
 /// An onward connection, being made or made already.

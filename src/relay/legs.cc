@@ -96,10 +96,10 @@ Result<Leg> PopLegs::acquire(const LegRequest& request, Instant now) {
     socket = *std::move(fresh);
   }
   std::array<std::uint8_t, proxy_max_size> header;
-  constexpr std::array<std::uint8_t, 4> fast_open{leg_tlv, 0, 1, leg_tlv_fast_open};
-  const std::size_t size =
-      write_proxy_header({.local = false, .source = request.client, .target = request.target},
-                         header, request.fast_open ? ByteView{fast_open} : ByteView{});
+  std::array<std::uint8_t, leg_tlv_size> options;
+  const std::size_t size = write_proxy_header(
+      {.local = false, .source = request.client, .target = request.target}, header,
+      write_leg_options({.fast_open = request.fast_open, .hops = request.hops}, options));
   TW_ASSERT(size > 0);  // with so few TLVs it always fits
   return Leg{.socket = std::move(socket),
              .header = {header.begin(), header.begin() + size},
@@ -109,6 +109,10 @@ Result<Leg> PopLegs::acquire(const LegRequest& request, Instant now) {
 
 void PopLegs::poll(Instant now) {
   pool_.poll(now);
+  if (said_silent_ && is_usable(now)) {
+    said_silent_ = false;
+    log::info("relay: PoP {} answers again", name_);
+  }
   const LegSourceState state = pool_.state();
   const bool failing = state.failures_in_row > 0;
   if (failing == said_failing_) return;
@@ -118,6 +122,15 @@ void PopLegs::poll(Instant now) {
   } else {
     log::info("relay: PoP {}: legs are kept warm again", name_);
   }
+}
+
+void PopLegs::suspect(Instant now) {
+  const bool was_usable = is_usable(now);
+  health_.suspect(pool_.state(), now);
+  if (!was_usable) return;
+  log::warning("relay: PoP {} does not answer: new connections go elsewhere, if they can", name_);
+  said_silent_ = true;
+  pool_.abandon();
 }
 
 void PopLegs::close_idle() noexcept {

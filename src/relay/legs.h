@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "relay/leg_pool.h"
 #include "relay/leg_source.h"
+#include "relay/pop_health.h"
 #include "relay/settings.h"
 
 namespace tw::relay {
@@ -37,6 +38,16 @@ class PopLegs final : public LegSource {
   /// family to come from: it would not know us.
   Result<Leg> acquire(const LegRequest& request, Instant now) override;
 
+  /// Whether new connections should go by this PoP.
+  bool is_usable(Instant now) const noexcept { return health_.is_usable(pool_.state(), now); }
+  /// A leg was silent for patience(), or could not be made. What is warm is given up.
+  void suspect(Instant now);
+  /// A leg has been answered.
+  void answered() noexcept { health_.answered(); }
+  /// As warm legs were connected; zero: unknown.
+  Duration rtt() const noexcept { return pool_.state().connect_rtt; }
+  Duration patience() const noexcept { return PopHealth::patience(rtt()); }
+
   int wait_fd() const noexcept override { return pool_.wait_fd(); }
   void poll(Instant now) override;
   Instant next_deadline() const noexcept override { return pool_.next_deadline(); }
@@ -60,8 +71,9 @@ class PopLegs final : public LegSource {
   Path path_;
   RelayLimits limits_;
   LegPool pool_;
-  bool closed_ = false;        // close_idle() has been called
-  bool said_failing_ = false;  // in the log
+  bool closed_ = false;  // close_idle() has been called
+  PopHealth health_;
+  bool said_failing_ = false, said_silent_ = false;  // in the log
 };
 
 }  // namespace tw::relay

@@ -26,6 +26,7 @@ enum class Outcome : std::uint8_t {
   refused_policy,   ///< no rule allows it, here or at the last PoP
   refused_special,  ///< target is loopback, link-local, or local to this machine
   refused_source,   ///< a leg from an address that is no PoP's
+  refused_hops,     ///< a leg that has come through too many PoPs: routes go round in a circle
   bad_header,       ///< a leg whose PROXY v2 header is malformed, or did not come in time
   connect_failed,   ///< the onward connection was refused or timed out
   limit,            ///< max_connections, or out of descriptors
@@ -34,13 +35,16 @@ enum class Outcome : std::uint8_t {
   unclaimed,        ///< begun at a SYN whose client never completed its handshake
   shutdown,         ///< the node stopped
 };
-inline constexpr std::size_t outcome_count = 12;
+inline constexpr std::size_t outcome_count = 13;
 std::string_view name_of(Outcome outcome) noexcept;
 
 struct PopCounters {
   std::string name;
+  bool usable = true;                              ///< new connections go by it
   std::uint64_t legs_opened = 0, legs_failed = 0;  ///< for a target
-  LegSourceState warm;                             ///< its pool
+  std::uint64_t silent = 0;                        ///< legs whose PoP did not answer in time
+  std::uint64_t left = 0;  ///< connections that went another way then, unnoticed by their clients
+  LegSourceState warm;     ///< its pool
 };
 
 /// What became of the SYNs that were seen before their handshakes were complete.

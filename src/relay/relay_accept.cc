@@ -58,7 +58,7 @@ void Relay::State::serve_client(Accepted accepted, Instant now) {
     if (!connection.is_claimed()) return claim(*begun, connection, std::move(accepted), now);
   }
   if (table.full()) return refuse(Listener::Kind::clients, accepted, Outcome::limit);
-  const Verdict verdict = admission_.admit_client(accepted.peer, accepted.address);
+  const Verdict verdict = admit(accepted.peer, accepted.address, now);
   if (!verdict) return refuse(Listener::Kind::clients, accepted, verdict.error());
   if (clients_.of(accepted.peer.address) >= settings.limits.max_connections_per_client) {
     say_crowd(accepted.peer.address, now);
@@ -78,7 +78,7 @@ void Relay::State::serve_client(Accepted accepted, Instant now) {
     connection.finish(Outcome::limit, errno);
     return end(id, connection, now);
   }
-  if (!go_onward(id, connection, *verdict, now)) end(id, connection, now);
+  go_onward(id, connection, *verdict, now);
 }
 
 void Relay::State::serve_leg(Accepted accepted, Instant now) {
@@ -119,38 +119,15 @@ void Relay::State::decide_leg(ConnectionId id, Connection& connection, Instant n
     connection.finish(Outcome::closed);
     return end(id, connection, now);
   }
-  const Verdict verdict = admission_.admit_leg(connection.client(), connection.target());
+  const Verdict verdict = admit(connection, now);
   if (!verdict) {
     connection.finish(verdict.error());
     return end(id, connection, now);
   }
-  if (const auto pop = admission_.pop_at(connection.peer().address)) pace(connection, *pop, now);
-  if (!go_onward(id, connection, *verdict, now)) end(id, connection, now);
-}
-
-// False, and the connection finished, if its onward half could not be begun.
-bool Relay::State::go_onward(ConnectionId id, Connection& connection, Way way, Instant now) {
-  LegSource& source = way.pop ? *by_pop_[*way.pop] : *direct_;
-  PopCounters* const pop = way.pop ? &pops[*way.pop] : nullptr;
-  LegRequest request = connection.request();
-  request.fast_open = request.fast_open && settings.fast_open;
-  auto leg = source.acquire(request, now);
-  if (!leg) {
-    log::debug("relay: {}", leg.error().text());
-    if (pop != nullptr) ++pop->legs_failed;
-    const bool exhausted = leg.error().os_errno == EMFILE || leg.error().os_errno == ENFILE;
-    connection.finish(exhausted ? Outcome::limit : Outcome::connect_failed, leg.error().os_errno);
-    return false;
+  if (const auto pop = admission_.pop_at(connection.peer().address)) {
+    pace(connection, Side::front, *pop, now);
   }
-  const int back = leg->socket.get();
-  connection.go_onward(*std::move(leg), pop != nullptr ? pop->name : std::string{}, now);
-  if (way.pop) pace(connection, *way.pop, now);
-  if (!watch_socket(back, id, Side::back)) {
-    connection.finish(Outcome::limit, errno);
-    return false;
-  }
-  table.watch(id, connection.deadline(settings.limits));
-  return true;
+  go_onward(id, connection, *verdict, now);
 }
 
 }  // namespace tw::relay

@@ -3,7 +3,6 @@
 #include <cerrno>
 #include <utility>
 
-#include "base/log.h"
 #include "relay/relay_state.h"
 
 namespace tw::relay {
@@ -33,7 +32,7 @@ void Relay::State::begin_half(const SynReport& syn, Instant now) {
     ++counters.early_syn.late;
     return;
   }
-  const Verdict verdict = admission_.admit_client(syn.client, syn.target);
+  const Verdict verdict = admit(syn.client, syn.target, now);
   if (!verdict) return;
   if (!may_begin_half(syn, now)) {
     ++counters.early_syn.over_budget;
@@ -46,8 +45,8 @@ void Relay::State::begin_half(const SynReport& syn, Instant now) {
   index_.insert(key, id);
   ++unclaimed;
   Connection& connection = *table.find(id);
-  if (!go_onward(id, connection, *verdict, now)) return end(id, connection, now);
   table.make_runnable(id);
+  go_onward(id, connection, *verdict, now);
 }
 
 bool Relay::State::may_begin_half(const SynReport& syn, Instant now) noexcept {
@@ -67,20 +66,6 @@ void Relay::State::claim(ConnectionId id, Connection& connection, Accepted accep
   if (connection.is_finished()) return end(id, connection, now);
   table.make_runnable(id);
   table.watch(id, connection.deadline(settings.limits));
-}
-
-// The way is asked for again: it may have changed since.
-void Relay::State::go_again(ConnectionId id, Connection& connection, Instant now) {
-  const Verdict verdict = connection.is_leg()
-                              ? admission_.admit_leg(connection.client(), connection.target())
-                              : admission_.admit_client(connection.client(), connection.target());
-  if (!verdict) {
-    connection.finish(verdict.error());
-    return end(id, connection, now);
-  }
-  log::debug("relay: a warm leg to {} was dead: another one for {}", connection.pop(),
-             connection.target().text());
-  if (!go_onward(id, connection, *verdict, now)) end(id, connection, now);
 }
 
 }  // namespace tw::relay

@@ -53,6 +53,9 @@ Relay::State::State(RelaySettings wanted, int tun, UniqueFd epoll,
       direct_(std::make_unique<DirectLegs>(settings.limits)),
       pipes_(settings.limits.pipe_bytes) {
   counters.outcomes.resize(outcome_count);
+  // Without it nothing is measured, and every target goes by its PoP.
+  epoll_event event{.events = EPOLLIN | EPOLLET, .data = {.u64 = legs_bell}};
+  static_cast<void>(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, probes_.wait_fd(), &event));
   spare_.keep();
   use_settings();
 }
@@ -112,8 +115,8 @@ std::unique_ptr<PopLegs> Relay::State::legs_to(const PopSettings& pop) {
   return legs;
 }
 
-void Relay::State::pace(Connection& connection, std::size_t pop, Instant now) {
-  if (settings.turbo.pacing) connection.pace(paths_[pop], now);
+void Relay::State::pace(Connection& connection, Side side, std::size_t pop, Instant now) {
+  if (settings.turbo.pacing) connection.pace(side, paths_[pop], now);
 }
 
 void Relay::State::poll_legs(Instant now) {
@@ -121,6 +124,10 @@ void Relay::State::poll_legs(Instant now) {
   for (const auto& legs : by_pop_) {
     if (ready || now >= legs->next_deadline()) legs->poll(now);
   }
+  if (!ready && now < probes_.next_deadline()) return;
+  probes_.poll(now, [this, now](const Endpoint& target, Duration rtt) {
+    path_choice_.measured(target.address, rtt, now);
+  });
 }
 
 Result<void> Relay::State::open_listeners() {
@@ -176,6 +183,7 @@ bool Relay::State::watch_socket(int socket, ConnectionId id, Side side) noexcept
 }
 
 std::size_t Relay::State::poll(Instant now, std::size_t budget) {
+  polled_at_ = now;
   take_events();
   retry(now);
   take_syns(now);
@@ -227,9 +235,7 @@ void Relay::State::expire(Instant now) {
     connection->keep_pace(now);
     const Instant deadline = connection->deadline(settings.limits);
     if (deadline > now) return table.watch(id, deadline);
-    connection->expire(now);
-    if (!connection->is_finished()) return table.watch(id, connection->deadline(settings.limits));
-    end(id, *connection, now);
+    settle(id, *connection, connection->expire(now), now);
   });
 }
 
@@ -237,15 +243,28 @@ void Relay::State::take_turn(ConnectionId id, Instant now) {
   Connection* const connection = table.find(id);
   if (connection == nullptr) return;
   const bool was_connected = connection->is_connected();
+  const bool was_on_probation = connection->is_on_probation();
   const std::uint64_t up = connection->bytes_upstream(), down = connection->bytes_downstream();
   const Step step = connection->advance(now, pipes_, quantum_bytes);
   connection->keep_pace(now);
   counters.bytes_upstream += connection->bytes_upstream() - up;
   counters.bytes_downstream += connection->bytes_downstream() - down;
   if (!was_connected && connection->is_connected()) {
-    if (PopCounters* const pop = counters_of(connection->pop())) ++pop->legs_opened;
+    note_connected(*connection, now);
+  }
+  if (was_on_probation && !connection->is_on_probation()) {
+    if (const auto pop = index_of(connection->pop())) by_pop_[*pop]->answered();
   }
   settle(id, *connection, step, now);
+}
+
+void Relay::State::note_connected(const Connection& connection, Instant now) {
+  if (PopCounters* const pop = counters_of(connection.pop())) {
+    ++pop->legs_opened;
+  } else if (settings.direct == DirectWay::measured) {
+    const Duration rtt = connect_rtt(connection.socket(Side::back));
+    if (rtt > Duration::zero()) path_choice_.measured(connection.target().address, rtt, now);
+  }
 }
 
 void Relay::State::settle(ConnectionId id, Connection& connection, Step step, Instant now) {
@@ -255,7 +274,8 @@ void Relay::State::settle(ConnectionId id, Connection& connection, Step step, In
     case Step::finished:
       return end(id, connection, now);
     case Step::stale:
-      return go_again(id, connection, now);
+    case Step::silent:
+      return go_again(id, connection, step, now);
     case Step::more:
       table.make_runnable(id);
       break;
@@ -300,13 +320,9 @@ void Relay::State::count(Outcome outcome) noexcept {
   ++counters.outcomes[std::to_underlying(outcome)];
 }
 
-PopCounters* Relay::State::counters_of(std::string_view pop) noexcept {
-  const auto found = std::ranges::find(pops, pop, &PopCounters::name);
-  return found == pops.end() ? nullptr : &*found;
-}
-
 Instant Relay::State::next_deadline() const noexcept {
-  Instant next = std::min({table.next_deadline(), accept_again_, pipes_again_});
+  Instant next =
+      std::min({table.next_deadline(), accept_again_, pipes_again_, probes_.next_deadline()});
   for (const auto& legs : by_pop_) next = std::min(next, legs->next_deadline());
   return next;
 }
@@ -319,7 +335,10 @@ RelaySnapshot Relay::State::snapshot() {
   snapshot.active = table.size() - snapshot.waiting_legs;
   snapshot.early_syn.unclaimed = unclaimed;
   snapshot.pops = pops;
-  for (std::size_t i = 0; i < pops.size(); ++i) snapshot.pops[i].warm = by_pop_[i]->state();
+  for (std::size_t i = 0; i < pops.size(); ++i) {
+    snapshot.pops[i].warm = by_pop_[i]->state();
+    snapshot.pops[i].usable = by_pop_[i]->is_usable(polled_at_);
+  }
   return snapshot;
 }
 

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -14,9 +15,11 @@
 #include "relay/client_counts.h"
 #include "relay/client_index.h"
 #include "relay/connection_table.h"
+#include "relay/direct_probes.h"
 #include "relay/kernel_route.h"
 #include "relay/legs.h"
 #include "relay/listener.h"
+#include "relay/path_choice.h"
 #include "relay/relay.h"
 #include "relay/splice_pipe.h"
 #include "relay/syn_budget.h"
@@ -58,7 +61,7 @@ struct Relay::State {
 
   std::unique_ptr<PopLegs> legs_to(const PopSettings& pop);
   void use_pops();
-  void pace(Connection& connection, std::size_t pop, Instant now);
+  void pace(Connection& connection, Side side, std::size_t pop, Instant now);
   void poll_legs(Instant now);
   Result<void> open_door(const Endpoint& address, const std::string& device, Listener::Kind kind);
   bool watch_socket(int socket, ConnectionId id, Side side) noexcept;
@@ -75,13 +78,20 @@ struct Relay::State {
   void refuse(Listener::Kind kind, const Accepted& accepted, Outcome outcome);
   void take_turn(ConnectionId id, Instant now);
   void decide_leg(ConnectionId id, Connection& connection, Instant now);
-  bool go_onward(ConnectionId id, Connection& connection, Way way, Instant now);
-  void go_again(ConnectionId id, Connection& connection, Instant now);
+  Verdict admit(const Endpoint& client, const Endpoint& target, Instant now);
+  Verdict admit(const Connection& connection, Instant now);
+  PopFilter usable_pops(const Endpoint& target, Instant now);
+  void measure(const Connection& connection, Way way, Instant now);
+  void go_onward(ConnectionId id, Connection& connection, Way way, Instant now);
+  Outcome begin_back(ConnectionId id, Connection& connection, Way way, bool fresh, Instant now);
+  void go_again(ConnectionId id, Connection& connection, Step step, Instant now);
+  void note_connected(const Connection& connection, Instant now);
   void settle(ConnectionId id, Connection& connection, Step step, Instant now);
   void end(ConnectionId id, Connection& connection, Instant now);
   void expire(Instant now);
   void retry(Instant now);
   void count(Outcome outcome) noexcept;
+  std::optional<std::size_t> index_of(std::string_view pop) const noexcept;
   PopCounters* counters_of(std::string_view pop) noexcept;
 
   const int tun_index_;
@@ -91,7 +101,9 @@ struct Relay::State {
   std::unique_ptr<LegSource> direct_;
   std::vector<std::unique_ptr<PopLegs>> by_pop_;  // beside settings.pops
   std::vector<std::shared_ptr<PathRate>> paths_;  // the same: what our legs to them may send
-  bool legs_ready_ = false;                       // one of them has something to do
+  PathChoice path_choice_;                        // with DirectWay::measured
+  DirectProbes probes_;
+  bool legs_ready_ = false;  // one of them has something to do
   std::vector<Door> doors_;
   SpareFd spare_;
   ClientCounts clients_;
@@ -101,6 +113,7 @@ struct Relay::State {
   PipePool pipes_;
   std::vector<ConnectionId> without_pipe_;
   bool draining_ = false;
+  Instant polled_at_;
   Instant accept_again_ = Instant::max(), pipes_again_ = Instant::max();
   Instant crowd_said_again_;  // when the next crowded-out client may be logged
 };

@@ -1,9 +1,10 @@
-// Which PoP carries a target: longest prefix over the routes of all PoPs. A pure decision; what is
-// in no route goes to its target directly.
+// Which PoP carries a target: longest prefix over the routes of all PoPs that can be used now. A
+// pure decision; what is in no route goes to its target directly.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <vector>
@@ -13,17 +14,27 @@
 
 namespace tw::relay {
 
+/// By index into the PoPs that routes were made from.
+using PopFilter = std::function<bool(std::size_t pop)>;
+
 class Routes {
  public:
+  struct Choice {
+    std::size_t pop = 0;
+    bool usable = true;  ///< else it is the one that would be used if any could be
+  };
+
   Routes() = default;
-  /// Of two PoPs with the same prefix the first one wins (the configuration refuses such a pair).
+  /// Several PoPs may have the same prefix: those that come first are asked first.
   explicit Routes(const std::vector<PopSettings>& pops);
 
-  /// Index into the PoPs it was made from. Cost: one lookup in a sorted map per distinct length.
-  std::optional<std::size_t> find(const IpAddress& target) const noexcept;
+  /// Empty if no PoP but `except` has a route. Cost: one lookup in a sorted map per distinct
+  /// length, and one call of `usable` for each PoP that is passed over.
+  std::optional<Choice> find(const IpAddress& target, const PopFilter& usable,
+                             std::optional<std::size_t> except = std::nullopt) const;
 
  private:
-  std::map<Prefix, std::size_t> pop_of_;
+  std::map<Prefix, std::vector<std::size_t>> pops_of_;
   std::vector<std::uint8_t> lengths_v4_, lengths_v6_;  // that occur, longest first
 };
 

@@ -16,8 +16,10 @@ namespace tw::relay {
 /// Another PoP, reached inside the tunnel.
 struct PopSettings {
   std::string name;
-  IpAddress overlay_address;   ///< of its leg listener; also the only source we take its legs from
-  std::vector<Prefix> routes;  ///< targets it carries; the longest prefix over all PoPs wins
+  IpAddress overlay_address;  ///< of its leg listener; also the only source we take its legs from
+  /// Targets it carries. The longest prefix over all PoPs wins; of PoPs with the same prefix the
+  /// first that can be used.
+  std::vector<Prefix> routes;
   friend bool operator==(const PopSettings&, const PopSettings&) noexcept = default;
 };
 
@@ -62,6 +64,13 @@ struct EarlySynSettings {
   friend bool operator==(const EarlySynSettings&, const EarlySynSettings&) noexcept = default;
 };
 
+/// When a target that a PoP has a route to is connected to from here all the same.
+enum class DirectWay : std::uint8_t {
+  never,     ///< what is to leave at another PoP leaves there or not at all
+  fallback,  ///< while none of the PoPs with a route can be used
+  measured,  ///< then; and where the way from here is shorter than the leg alone (PathChoice)
+};
+
 struct RelayLimits {
   /// Each holds two sockets and at most four pipe ends: nine thousand fit 20,000 descriptors only
   /// because pipes are held while bytes are in them.
@@ -82,6 +91,9 @@ struct RelayLimits {
   friend bool operator==(const RelayLimits&, const RelayLimits&) noexcept = default;
 };
 
+/// PoPs that one connection may come through: what has a longer way goes round in a circle.
+inline constexpr std::uint8_t most_hops = 8;
+
 inline constexpr Duration keepalive_interval = 30s;  ///< between two questions
 inline constexpr int keepalive_probes = 5;
 
@@ -100,6 +112,7 @@ struct RelaySettings {
   Policy policy;
   std::vector<Prefix> local_targets;  ///< addresses of this machine that may be a target after all
   TurboSettings turbo;
+  DirectWay direct = DirectWay::never;
   PoolSettings pool;
   EarlySynSettings early_syn;
   /// TCP Fast Open: taken from clients, and used towards servers for a client that used it.

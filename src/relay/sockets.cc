@@ -153,6 +153,14 @@ Result<UniqueFd> open_onward(const OnwardOptions& wanted) {
   return socket;
 }
 
+Duration connect_rtt(int socket) noexcept {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  if (::getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return {};
+  if (info.tcpi_total_retrans > 0) return {};
+  return std::chrono::microseconds{info.tcpi_rtt};
+}
+
 bool has_bytes(int socket) noexcept {
   int bytes = 0;
   return ::ioctl(socket, FIONREAD, &bytes) == 0 && bytes > 0;

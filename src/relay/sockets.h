@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "base/time.h"
 #include "base/unique_fd.h"
 #include "relay/settings.h"
 #include "wire/address.h"
@@ -44,6 +45,10 @@ Result<void> start_fast(int socket, const TurboSettings& turbo);
 /// Keepalive and user timeout, as `limits` has them. On a listener, for what it accepts from now
 /// on.
 Result<void> notice_death(int socket, const RelayLimits& limits);
+
+/// The round trip of its handshake, as TCP measured it, of a socket that has just connected. Zero
+/// if it was not measured: a retransmitted SYN tells nothing of the path's length.
+Duration connect_rtt(int socket) noexcept;
 
 /// Whether there is something to be read at once.
 bool has_bytes(int socket) noexcept;

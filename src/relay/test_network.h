@@ -1,10 +1,11 @@
-// For the tests of this folder: four machines as network namespaces without names, which vanish
+// For the tests of this folder: five machines as network namespaces without names, which vanish
 // with the process. The "TUN device" of a PoP is an Ethernet one here (a bridge at the first PoP),
 // so that the relay is tested without a tunnel.
 //
 //   client ──┐             ┌── server 192.0.2.80, 2001:db8:2::80
 //        first PoP ══════ last PoP
-//      10.77.0.1 │       10.77.0.2
+//      10.77.0.1 │ ║     10.77.0.2
+//                │ ╚═ third PoP 10.77.0.3 ── the same server 192.0.2.80, by 198.51.100.0/24
 //                └── server 203.0.113.80 (no PoP carries it)
 #pragma once
 
@@ -67,7 +68,7 @@ class Machine {
 };
 
 struct TestNetwork {
-  Machine client, first, last, server;
+  Machine client, first, last, third, server;
   bool is_up = false;
 
   TestNetwork() { is_up = connect() && address() && divert(); }
@@ -85,7 +86,9 @@ struct TestNetwork {
     if (!run_all({"ip link set lo up", "ip link add eth0 type bridge", "ip link set eth0 up",
                   "ip link add f0 type veth peer name tun0 netns " + first.path(),
                   "ip link add l0 type veth peer name tun0 netns " + last.path(),
-                  "ip link set f0 master eth0 up", "ip link set l0 master eth0 up"})) {
+                  "ip link add t0 type veth peer name tun0 netns " + third.path(),
+                  "ip link set f0 master eth0 up", "ip link set l0 master eth0 up",
+                  "ip link set t0 master eth0 up"})) {
       return false;
     }
     first.enter();
@@ -100,8 +103,15 @@ struct TestNetwork {
                   "ip link set wan0 up"})) {
       return false;
     }
+    third.enter();
+    if (!run_all({"ip link set lo up", "ip link set tun0 up",
+                  "ip link add wan0 type veth peer name eth2 netns " + server.path(),
+                  "ip link set wan0 up"})) {
+      return false;
+    }
     server.enter();
-    return run_all({"ip link set lo up", "ip link set eth0 up", "ip link set eth1 up"});
+    return run_all(
+        {"ip link set lo up", "ip link set eth0 up", "ip link set eth1 up", "ip link set eth2 up"});
   }
 
   bool address() const {
@@ -116,8 +126,14 @@ struct TestNetwork {
                   "ip address add 2001:db8:2::1/64 dev wan0 nodad"})) {
       return false;
     }
+    third.enter();
+    if (!run_all({"ip address add 10.77.0.3/24 dev tun0", "ip address add 198.51.100.1/24 dev wan0",
+                  "ip route add 192.0.2.80 via 198.51.100.80"})) {
+      return false;
+    }
     server.enter();
     if (!run_all({"ip address add 192.0.2.80/24 dev eth0",
+                  "ip address add 198.51.100.80/24 dev eth2",
                   "ip address add 203.0.113.80/24 dev eth1",
                   "ip address add 2001:db8:2::80/64 dev eth0 nodad"})) {
       return false;

@@ -1,5 +1,5 @@
-// For the tests of this folder that need a network: two relays in the namespaces of test_network.h,
-// polled in turn by the test itself.
+// For the tests of this folder that need a network: two relays, or three, in the namespaces of
+// test_network.h, polled in turn by the test itself.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -42,6 +42,7 @@ class TwoRelaysTest : public testing::Test {
   void TearDown() override {
     relay_first.reset();
     relay_last.reset();
+    relay_third.reset();
     if (home) {
       EXPECT_EQ(::setns(home.get(), CLONE_NEWNET), 0);
     }
@@ -83,12 +84,29 @@ class TwoRelaysTest : public testing::Test {
   }
   void start() { start(settings_of_first(), settings_of_last()); }
 
+  // A third PoP, which knows the first and the last.
+  static RelaySettings settings_of_third() {
+    RelaySettings settings = settings_of_last();
+    settings.leg_addresses = {ip("10.77.0.3")};
+    settings.pops = {{.name = "first", .overlay_address = ip("10.77.0.1"), .routes = {}},
+                     {.name = "last", .overlay_address = ip("10.77.0.2"), .routes = {}}};
+    return settings;
+  }
+  void start_third(RelaySettings third) {
+    network->third.enter();
+    auto created = Relay::create(std::move(third));
+    ASSERT_TRUE(created) << created.error().text();
+    relay_third = *std::move(created);
+  }
+
   Instant now() const { return clock.now() + jump; }
   void turn() {
     network->first.enter();
     if (relay_first) relay_first->poll(now(), 256);
     network->last.enter();
     if (relay_last) relay_last->poll(now(), 256);
+    network->third.enter();
+    if (relay_third) relay_third->poll(now(), 256);
   }
   // Turns until `done`, at most 20 s of real time.
   bool until(const std::function<bool()>& done) {
@@ -150,7 +168,7 @@ class TwoRelaysTest : public testing::Test {
   Duration jump{0};
   // Of the first relay. Before start(), if it is to have one.
   std::unique_ptr<SynRing> syns;
-  std::unique_ptr<Relay> relay_first, relay_last;
+  std::unique_ptr<Relay> relay_first, relay_last, relay_third;
 };
 
 // Everything arrives, and nothing else, and then the end of file.

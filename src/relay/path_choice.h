@@ -1,0 +1,45 @@
+// Whether a target is nearer from here than any PoP is: then no leg to it can be of use. What a way
+// through a PoP takes is not known (its last part is the PoP's), but it is longer than the leg; so
+// a target whose own round trip is shorter than the leg's is connected to directly. With
+// hysteresis: who has chosen stays until the other way is clearly better. A pure rule, by networks
+// of targets, which it forgets.
+#pragma once
+
+#include <cstddef>
+#include <unordered_map>
+
+#include "base/time.h"
+#include "wire/address.h"
+
+namespace tw::relay {
+
+class PathChoice {
+ public:
+  /// Targets of one network are as near as each other: IPv4 /24, IPv6 /48.
+  static constexpr std::uint8_t bits_v4 = 24, bits_v6 = 48;
+  /// What was measured is believed for so long; a network in use is measured again after half.
+  static constexpr Duration memory = 2min;
+  /// Networks that are known at one time; further ones go by their PoPs.
+  static constexpr std::size_t most_networks = 4096;
+
+  /// Whether `target` is known to be nearer than a PoP whose leg takes `leg_rtt` (zero: unknown).
+  bool prefers_direct(const IpAddress& target, Duration leg_rtt, Instant now) noexcept;
+  /// Whether its round trip should be measured now. True once, until a minute has passed.
+  bool wants_measure(const IpAddress& target, Instant now);
+  /// A round trip from here, as TCP measured it when it connected.
+  void measured(const IpAddress& target, Duration rtt, Instant now);
+  std::size_t networks() const noexcept { return networks_.size(); }
+
+ private:
+  struct Network {
+    Duration rtt{0};  // zero: not known
+    Instant measured, asked;
+    bool direct = false;
+  };
+  static Prefix network_of(const IpAddress& target) noexcept;
+  Network* remember(const IpAddress& target, Instant now);
+
+  std::unordered_map<IpAddress, Network> networks_;
+};
+
+}  // namespace tw::relay

@@ -1,0 +1,123 @@
+// The part of Relay::State that sends connections on their way: by which PoP, and by which other
+// one if the first does not answer.
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "base/log.h"
+#include "relay/relay_state.h"
+#include "relay/sockets.h"
+
+namespace tw::relay {
+
+Verdict Relay::State::admit(const Endpoint& client, const Endpoint& target, Instant now) {
+  return admission_.admit_client(client, target, usable_pops(target, now));
+}
+
+Verdict Relay::State::admit(const Connection& connection, Instant now) {
+  if (!connection.is_leg()) return admit(connection.client(), connection.target(), now);
+  const Admission::Arrival arrival{.from = admission_.pop_at(connection.peer().address),
+                                   .hops = connection.hops()};
+  return admission_.admit_leg(connection.client(), connection.target(), arrival,
+                              usable_pops(connection.target(), now));
+}
+
+// `target` must outlive the filter: two words are what a std::function keeps without allocating,
+// and the time is that of the poll.
+PopFilter Relay::State::usable_pops(const Endpoint& target, Instant now) {
+  polled_at_ = now;
+  return [this, &target](std::size_t pop) {
+    if (!by_pop_[pop]->is_usable(polled_at_)) return false;
+    return settings.direct != DirectWay::measured ||
+           !path_choice_.prefers_direct(target.address, by_pop_[pop]->rtt(), polled_at_);
+  };
+}
+
+// How far it is from here, for the next ones to the same network.
+void Relay::State::measure(const Connection& connection, Way way, Instant now) {
+  if (settings.direct != DirectWay::measured || !way.pop) return;
+  if (!path_choice_.wants_measure(connection.target().address, now)) return;
+  if (!admission_.may_go_directly(connection.target())) return;
+  probes_.begin(connection.target(), settings.limits, now);
+}
+
+std::optional<std::size_t> Relay::State::index_of(std::string_view pop) const noexcept {
+  const auto found = std::ranges::find(pops, pop, &PopCounters::name);
+  if (found == pops.end()) return std::nullopt;
+  return static_cast<std::size_t>(found - pops.begin());
+}
+
+PopCounters* Relay::State::counters_of(std::string_view pop) noexcept {
+  const auto index = index_of(pop);
+  return index ? &pops[*index] : nullptr;
+}
+
+// A PoP that a leg cannot even be begun to, for its tunnel is down, is passed over at once.
+void Relay::State::go_onward(ConnectionId id, Connection& connection, Way way, Instant now) {
+  Outcome outcome = begin_back(id, connection, way, /*fresh=*/false, now);
+  for (std::size_t tried = 1; outcome == Outcome::connect_failed && way.pop; ++tried) {
+    by_pop_[*way.pop]->suspect(now);
+    const Verdict other = admit(connection, now);
+    if (!other || other->pop == way.pop || tried > pops.size()) break;
+    way = *other;
+    outcome = begin_back(id, connection, way, /*fresh=*/false, now);
+  }
+  if (connection.is_finished()) return end(id, connection, now);
+  measure(connection, way, now);
+}
+
+// `closed` if it has been begun; else the connection is finished, with what is returned.
+Outcome Relay::State::begin_back(ConnectionId id, Connection& connection, Way way, bool fresh,
+                                 Instant now) {
+  LegSource& source = way.pop ? *by_pop_[*way.pop] : *direct_;
+  PopCounters* const pop = way.pop ? &pops[*way.pop] : nullptr;
+  LegRequest request = connection.request();
+  request.fresh = fresh;
+  request.fast_open = request.fast_open && settings.fast_open;
+  auto leg = source.acquire(request, now);
+  if (!leg) {
+    log::debug("relay: {}", leg.error().text());
+    if (pop != nullptr) ++pop->legs_failed;
+    const bool exhausted = leg.error().os_errno == EMFILE || leg.error().os_errno == ENFILE;
+    connection.finish(exhausted ? Outcome::limit : Outcome::connect_failed, leg.error().os_errno);
+    return connection.outcome();
+  }
+  const int back = leg->socket.get();
+  if (pop != nullptr) {
+    connection.go_onward(*std::move(leg), pop->name, by_pop_[*way.pop]->patience(), now);
+    pace(connection, Side::back, *way.pop, now);
+  } else {
+    connection.go_directly(*std::move(leg), now);
+  }
+  if (!watch_socket(back, id, Side::back)) {
+    connection.finish(Outcome::limit, errno);
+    return connection.outcome();
+  }
+  table.watch(id, connection.deadline(settings.limits));
+  return Outcome::closed;
+}
+
+// After Step::stale, the leg has failed; after Step::silent, it may yet answer.
+void Relay::State::go_again(ConnectionId id, Connection& connection, Step step, Instant now) {
+  const auto lost = index_of(connection.pop());
+  const bool silent = step == Step::silent;
+  // A warm leg that is dead says little of its PoP: a fresh one may live.
+  const bool try_fresh = !silent && connection.was_warm();
+  if (lost && silent) ++pops[*lost].silent;
+  if (lost && !try_fresh) by_pop_[*lost]->suspect(now);
+  const Verdict verdict = admit(connection, now);
+  const bool elsewhere = verdict && verdict->pop != lost;
+  if (!connection.can_go_again() || (!elsewhere && !(verdict && try_fresh))) {
+    if (silent) return table.watch(id, connection.deadline(settings.limits));
+    return settle(id, connection, connection.give_up_back(), now);
+  }
+  log::debug("relay: a leg to {} was {}: {} for {}", connection.pop(), silent ? "silent" : "dead",
+             elsewhere ? "another way" : "another one", connection.target().text());
+  if (lost && elsewhere) ++pops[*lost].left;
+  if (begin_back(id, connection, *verdict, /*fresh=*/!elsewhere, now) != Outcome::closed) {
+    return end(id, connection, now);
+  }
+  table.make_runnable(id);
+}
+
+}  // namespace tw::relay
