@@ -71,10 +71,11 @@ void print_relay(const Json& relay) {
              number(early, "unclaimed"), number(early, "over_budget"));
   for (const Json& pop : relay["pops"]) {
     const Json& warm = pop["warm"];
-    fmt::print("  PoP {}: {} legs used, {} failed; warm: {} of {}, {} hits, {} misses, {} died\n",
-               pop["name"].get<std::string>(), number(pop, "legs_opened"),
-               number(pop, "legs_failed"), number(warm, "idle"), number(warm, "target"),
-               number(warm, "hits"), number(warm, "misses"), number(warm, "died"));
+    fmt::print("  PoP {}{}: {} legs used, {} failed; warm: {} of {}, {} hits, {} misses, {} died\n",
+               pop["name"].get<std::string>(), pop["usable"].get<bool>() ? "" : " (not answering)",
+               number(pop, "legs_opened"), number(pop, "legs_failed"), number(warm, "idle"),
+               number(warm, "target"), number(warm, "hits"), number(warm, "misses"),
+               number(warm, "died"));
   }
 }
 

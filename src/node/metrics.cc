@@ -129,9 +129,14 @@ void add_relay(Families& families, const relay::RelaySnapshot& relay) {
         relay.outcomes[i]);
   }
   auto legs = counters("relay_legs_total", "Legs to other PoPs, by what became of them");
+  auto usable = family("relay_pop_usable", "1: new connections go by this PoP; 0: it is not heard",
+                       prometheus::MetricType::Gauge);
   for (const relay::PopCounters& pop : relay.pops) {
     add(legs, {{"pop", pop.name}, {"what", "opened"}}, pop.legs_opened);
     add(legs, {{"pop", pop.name}, {"what", "failed"}}, pop.legs_failed);
+    add(legs, {{"pop", pop.name}, {"what", "silent"}}, pop.silent);
+    add(legs, {{"pop", pop.name}, {"what", "left"}}, pop.left);
+    add(usable, {{"pop", pop.name}}, pop.usable ? 1.0 : 0.0);
   }
   auto warm = counters("relay_warm_legs_total", "Warm legs, by what became of them");
   auto idle = family("relay_warm_legs_idle", "Warm legs that wait", prometheus::MetricType::Gauge);
@@ -154,7 +159,7 @@ void add_relay(Families& families, const relay::RelaySnapshot& relay) {
         std::pair{"late", syns.late}}) {
     add(early, {{"what", what}}, count);
   }
-  for (auto* made : {&accepted, &active, &bytes, &outcomes, &legs, &warm, &idle, &early}) {
+  for (auto* made : {&accepted, &active, &bytes, &outcomes, &legs, &usable, &warm, &idle, &early}) {
     families.push_back(std::move(*made));
   }
 }

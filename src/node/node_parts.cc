@@ -53,6 +53,7 @@ relay::RelaySettings relay_settings(const NodeConfig& config) {
   for (const PopConfig& pop : config.pops) settings.pops.push_back(pop.pop);
   settings.policy = relay::Policy{config.policy};
   settings.local_targets = config.relay.local_targets;
+  settings.direct = config.relay.direct;
   settings.turbo = config.relay.turbo;
   settings.pool = config.relay.pool;
   settings.early_syn = config.relay.early_syn;

@@ -116,8 +116,11 @@ Json relay_json(const relay::RelaySnapshot& relay) {
   Json pops = Json::array();
   for (const relay::PopCounters& pop : relay.pops) {
     pops.push_back({{"name", pop.name},
+                    {"usable", pop.usable},
                     {"legs_opened", pop.legs_opened},
                     {"legs_failed", pop.legs_failed},
+                    {"legs_silent", pop.silent},
+                    {"connections_left", pop.left},
                     {"warm", warm_legs_json(pop.warm)}});
   }
   const relay::EarlySynCounters& early = relay.early_syn;

@@ -70,6 +70,7 @@ struct RelayConfig {
   std::uint16_t listen_port = 9701;
   std::uint16_t leg_port = 9702;
   std::vector<Prefix> local_targets;
+  relay::DirectWay direct = relay::DirectWay::never;
   std::vector<std::string> client_devices;  ///< whose TCP is relayed as the tunnel's is
   relay::TurboSettings turbo;
   relay::PoolSettings pool;

@@ -130,7 +130,6 @@ void check_pops(const ConfigDraft& draft, MistakeList& mistakes) {
   }
   Owners<std::string> names;
   Owners<IpAddress> addresses;
-  Owners<Prefix> routes;
   for (const PopDraft& pop : draft.pops) {
     check_pop(pop, draft, by_prefix, mistakes);
     const std::string& name = pop.pop.pop.name;
@@ -144,10 +143,10 @@ void check_pops(const ConfigDraft& draft, MistakeList& mistakes) {
                      "each PoP has an address of its own");
       }
     }
+    Owners<Prefix> routes;  // two PoPs may have the same one: the second stands in for the first
     for (const auto& [prefix, key] : pop.routes) {
       if (const std::string* earlier = routes.claim(prefix, key)) {
-        mistakes.add(key, prefix.text() + " is " + *earlier + " too",
-                     "one PoP carries a prefix: take one out");
+        mistakes.add(key, prefix.text() + " is " + *earlier + " too", "take one out");
       }
     }
   }

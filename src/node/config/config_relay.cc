@@ -64,6 +64,7 @@ void read_relay(TableReader table, RelayConfig& relay) {
   table.number("listen_port", relay.listen_port, 1);
   table.number("leg_port", relay.leg_port, 1);
   table.list("local_targets", relay.local_targets, read_prefix);
+  table.value("direct", relay.direct, read_direct_way);
   table.boolean("fast_open", relay.fast_open);
   table.list("client_devices", relay.client_devices, read_interface_name);
   table.number("max_connections", relay.limits.max_connections, 1, most_connections);

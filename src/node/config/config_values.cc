@@ -280,4 +280,11 @@ Parsed<relay::Action> read_action(std::string_view text) {
   return read_word(text, words);
 }
 
+Parsed<relay::DirectWay> read_direct_way(std::string_view text) {
+  using enum relay::DirectWay;
+  static constexpr std::array<Word<relay::DirectWay>, 3> words{
+      {{"never", never}, {"fallback", fallback}, {"measured", measured}}};
+  return read_word(text, words);
+}
+
 }  // namespace tw::node

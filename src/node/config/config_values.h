@@ -45,6 +45,7 @@ Parsed<relay::PortRange> read_port_range(std::string_view text);
 Parsed<log::Level> read_log_level(std::string_view text);
 Parsed<relay::Protocol> read_protocol(std::string_view text);
 Parsed<relay::Action> read_action(std::string_view text);
+Parsed<relay::DirectWay> read_direct_way(std::string_view text);
 
 /// "automatic", or the name of an engine that this build has.
 Parsed<std::string> read_cipher(std::string_view text);
