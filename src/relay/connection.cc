@@ -118,6 +118,7 @@ void Connection::on_events(Side side, std::uint32_t epoll_events) noexcept {
     back_failed_ |= failed;
     back_writable_ |= writable;
     if (readable) down_.source_ready();
+    if ((epoll_events & (EPOLLRDHUP | EPOLLHUP)) != 0) down_.source_closing();
     if ((epoll_events & EPOLLPRI) != 0) down_.source_urgent();
     if (writable) up_.sink_ready();
   }
@@ -194,10 +195,10 @@ Step Connection::relay(Instant now, PipePool& pipes, std::size_t quantum) noexce
     return up_.bytes() + down_.bytes() + (up_.ended() ? 1U : 0U) + (down_.ended() ? 1U : 0U);
   };
   const std::uint64_t before = progress();
-  const Flow up = up_.pump(front_.get(), back_.get(), pipes, quantum);
+  const Flow up = up_.pump(front_.get(), back_.get(), pipes, quantum, down_.ended());
   if (up == Flow::broken && up_.sink_broke()) return lose_back(Outcome::reset, up_.os_errno());
   if (up == Flow::broken) return end(Outcome::reset, up_.os_errno());
-  const Flow down = down_.pump(back_.get(), front_.get(), pipes, quantum);
+  const Flow down = down_.pump(back_.get(), front_.get(), pipes, quantum, up_.ended());
   if (down == Flow::broken) return end(Outcome::reset, down_.os_errno());
   if (progress() != before) last_activity_ = now;
   if (on_probation_ && (down_.bytes() > 0 || down_.ended())) {

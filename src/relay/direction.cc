@@ -14,35 +14,39 @@
 namespace tw::relay {
 namespace {
 
+// A splice that brings less was not worth its pipe.
+constexpr std::size_t worth_a_pipe = 4096;
+
 bool would_block(int code) noexcept { return code == EAGAIN || code == EWOULDBLOCK; }
 
 }  // namespace
 
-Flow Direction::pump(int source, int sink, PipePool& pipes, std::size_t quantum) noexcept {
+Flow Direction::pump(int source, int sink, PipePool& pipes, std::size_t quantum,
+                     bool last) noexcept {
   if (ended_) return Flow::ended;
   const auto flow_of = [](Turn turn) {
     return turn == Turn::blocked ? Flow::waiting
                                  : (turn == Turn::no_pipe ? Flow::no_pipe : Flow::broken);
   };
   for (std::size_t taken = 0;;) {
-    Turn turn = send_prefix(source, sink);
+    Turn turn = send_first(source, sink);
     if (turn == Turn::done && retaining_) turn = send_retained(source, sink);
     if (turn == Turn::done) turn = empty_pipe(sink, pipes);
     if (turn != Turn::done) return flow_of(turn);
     if (source_ended_) {
-      if (::shutdown(sink, SHUT_WR) != 0) return flow_of(fail_sink(errno));
+      if (!last && ::shutdown(sink, SHUT_WR) != 0) return flow_of(fail_sink(errno));
       ended_ = true;
       return Flow::ended;
     }
     if (taken >= quantum) return Flow::more;
-    turn = fill_pipe(source, pipes, taken);
+    turn = much_ ? fill_pipe(source, pipes, taken) : copy_some(source, sink, taken);
     if (turn != Turn::done) return flow_of(turn);
   }
 }
 
 Flow Direction::push_prefix(int sink) noexcept {
   constexpr int no_source = -1;
-  return send_prefix(no_source, sink) == Turn::broken ? Flow::broken : Flow::waiting;
+  return send_first(no_source, sink) == Turn::broken ? Flow::broken : Flow::waiting;
 }
 
 Direction::Turn Direction::fail(int os_errno) noexcept {
@@ -55,13 +59,13 @@ Direction::Turn Direction::fail_sink(int os_errno) noexcept {
   return fail(os_errno);
 }
 
-Direction::Turn Direction::send_prefix(int source, int sink) noexcept {
+Direction::Turn Direction::send_first(int source, int sink) noexcept {
   std::size_t sent = 0;
-  while (sent < prefix_.size()) {
+  while (sent < first_.size()) {
     if (!sink_ready_) break;
     // Corked only if bytes are there to follow at once: header and data then share a segment.
     const int flags = MSG_NOSIGNAL | (source_ready_ && has_bytes(source) ? MSG_MORE : 0);
-    const auto count = ::send(sink, prefix_.data() + sent, prefix_.size() - sent, flags);
+    const auto count = ::send(sink, first_.data() + sent, first_.size() - sent, flags);
     if (count >= 0) {
       sent += static_cast<std::size_t>(count);
     } else if (would_block(errno)) {
@@ -70,11 +74,11 @@ Direction::Turn Direction::send_prefix(int source, int sink) noexcept {
       return fail_sink(errno);
     }
   }
-  if (sent < prefix_.size()) {
-    prefix_.erase(prefix_.begin(), prefix_.begin() + static_cast<std::ptrdiff_t>(sent));
+  if (sent < first_.size()) {
+    first_.erase(first_.begin(), first_.begin() + static_cast<std::ptrdiff_t>(sent));
     return Turn::blocked;
   }
-  if (sent > 0) prefix_ = {};
+  if (sent > 0) first_ = {};
   return Turn::done;
 }
 
@@ -101,6 +105,10 @@ Direction::Turn Direction::send_retained(int source, int sink) noexcept {
     } else if (sent > 0) {
       retained_ += static_cast<std::size_t>(sent);
       bytes_ += static_cast<std::uint64_t>(sent);
+      // As in copy_some().
+      if (there < buffer.size() && retained_ == there && !source_closing_ && !source_urgent_) {
+        source_ready_ = false;
+      }
       if (retained_ == buffer.size()) return confirm(source) ? Turn::done : Turn::broken;
     }
   }
@@ -119,6 +127,32 @@ bool Direction::confirm(int source) noexcept {
     retained_ -= static_cast<std::size_t>(taken);
   }
   return true;
+}
+
+// What is there, if it is little; else the first of it.
+Direction::Turn Direction::copy_some(int source, int sink, std::size_t& taken) noexcept {
+  if (!source_ready_ || !sink_ready_) return Turn::blocked;
+  std::array<std::uint8_t, most_copied> buffer;
+  const auto received = ::recv(source, buffer.data(), buffer.size(), MSG_DONTWAIT);
+  if (received < 0 && errno == EINTR) return Turn::done;
+  if (received < 0 && !would_block(errno)) return fail(errno);
+  if (received < 0) source_ready_ = source_urgent_ = false;
+  if (received == 0) source_ended_ = true;
+  if (received <= 0) return received == 0 ? Turn::done : Turn::blocked;
+  const auto size = static_cast<std::size_t>(received);
+  much_ = size == buffer.size();
+  // A short read has emptied the socket, and what comes now rings again; but an end has rung
+  // already, and before an urgent byte reads are short.
+  if (!much_ && !source_closing_ && !source_urgent_) source_ready_ = false;
+  taken += size;
+  bytes_ += size;
+  // The end is here as well, and may share the last segment.
+  const int flags = MSG_NOSIGNAL | (source_closing_ && !much_ ? MSG_MORE : 0);
+  const auto sent = ::send(sink, buffer.data(), size, flags);
+  if (sent < 0 && !would_block(errno) && errno != EINTR) return fail_sink(errno);
+  const auto gone = sent > 0 ? sent : 0;
+  if (gone < received) first_.assign(buffer.begin() + gone, buffer.begin() + received);
+  return Turn::done;
 }
 
 Direction::Turn Direction::empty_pipe(int sink, PipePool& pipes) noexcept {
@@ -153,9 +187,12 @@ Direction::Turn Direction::fill_pipe(int source, PipePool& pipes, std::size_t& t
     if (count < 0 && errno == EINTR) continue;
     if (count < 0 && !would_block(errno)) return fail(errno);
     if (count > 0) in_pipe_ = static_cast<std::size_t>(count);
-    // Once the end is in, splice says "end" at an urgent byte: only recv knows which it is.
-    bool at_end = false;
-    if (count == 0 || (count < 0 && source_urgent_)) {
+    if (count > 0) much_ = in_pipe_ >= worth_a_pipe;
+    // Once the end is in, splice says "end" at an urgent byte. Of one that came before the end we
+    // have been told with it; else only recv knows.
+    const bool surely_ended = source_closing_ && !source_urgent_;
+    bool at_end = count == 0 && surely_ended;
+    if ((count == 0 && !surely_ended) || (count < 0 && source_urgent_)) {
       if (const Turn turn = copy_to_pipe(source, at_end); turn == Turn::broken) return turn;
     }
     if (in_pipe_ > 0) {

@@ -1,7 +1,7 @@
-// One direction of a relayed connection: bytes from a source socket through a pipe to a sink
-// socket, byte-exact, with the source's end of file passed on as FIN once everything before it has
-// been handed to the kernel. Backpressure is by construction: the source is read only into an empty
-// pipe.
+// One direction of a relayed connection: bytes from a source socket to a sink socket, byte-exact,
+// with the source's end of file passed on as FIN once everything before it has been handed to the
+// kernel. Few bytes are copied, which is two system calls; many go through a pipe. Backpressure is
+// by construction: the source is read only when all that was read before has gone.
 //
 // A new sink may turn out to be dead. Until it has shown that it lives, the first bytes are sent to
 // it from a copy and stay in the source's receive queue, so that another sink can have them.
@@ -28,15 +28,17 @@ enum class Flow : std::uint8_t {
 
 class Direction {
  public:
+  /// What is copied at once. A read that finds more is followed by splice, until there is less.
+  static constexpr std::size_t most_copied = 16U << 10U;
   /// So much is kept back at most: the first flight of a client with an initial window of ten
   /// segments. What is more goes on, and cannot go to another sink.
-  static constexpr std::size_t most_retained = 16U << 10U;
+  static constexpr std::size_t most_retained = most_copied;
 
   /// A new sink, and the bytes that go to it before all others (the PROXY header of a leg). Only
   /// while can_restart(): what the sink before it was sent is sent again. `retain`: this one may
   /// have to be replaced as well, until confirm().
   void begin_sink(ByteView prefix, bool retain = false) {
-    prefix_.assign(prefix.begin(), prefix.end());
+    first_.assign(prefix.begin(), prefix.end());
     sink_ready_ = false;
     source_ready_ |= retained_ > 0;
     bytes_ -= retained_;
@@ -60,10 +62,11 @@ class Direction {
   /// Sends the prefix alone, while there is no source yet: waiting, or broken.
   Flow push_prefix(int sink) noexcept;
   /// Moves bytes until one side blocks or about `quantum` bytes have gone. Never blocks. A pipe is
-  /// taken from `pipes` when there is something to read, and given back as soon as it is empty.
-  Flow pump(int source, int sink, PipePool& pipes, std::size_t quantum) noexcept;
+  /// taken from `pipes` when there is much to read, and given back as soon as it is empty. `last`:
+  /// the sink will be closed, in order, as soon as this direction has ended; that is its FIN.
+  Flow pump(int source, int sink, PipePool& pipes, std::size_t quantum, bool last = false) noexcept;
 
-  /// Handed to the sink's kernel buffer so far, without the prefix.
+  /// Taken from the source for the sink so far, without the prefix.
   std::uint64_t bytes() const noexcept { return bytes_; }
   bool ended() const noexcept { return ended_; }
   bool holds_pipe() const noexcept { return pipe_.has_value(); }
@@ -73,15 +76,16 @@ class Direction {
 
  private:
   enum class Turn : std::uint8_t { done, blocked, no_pipe, broken };
-  Turn send_prefix(int source, int sink) noexcept;
+  Turn send_first(int source, int sink) noexcept;
   Turn send_retained(int source, int sink) noexcept;
+  Turn copy_some(int source, int sink, std::size_t& taken) noexcept;
   Turn empty_pipe(int sink, PipePool& pipes) noexcept;
   Turn fill_pipe(int source, PipePool& pipes, std::size_t& taken) noexcept;
   Turn copy_to_pipe(int source, bool& at_end) noexcept;
   Turn fail(int os_errno) noexcept;
   Turn fail_sink(int os_errno) noexcept;
 
-  std::vector<std::uint8_t> prefix_;
+  std::vector<std::uint8_t> first_;  // goes before all that is still in the source
   std::optional<SplicePipe> pipe_;
   std::size_t in_pipe_ = 0;
   std::size_t retained_ = 0;  // sent, and still in the source
@@ -90,6 +94,7 @@ class Direction {
   bool source_ready_ = false, sink_ready_ = false;
   bool source_ended_ = false, source_urgent_ = false, source_closing_ = false;
   bool retaining_ = false, sink_broke_ = false;
+  bool much_ = false;  // was there at the last read
   bool ended_ = false;
 };
 

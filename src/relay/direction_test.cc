@@ -1,6 +1,8 @@
 #include "relay/direction.h"
 
 #include <gtest/gtest.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 
 #include <cerrno>
 #include <csignal>
@@ -20,6 +22,13 @@ std::string noise(std::size_t size, std::uint64_t seed = 1) {
   return text;
 }
 
+std::uint32_t segments_received(int socket) {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  EXPECT_EQ(::getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size), 0);
+  return info.tcpi_segs_in;
+}
+
 // source.theirs ──▶ source.ours ══ direction ══▶ sink.ours ──▶ sink.theirs
 class DirectionTest : public testing::Test {
  protected:
@@ -33,7 +42,9 @@ class DirectionTest : public testing::Test {
   }
   // Gives the direction every edge there is until it waits for the other ends.
   Flow pump_on(std::size_t most = quantum) {
-    if (wait_for(source.ours.get(), POLLIN, 0) != 0) direction.source_ready();
+    const short source_events = wait_for(source.ours.get(), POLLIN | POLLRDHUP, 0);
+    if (source_events != 0) direction.source_ready();
+    if ((source_events & (POLLRDHUP | POLLHUP)) != 0) direction.source_closing();
     if (wait_for(sink.ours.get(), POLLOUT, 0) != 0) direction.sink_ready();
     return pump(most);
   }
@@ -62,14 +73,20 @@ TEST_F(DirectionTest, HoldsNoPipeWhileNothingIsInIt) {
   pump_on();
   EXPECT_EQ(direction.bytes(), 1U);
   EXPECT_FALSE(direction.holds_pipe());
-  EXPECT_EQ(pipes.idle(), 1U);
+  EXPECT_EQ(pipes.idle(), 0U) << "a byte is copied";
+  put(source.theirs.get(), noise(100'000));
+  ASSERT_TRUE(wait_for_bytes(source.ours.get(), 100'000));
+  pump_on();
+  EXPECT_EQ(direction.bytes(), 100'001U);
+  EXPECT_FALSE(direction.holds_pipe());
+  EXPECT_EQ(pipes.idle(), 1U) << "many go by a pipe";
 }
 
 TEST_F(DirectionTest, EndOfFileIsPassedOnAfterTheLastByte) {
   put(source.theirs.get(), "last words");
   ::shutdown(source.theirs.get(), SHUT_WR);
   ASSERT_TRUE(wait_for(source.ours.get(), POLLRDHUP));
-  EXPECT_EQ(pump(), Flow::ended);
+  EXPECT_EQ(pump_on(), Flow::ended);
   EXPECT_TRUE(direction.ended());
   ASSERT_TRUE(wait_for(sink.theirs.get(), POLLRDHUP));
   const Got got = get(sink.theirs.get());
@@ -143,7 +160,6 @@ TEST_F(DirectionTest, ReadsNothingWhileTheSinkIsFull) {
     if (count < 0) break;
   }
   const std::uint64_t before = direction.bytes();
-  EXPECT_TRUE(direction.holds_pipe());
   direction.source_ready();
   EXPECT_EQ(pump(), Flow::waiting);
   EXPECT_EQ(direction.bytes(), before);
@@ -225,6 +241,33 @@ TEST_F(DirectionTest, ANewSinkGetsAgainWhatWasRetained) {
   EXPECT_EQ(get(source.ours.get()).bytes, "") << "taken for good";
 }
 
+// With the end at hand it is not a segment of its own.
+TEST_F(DirectionTest, TheEndSharesASegmentWithTheLastBytes) {
+  const std::uint32_t before = segments_received(sink.theirs.get());
+  put(source.theirs.get(), "last words");
+  ::shutdown(source.theirs.get(), SHUT_WR);
+  ASSERT_TRUE(wait_for(source.ours.get(), POLLRDHUP));
+  EXPECT_EQ(pump_on(), Flow::ended);
+  ASSERT_TRUE(wait_for(sink.theirs.get(), POLLRDHUP));
+  EXPECT_EQ(segments_received(sink.theirs.get()) - before, 1U);
+}
+
+// Who closes the sink at once, in order, sends its FIN by that.
+TEST_F(DirectionTest, TheLastEndIsLeftToClose) {
+  put(source.theirs.get(), "bye");
+  ::shutdown(source.theirs.get(), SHUT_WR);
+  ASSERT_TRUE(wait_for(source.ours.get(), POLLRDHUP));
+  direction.source_closing();
+  EXPECT_EQ(direction.pump(source.ours.get(), sink.ours.get(), pipes, quantum, /*last=*/true),
+            Flow::ended);
+  end_in_order(sink.ours.get());
+  sink.ours.reset();
+  ASSERT_TRUE(wait_for(sink.theirs.get(), POLLRDHUP));
+  const Got got = get(sink.theirs.get());
+  EXPECT_EQ(got.bytes, "bye");
+  EXPECT_EQ(got.end, 0);
+}
+
 TEST_F(DirectionTest, AResetSourceIsBrokenAndNotEnded) {
   put(source.theirs.get(), "half a message");
   ASSERT_TRUE(wait_for(source.ours.get(), POLLIN));
@@ -232,7 +275,7 @@ TEST_F(DirectionTest, AResetSourceIsBrokenAndNotEnded) {
   ::setsockopt(source.theirs.get(), SOL_SOCKET, SO_LINGER, &abort, sizeof abort);
   source.theirs.reset();
   ASSERT_TRUE(wait_for(source.ours.get(), POLLERR) & POLLERR);
-  EXPECT_EQ(pump(), Flow::broken);
+  EXPECT_EQ(pump_on(), Flow::broken);
   EXPECT_EQ(direction.os_errno(), ECONNRESET);
   EXPECT_NE(get(sink.theirs.get()).end, 0);  // no FIN was passed on
 }
