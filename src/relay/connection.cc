@@ -56,9 +56,11 @@ void Connection::claim(UniqueFd front, Instant now) noexcept {
 }
 
 LegRequest Connection::request() const noexcept {
+  const bool bytes_wait = is_claimed() && has_bytes(front_.get());
   return {.client = client_,
           .target = target_,
-          .fast_open = fast_open_ && is_claimed() && has_bytes(front_.get()),
+          .has_bytes = bytes_wait,
+          .fast_open = fast_open_ && bytes_wait,
           .hops = hops_};
 }
 

@@ -23,8 +23,10 @@ PoolSettings pool_of(const RelaySettings& settings, const PopSettings& pop) {
 }  // namespace
 
 Result<Leg> DirectLegs::acquire(const LegRequest& request, Instant /*now*/) {
-  auto socket =
-      open_onward({.target = request.target, .limits = &limits_, .fast_open = request.fast_open});
+  auto socket = open_onward({.target = request.target,
+                             .limits = &limits_,
+                             .fast_open = request.fast_open,
+                             .bytes_follow = request.has_bytes});
   if (!socket) return std::unexpected(std::move(socket.error()));
   return Leg{*std::move(socket), {}};
 }

@@ -189,6 +189,8 @@ std::size_t Relay::State::poll(Instant now, std::size_t budget) {
   take_syns(now);
   poll_legs(now);
   std::size_t handled = accept_some(now, std::min(budget, accepts_per_poll));
+  // On a short path the onward halves are connected by now, and their clients have spoken.
+  if (handled > 0) take_events();
   if (draining_ && std::ranges::none_of(doors_, &Door::knocked)) doors_.clear();
   while (handled < budget) {
     const auto id = table.next_runnable();
