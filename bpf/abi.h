@@ -47,3 +47,54 @@ static inline int tw_tun_keeps(__u64 limit, __u64 queued, __u64 bucket_queued, _
   if (queued >= limit) return 0;
   return bucket_queued == 0 || bucket_queued + length <= limit - queued;
 }
+
+/// A SYN that tc ingress of a device has seen, as the program writes it into its ring. What is said
+/// in network order is copied from the packet as it lies there.
+struct tw_syn_record {
+  __u8 client[16], target[16];  // IPv4: the first four bytes, the rest zero
+  __u16 client_port_be, target_port_be;
+  __u32 sequence_be;
+  __u16 payload_bytes;
+  __u8 version;  // of IP: 4 or 6
+  __u8 unused;
+};
+
+enum { tw_syn_ring_bytes = 1 << 16, tw_syn_sources = 1 << 14 };
+
+/// A rate, as the token bucket below takes it.
+struct tw_syn_rate {
+  __u64 interval_ns;  // between two tokens
+  __u64 depth_ns;     // interval times burst
+};
+
+/// What the process tells the program, and the one bucket of all sources.
+struct tw_syn_control {
+  struct tw_syn_rate by_source, total;  // the process writes
+  __u64 unused1[4];
+  // The process sets it before it sleeps and then looks at the ring once more; the program clears
+  // it after it has reserved a record and before it submits it, and rings if it was set. Each does
+  // its two steps with a full barrier between, so that one of them sees the other.
+  __u32 asleep;
+  __u32 unused2[15];
+  __u64 total_full_at_ns;  // the program writes
+};
+
+/// What became of the SYNs of one CPU. Only its own program writes them.
+struct tw_syn_counts {
+  __u64 seen;
+  __u64 reported;
+  __u64 over_source;  // the budget of their source
+  __u64 over_total;
+  __u64 ring_full;
+};
+
+/// A token bucket as one instant, when it will be full again (GCRA, ITU-T I.371): what it becomes
+/// when a token is taken.
+static inline __u64 tw_syn_taken(__u64 full_at, __u64 now, struct tw_syn_rate rate) {
+  return (full_at > now ? full_at : now) + rate.interval_ns;
+}
+
+/// Whether there was one to take.
+static inline int tw_syn_had_token(__u64 taken, __u64 now, struct tw_syn_rate rate) {
+  return taken - now <= rate.depth_ns;
+}

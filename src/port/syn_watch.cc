@@ -1,0 +1,138 @@
+#include "port/syn_watch.h"
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "bpf/abi.h"
+
+namespace tw {
+
+std::span<const unsigned char> syn_watch_object() noexcept;  // made by cmake/bpf.cmake
+
+namespace {
+
+// BPF_TCX_INGRESS of Linux 6.6: the headers this builds with may be older.
+constexpr int tcx_ingress = 46;
+constexpr std::uint64_t ns_per_second = 1'000'000'000;
+
+tw_syn_rate rate_of(std::uint32_t rate, std::uint32_t burst) noexcept {
+  const std::uint64_t interval = ns_per_second / rate;
+  return {.interval_ns = interval, .depth_ns = interval * burst};
+}
+
+void store(tw_syn_rate& into, const tw_syn_rate& rate) noexcept {
+  std::atomic_ref{into.interval_ns}.store(rate.interval_ns, std::memory_order_relaxed);
+  std::atomic_ref{into.depth_ns}.store(rate.depth_ns, std::memory_order_relaxed);
+}
+
+bool can_be_client(const IpAddress& address) noexcept {
+  return !address.is_unspecified() && !address.is_loopback() && !address.is_link_local() &&
+         !address.is_multicast();
+}
+
+}  // namespace
+
+std::optional<SynReport> report_of(const tw_syn_record& record) noexcept {
+  if (record.version != 4 && record.version != 6) return std::nullopt;
+  const std::size_t size = record.version == 4 ? 4 : 16;
+  const auto client = IpAddress::from_bytes(ByteView{record.client, size});
+  const auto target = IpAddress::from_bytes(ByteView{record.target, size});
+  if (record.client_port_be == 0 || !can_be_client(client)) return std::nullopt;
+  return SynReport{.client = {client, ntohs(record.client_port_be), 0},
+                   .target = {target, ntohs(record.target_port_be), 0},
+                   .sequence = ntohl(record.sequence_be),
+                   .payload_bytes = record.payload_bytes};
+}
+
+Result<SynWatch> SynWatch::load(const SynWatchBudget& budget) {
+  const Result<BpfObject> object =
+      BpfObject::load(syn_watch_object(), "the eBPF program that watches for SYNs");
+  if (!object) return std::unexpected(object.error());
+  Result<UniqueFd> program = object->program("syn_watch");
+  if (!program) return std::unexpected(program.error());
+  Result<UniqueFd> counts = object->map("syn_counts");
+  if (!counts) return std::unexpected(counts.error());
+  Result<UniqueFd> ring_fd = object->map("syn_ring");
+  if (!ring_fd) return std::unexpected(ring_fd.error());
+  const Result<UniqueFd> control_fd = object->map("syn_control");
+  if (!control_fd) return std::unexpected(control_fd.error());
+  Result<SharedMemory> control =
+      SharedMemory::map(control_fd->get(), sizeof(tw_syn_control), SharedMemory::Access::write);
+  if (!control) return std::unexpected(control.error());
+  Result<KernelRing> ring = KernelRing::open(ring_fd->get(), tw_syn_ring_bytes);
+  if (!ring) return std::unexpected(ring.error());
+  SynWatch watch{std::move(*program), std::move(*counts), std::move(*ring_fd), std::move(*control),
+                 std::move(*ring)};
+  watch.set_budget(budget);
+  return watch;
+}
+
+Result<void> SynWatch::attach(int device_index) {
+  // NOLINTNEXTLINE(clang-analyzer-optin.core.EnumCastOutOfRange)
+  constexpr auto where = static_cast<bpf_attach_type>(tcx_ingress);
+  UniqueFd link{::bpf_link_create(program_.get(), device_index, where, nullptr)};
+  if (!link) return system_error("attach to tc ingress (tcx, Linux 6.6)");
+  link_ = std::move(link);
+  return {};
+}
+
+tw_syn_control& SynWatch::control() const noexcept {
+  return *static_cast<tw_syn_control*>(control_.get());
+}
+
+void SynWatch::set_budget(const SynWatchBudget& budget) noexcept {
+  store(control().by_source, rate_of(budget.source_rate, budget.source_burst));
+  store(control().total, rate_of(budget.total_rate, budget.total_burst));
+}
+
+Result<SynWatchCounters> SynWatch::counters() const {
+  const int cpus = ::libbpf_num_possible_cpus();
+  if (cpus <= 0) return system_error(-cpus, "count the CPUs");
+  std::vector<tw_syn_counts> counts(static_cast<std::size_t>(cpus));
+  const std::uint32_t only = 0;
+  if (::bpf_map_lookup_elem(counts_.get(), &only, counts.data()) != 0) {
+    return system_error("read the counters of a program that watches for SYNs");
+  }
+  SynWatchCounters sum;
+  for (const tw_syn_counts& of_cpu : counts) {
+    sum.seen += of_cpu.seen;
+    sum.reported += of_cpu.reported;
+    sum.over_source_budget += of_cpu.over_source;
+    sum.over_total_budget += of_cpu.over_total;
+    sum.ring_full += of_cpu.ring_full;
+  }
+  return sum;
+}
+
+bool SynWatch::pop(SynReport& syn) noexcept {
+  tw_syn_record record{};
+  while (ring_.pop(std::as_writable_bytes(std::span{&record, 1}))) {
+    if (const auto report = report_of(record)) {
+      syn = *report;
+      return true;
+    }
+  }
+  return false;
+}
+
+bool SynWatch::arm() noexcept {
+  std::atomic_ref{control().asleep}.store(1, std::memory_order_relaxed);
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  if (ring_.empty()) return true;
+  disarm();
+  return false;
+}
+
+void SynWatch::disarm() noexcept {
+  std::atomic_ref{control().asleep}.store(0, std::memory_order_relaxed);
+}
+
+}  // namespace tw
