@@ -79,13 +79,16 @@ struct tw_syn_control {
   __u64 total_full_at_ns;  // the program writes
 };
 
-/// What became of the SYNs of one CPU. Only its own program writes them.
-struct tw_syn_counts {
-  __u64 seen;
-  __u64 reported;
-  __u64 over_source;  // the budget of their source
-  __u64 over_total;
-  __u64 ring_full;
+/// What became of the SYNs: a counter of each CPU for each of these, and one for all that were
+/// seen. Elements of a map of their own, not fields of one: without CAP_PERFMON the kernel forbids
+/// a pointer that is one of several fields.
+enum tw_syn_count {
+  tw_syn_seen,
+  tw_syn_reported,
+  tw_syn_over_source,  // the budget of their source
+  tw_syn_over_total,
+  tw_syn_ring_full,
+  tw_syn_counts,
 };
 
 /// A token bucket as one instant, when it will be full again (GCRA, ITU-T I.371): what it becomes

@@ -38,9 +38,9 @@ struct {
 
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-  __uint(max_entries, 1);
+  __uint(max_entries, tw_syn_counts);
   __type(key, __u32);
-  __type(value, struct tw_syn_counts);
+  __type(value, __u64);
 } syn_counts SEC(".maps");
 
 // The bucket of a source: when it will be full again.
@@ -154,22 +154,26 @@ static int take_of_source(const struct tw_syn_record* syn, __u64 now, struct tw_
   return bpf_map_update_elem(&syn_sources, &source, &taken, BPF_ANY) == 0;
 }
 
-// Which counter it is one for.
-static __u64* report(struct tw_syn_control* control, struct tw_syn_counts* counts,
-                     const struct tw_syn_record* syn) {
+static enum tw_syn_count report(struct tw_syn_control* control, const struct tw_syn_record* syn) {
   const __u64 now = bpf_ktime_get_ns();
   const struct tw_syn_rate total = control->total;
   const __u64 full_at = now_in(&control->total_full_at_ns);
-  if (!tw_syn_had_token(tw_syn_taken(full_at, now, total), now, total)) return &counts->over_total;
-  if (!take_of_source(syn, now, control->by_source)) return &counts->over_source;
-  if (!take(&control->total_full_at_ns, now, total)) return &counts->over_total;
+  if (!tw_syn_had_token(tw_syn_taken(full_at, now, total), now, total)) return tw_syn_over_total;
+  if (!take_of_source(syn, now, control->by_source)) return tw_syn_over_source;
+  if (!take(&control->total_full_at_ns, now, total)) return tw_syn_over_total;
   struct tw_syn_record* const record = bpf_ringbuf_reserve(&syn_ring, sizeof *syn, 0);
-  if (!record) return &counts->ring_full;
+  if (!record) return tw_syn_ring_full;
   *record = *syn;
   // An exchange is a full barrier: see abi.h.
   const __u32 asleep = __sync_lock_test_and_set(&control->asleep, 0);
   bpf_ringbuf_submit(record, asleep ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
-  return &counts->reported;
+  return tw_syn_reported;
+}
+
+static void count(enum tw_syn_count what) {
+  const __u32 key = what;
+  __u64* const counter = bpf_map_lookup_elem(&syn_counts, &key);
+  if (counter) ++*counter;
 }
 
 SEC("tc")
@@ -178,10 +182,9 @@ int syn_watch(struct __sk_buff* packet) {
   struct tw_syn_record syn = {};
   if (!read_syn(packet, &syn)) return TC_ACT_UNSPEC;
   struct tw_syn_control* const control = bpf_map_lookup_elem(&syn_control, &only);
-  struct tw_syn_counts* const counts = bpf_map_lookup_elem(&syn_counts, &only);
-  if (!control || !counts) return TC_ACT_UNSPEC;
-  ++counts->seen;
-  ++*report(control, counts, &syn);
+  if (!control) return TC_ACT_UNSPEC;
+  count(tw_syn_seen);
+  count(report(control, &syn));
   return TC_ACT_UNSPEC;
 }
 

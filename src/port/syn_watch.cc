@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstddef>
+#include <numeric>
 #include <span>
 #include <vector>
 
@@ -96,20 +97,19 @@ void SynWatch::set_budget(const SynWatchBudget& budget) noexcept {
 Result<SynWatchCounters> SynWatch::counters() const {
   const int cpus = ::libbpf_num_possible_cpus();
   if (cpus <= 0) return system_error(-cpus, "count the CPUs");
-  std::vector<tw_syn_counts> counts(static_cast<std::size_t>(cpus));
-  const std::uint32_t only = 0;
-  if (::bpf_map_lookup_elem(counts_.get(), &only, counts.data()) != 0) {
-    return system_error("read the counters of a program that watches for SYNs");
+  std::vector<std::uint64_t> by_cpu(static_cast<std::size_t>(cpus));
+  std::array<std::uint64_t, tw_syn_counts> sums{};
+  for (std::uint32_t what = 0; what < sums.size(); ++what) {
+    if (::bpf_map_lookup_elem(counts_.get(), &what, by_cpu.data()) != 0) {
+      return system_error("read the counters of a program that watches for SYNs");
+    }
+    sums[what] = std::reduce(by_cpu.begin(), by_cpu.end());
   }
-  SynWatchCounters sum;
-  for (const tw_syn_counts& of_cpu : counts) {
-    sum.seen += of_cpu.seen;
-    sum.reported += of_cpu.reported;
-    sum.over_source_budget += of_cpu.over_source;
-    sum.over_total_budget += of_cpu.over_total;
-    sum.ring_full += of_cpu.ring_full;
-  }
-  return sum;
+  return SynWatchCounters{.seen = sums[tw_syn_seen],
+                          .reported = sums[tw_syn_reported],
+                          .over_source_budget = sums[tw_syn_over_source],
+                          .over_total_budget = sums[tw_syn_over_total],
+                          .ring_full = sums[tw_syn_ring_full]};
 }
 
 bool SynWatch::pop(SynReport& syn) noexcept {

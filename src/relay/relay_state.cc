@@ -166,14 +166,19 @@ Result<void> Relay::State::open_door(const Endpoint& address, const std::string&
   return {};
 }
 
-Result<void> Relay::State::take_syns_from(SynRing* syns) {
-  if (syns == nullptr) return {};
-  epoll_event event{.events = EPOLLIN | EPOLLET, .data = {.u64 = syn_bell}};
-  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, syns->fd(), &event) != 0) {
-    return system_error("watch for SYNs");
+Result<void> Relay::State::take_syns_from(std::vector<SynSource*> syns) {
+  for (const SynSource* const source : syns_) {
+    static_cast<void>(::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, source->fd(), nullptr));
   }
-  syns_ = syns;
-  return {};
+  syns_ = std::move(syns);
+  Result<void> watched;
+  std::erase_if(syns_, [&](const SynSource* source) {
+    epoll_event event{.events = EPOLLIN | EPOLLET, .data = {.u64 = syn_bell}};
+    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, source->fd(), &event) == 0) return false;
+    watched = system_error("watch for SYNs");
+    return true;
+  });
+  return watched;
 }
 
 bool Relay::State::watch_socket(int socket, ConnectionId id, Side side) noexcept {
