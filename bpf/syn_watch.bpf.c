@@ -2,7 +2,7 @@
 //
 // Reports the TCP SYNs that come in by a device, at its tc ingress, before the kernel has answered
 // them. It never drops or changes a packet. A flood must cost little: the budgets are here, the one
-// of all sources is asked first and only read, and what is over them is counted, not reported.
+// of all strangers is asked first and only read, and what is over them is counted, not reported.
 #include <linux/bpf.h>
 
 // After bpf.h, whose types they need.
@@ -43,13 +43,25 @@ struct {
   __type(value, __u64);
 } syn_counts SEC(".maps");
 
-// The bucket of a source: when it will be full again.
 struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(map_flags, BPF_F_MMAPABLE);
+  __uint(max_entries, tw_syn_groups);
+  __type(key, __u32);
+  __type(value, struct tw_syn_bucket);
+} syn_buckets SEC(".maps");
+
+// The buckets of single sources, as the time when each will be full again: of strangers, whom the
+// program enters, and of those whom the process has entered. A flood of the first does not push out
+// the second.
+struct sources {
   __uint(type, BPF_MAP_TYPE_LRU_HASH);
   __uint(max_entries, tw_syn_sources);
-  __type(key, __u64);
+  __type(key, tw_syn_source);
   __type(value, __u64);
-} syn_sources SEC(".maps");
+};
+struct sources syn_strangers SEC(".maps");
+struct sources syn_known SEC(".maps");
 
 struct {
   __uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -144,25 +156,30 @@ static int take(__u64* full_at, __u64 now, struct tw_syn_rate rate) {
   return 0;
 }
 
-static int take_of_source(const struct tw_syn_record* syn, __u64 now, struct tw_syn_rate rate) {
-  // An IPv4 address, or a /64: as many of the lower bits as it likes has every host.
-  __u64 source = 0;
-  __builtin_memcpy(&source, syn->client, sizeof source);
-  __u64* const full_at = bpf_map_lookup_elem(&syn_sources, &source);
+static int take_of_stranger(tw_syn_source source, __u64 now, struct tw_syn_rate rate) {
+  __u64* const full_at = bpf_map_lookup_elem(&syn_strangers, &source);
   if (full_at) return take(full_at, now, rate);
   const __u64 taken = tw_syn_taken(0, now, rate);
-  return bpf_map_update_elem(&syn_sources, &source, &taken, BPF_ANY) == 0;
+  return bpf_map_update_elem(&syn_strangers, &source, &taken, BPF_ANY) == 0;
 }
 
-static enum tw_syn_count report(struct tw_syn_control* control, const struct tw_syn_record* syn) {
+static enum tw_syn_count report(struct tw_syn_control* control, struct tw_syn_record* syn) {
   const __u64 now = bpf_ktime_get_ns();
-  const struct tw_syn_rate total = control->total;
-  const __u64 full_at = now_in(&control->total_full_at_ns);
-  if (!tw_syn_had_token(tw_syn_taken(full_at, now, total), now, total)) return tw_syn_over_total;
-  if (!take_of_source(syn, now, control->by_source)) return tw_syn_over_source;
-  if (!take(&control->total_full_at_ns, now, total)) return tw_syn_over_total;
+  tw_syn_source source = 0;
+  __builtin_memcpy(&source, syn->client, sizeof source);
+  __u64* const known_full_at = bpf_map_lookup_elem(&syn_known, &source);
+  const __u32 group = known_full_at ? tw_syn_known : tw_syn_strangers;
+  struct tw_syn_bucket* const bucket = bpf_map_lookup_elem(&syn_buckets, &group);
+  if (!bucket) return tw_syn_over_total;
+  const __u64 taken = tw_syn_taken(now_in(&bucket->full_at_ns), now, bucket->rate);
+  if (!tw_syn_had_token(taken, now, bucket->rate)) return tw_syn_over_total;
+  const int had_token = known_full_at ? take(known_full_at, now, control->by_source)
+                                      : take_of_stranger(source, now, control->by_source);
+  if (!had_token) return tw_syn_over_source;
+  if (!take(&bucket->full_at_ns, now, bucket->rate)) return tw_syn_over_total;
   struct tw_syn_record* const record = bpf_ringbuf_reserve(&syn_ring, sizeof *syn, 0);
   if (!record) return tw_syn_ring_full;
+  syn->known = group == tw_syn_known;
   *record = *syn;
   // An exchange is a full barrier: see abi.h.
   const __u32 asleep = __sync_lock_test_and_set(&control->asleep, 0);

@@ -2,6 +2,7 @@
 
 #include <net/if.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
@@ -9,11 +10,18 @@
 namespace tw::node {
 namespace {
 
-SynWatchBudget budget_of(const relay::EarlySynSettings& settings) noexcept {
+// Strangers of all devices together get half of what the relay would take of all its clients: the
+// other half is left to those who are known, and to the tunnel's.
+SynWatchBudget budget_of(const relay::EarlySynSettings& settings, std::size_t devices) noexcept {
+  const auto share = [devices](std::uint32_t total) {
+    return static_cast<std::uint32_t>(std::max<std::size_t>(total / (2 * devices), 1));
+  };
   return {.source_rate = settings.per_source_rate,
           .source_burst = settings.per_source_burst,
-          .total_rate = settings.total_rate,
-          .total_burst = settings.total_burst};
+          .known_rate = settings.total_rate,
+          .known_burst = settings.total_burst,
+          .strangers_rate = share(settings.total_rate),
+          .strangers_burst = share(settings.total_burst)};
 }
 
 }  // namespace
@@ -37,6 +45,7 @@ class SynWatches::Watch final : public relay::SynSource {
   bool pop(SynReport& syn) noexcept override { return watch_.pop(syn); }
   bool arm() noexcept override { return watch_.arm(); }
   void disarm() noexcept override { watch_.disarm(); }
+  void remember(const IpAddress& client) noexcept override { watch_.remember(client); }
   int fd() const noexcept override { return watch_.fd(); }
   int device_index() const noexcept override { return device_index_; }
 
@@ -58,8 +67,10 @@ void SynWatches::open(const relay::RelaySettings& settings) {
   close();
   if (!settings.early_syn.enabled) return;
   is_open_ = true;
+  devices_ = settings.client_devices.size();
   for (const std::string& device : settings.client_devices) {
-    Result<std::unique_ptr<Watch>> watch = Watch::open(device, budget_of(settings.early_syn));
+    Result<std::unique_ptr<Watch>> watch =
+        Watch::open(device, budget_of(settings.early_syn, devices_));
     if (watch) {
       watches_.push_back(std::move(*watch));
       continue;
@@ -70,7 +81,7 @@ void SynWatches::open(const relay::RelaySettings& settings) {
 }
 
 void SynWatches::set_budget(const relay::EarlySynSettings& settings) noexcept {
-  for (const auto& watch : watches_) watch->set_budget(budget_of(settings));
+  for (const auto& watch : watches_) watch->set_budget(budget_of(settings, devices_));
 }
 
 void SynWatches::close() noexcept {

@@ -3,9 +3,8 @@
 // clients wait for their handshakes, and the log says so.
 #pragma once
 
-#include <cstdint>
+#include <cstddef>
 #include <memory>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -26,9 +25,9 @@ class SynWatches {
   SynWatches();
   ~SynWatches();
 
-  /// Watches what `settings` name, if early SYN is on: with the budgets of one relay at each
-  /// device, because what comes through is counted against the relay's own again. A device that
-  /// cannot be watched costs a line in the log. Closes what was open.
+  /// Watches what `settings` name, if early SYN is on. What comes through is counted against the
+  /// relay's own budgets again. A device that cannot be watched costs a line in the log. Closes
+  /// what was open.
   void open(const relay::RelaySettings& settings);
   void set_budget(const relay::EarlySynSettings& settings) noexcept;
   /// Detaches. The relay must have let go of the sources.
@@ -42,6 +41,7 @@ class SynWatches {
  private:
   class Watch;
   std::vector<std::unique_ptr<Watch>> watches_;
+  std::size_t devices_ = 0;  // that share the budget of strangers
   bool is_open_ = false;
 };
 

@@ -4,10 +4,12 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstddef>
+#include <cstring>
 #include <numeric>
 #include <span>
 #include <vector>
@@ -23,6 +25,7 @@ namespace {
 // BPF_TCX_INGRESS of Linux 6.6: the headers this builds with may be older.
 constexpr int tcx_ingress = 46;
 constexpr std::uint64_t ns_per_second = 1'000'000'000;
+constexpr std::array map_names{"syn_counts", "syn_known", "syn_ring", "syn_control", "syn_buckets"};
 
 tw_syn_rate rate_of(std::uint32_t rate, std::uint32_t burst) noexcept {
   const std::uint64_t interval = ns_per_second / rate;
@@ -50,7 +53,8 @@ std::optional<SynReport> report_of(const tw_syn_record& record) noexcept {
   return SynReport{.client = {client, ntohs(record.client_port_be), 0},
                    .target = {target, ntohs(record.target_port_be), 0},
                    .sequence = ntohl(record.sequence_be),
-                   .payload_bytes = record.payload_bytes};
+                   .payload_bytes = record.payload_bytes,
+                   .proven = record.known != 0};
 }
 
 Result<SynWatch> SynWatch::load(const SynWatchBudget& budget) {
@@ -59,19 +63,28 @@ Result<SynWatch> SynWatch::load(const SynWatchBudget& budget) {
   if (!object) return std::unexpected(object.error());
   Result<UniqueFd> program = object->program("syn_watch");
   if (!program) return std::unexpected(program.error());
-  Result<UniqueFd> counts = object->map("syn_counts");
-  if (!counts) return std::unexpected(counts.error());
-  Result<UniqueFd> ring_fd = object->map("syn_ring");
-  if (!ring_fd) return std::unexpected(ring_fd.error());
-  const Result<UniqueFd> control_fd = object->map("syn_control");
-  if (!control_fd) return std::unexpected(control_fd.error());
-  Result<SharedMemory> control =
-      SharedMemory::map(control_fd->get(), sizeof(tw_syn_control), SharedMemory::Access::write);
+  std::array<UniqueFd, 5> maps;
+  for (std::size_t i = 0; i < maps.size(); ++i) {
+    Result<UniqueFd> map = object->map(map_names[i]);
+    if (!map) return std::unexpected(map.error());
+    maps[i] = std::move(*map);
+  }
+  auto& [counts, known, ring_fd, control_fd, buckets_fd] = maps;
+  constexpr auto write = SharedMemory::Access::write;
+  Result<SharedMemory> control = SharedMemory::map(control_fd.get(), sizeof(tw_syn_control), write);
   if (!control) return std::unexpected(control.error());
-  Result<KernelRing> ring = KernelRing::open(ring_fd->get(), tw_syn_ring_bytes);
+  Result<SharedMemory> buckets =
+      SharedMemory::map(buckets_fd.get(), tw_syn_groups * sizeof(tw_syn_bucket), write);
+  if (!buckets) return std::unexpected(buckets.error());
+  Result<KernelRing> ring = KernelRing::open(ring_fd.get(), tw_syn_ring_bytes);
   if (!ring) return std::unexpected(ring.error());
-  SynWatch watch{std::move(*program), std::move(*counts), std::move(*ring_fd), std::move(*control),
-                 std::move(*ring)};
+  SynWatch watch{Parts{.program = std::move(*program),
+                       .counts = std::move(counts),
+                       .known = std::move(known),
+                       .ring_fd = std::move(ring_fd),
+                       .control = std::move(*control),
+                       .buckets = std::move(*buckets),
+                       .ring = std::move(*ring)}};
   watch.set_budget(budget);
   return watch;
 }
@@ -79,19 +92,30 @@ Result<SynWatch> SynWatch::load(const SynWatchBudget& budget) {
 Result<void> SynWatch::attach(int device_index) {
   // NOLINTNEXTLINE(clang-analyzer-optin.core.EnumCastOutOfRange)
   constexpr auto where = static_cast<bpf_attach_type>(tcx_ingress);
-  UniqueFd link{::bpf_link_create(program_.get(), device_index, where, nullptr)};
+  UniqueFd link{::bpf_link_create(parts_.program.get(), device_index, where, nullptr)};
   if (!link) return system_error("attach to tc ingress (tcx, Linux 6.6)");
   link_ = std::move(link);
   return {};
 }
 
 tw_syn_control& SynWatch::control() const noexcept {
-  return *static_cast<tw_syn_control*>(control_.get());
+  return *static_cast<tw_syn_control*>(parts_.control.get());
 }
 
 void SynWatch::set_budget(const SynWatchBudget& budget) noexcept {
   store(control().by_source, rate_of(budget.source_rate, budget.source_burst));
-  store(control().total, rate_of(budget.total_rate, budget.total_burst));
+  const std::span buckets{static_cast<tw_syn_bucket*>(parts_.buckets.get()), tw_syn_groups};
+  store(buckets[tw_syn_known].rate, rate_of(budget.known_rate, budget.known_burst));
+  store(buckets[tw_syn_strangers].rate, rate_of(budget.strangers_rate, budget.strangers_burst));
+}
+
+// Its bucket begins full; one that is there already stays as it is.
+void SynWatch::remember(const IpAddress& client) noexcept {
+  const IpAddress address = client.unmapped();
+  tw_syn_source source = 0;
+  std::memcpy(&source, address.bytes().data(), std::min(sizeof source, address.bytes().size()));
+  const std::uint64_t full_at = 0;
+  static_cast<void>(::bpf_map_update_elem(parts_.known.get(), &source, &full_at, BPF_NOEXIST));
 }
 
 Result<SynWatchCounters> SynWatch::counters() const {
@@ -100,7 +124,7 @@ Result<SynWatchCounters> SynWatch::counters() const {
   std::vector<std::uint64_t> by_cpu(static_cast<std::size_t>(cpus));
   std::array<std::uint64_t, tw_syn_counts> sums{};
   for (std::uint32_t what = 0; what < sums.size(); ++what) {
-    if (::bpf_map_lookup_elem(counts_.get(), &what, by_cpu.data()) != 0) {
+    if (::bpf_map_lookup_elem(parts_.counts.get(), &what, by_cpu.data()) != 0) {
       return system_error("read the counters of a program that watches for SYNs");
     }
     sums[what] = std::reduce(by_cpu.begin(), by_cpu.end());
@@ -114,7 +138,7 @@ Result<SynWatchCounters> SynWatch::counters() const {
 
 bool SynWatch::pop(SynReport& syn) noexcept {
   tw_syn_record record{};
-  while (ring_.pop(std::as_writable_bytes(std::span{&record, 1}))) {
+  while (parts_.ring.pop(std::as_writable_bytes(std::span{&record, 1}))) {
     if (const auto report = report_of(record)) {
       syn = *report;
       return true;
@@ -126,7 +150,7 @@ bool SynWatch::pop(SynReport& syn) noexcept {
 bool SynWatch::arm() noexcept {
   std::atomic_ref{control().asleep}.store(1, std::memory_order_relaxed);
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (ring_.empty()) return true;
+  if (parts_.ring.empty()) return true;
   disarm();
   return false;
 }

@@ -22,7 +22,8 @@ namespace tw {
 /// Reports a second, and at once; all at least 1.
 struct SynWatchBudget {
   std::uint32_t source_rate = 1, source_burst = 1;  ///< of an IPv4 address or an IPv6 /64
-  std::uint32_t total_rate = 1, total_burst = 1;
+  std::uint32_t known_rate = 1, known_burst = 1;    ///< of all sources that are known together
+  std::uint32_t strangers_rate = 1, strangers_burst = 1;  ///< of all others
 };
 
 /// Since the program was loaded.
@@ -48,7 +49,10 @@ class SynWatch {
   Result<void> attach(int device_index);
   /// From any thread; tokens that are spent stay spent.
   void set_budget(const SynWatchBudget& budget) noexcept;
-  /// From any thread; a system call.
+  /// This client has completed a handshake: its SYNs are a known source's from now on, as long as
+  /// not too many others have come since. From any thread; a system call.
+  void remember(const IpAddress& client) noexcept;
+  /// From any thread; a system call for each counter.
   Result<SynWatchCounters> counters() const;
 
   /// False if no SYN waits.
@@ -58,24 +62,21 @@ class SynWatch {
   /// When it is awake again: nothing rings any more.
   void disarm() noexcept;
   /// To be watched edge-triggered, and never read.
-  int fd() const noexcept { return ring_fd_.get(); }
+  int fd() const noexcept { return parts_.ring_fd.get(); }
 
   /// For tests.
-  int program_fd() const noexcept { return program_.get(); }
+  int program_fd() const noexcept { return parts_.program.get(); }
 
  private:
-  SynWatch(UniqueFd program, UniqueFd counts, UniqueFd ring_fd, SharedMemory control,
-           KernelRing ring) noexcept
-      : program_(std::move(program)),
-        counts_(std::move(counts)),
-        ring_fd_(std::move(ring_fd)),
-        control_(std::move(control)),
-        ring_(std::move(ring)) {}
+  struct Parts {
+    UniqueFd program, counts, known, ring_fd;
+    SharedMemory control, buckets;
+    KernelRing ring;
+  };
+  explicit SynWatch(Parts parts) noexcept : parts_(std::move(parts)) {}
   tw_syn_control& control() const noexcept;
 
-  UniqueFd program_, counts_, ring_fd_;
-  SharedMemory control_;
-  KernelRing ring_;
+  Parts parts_;
   UniqueFd link_;
 };
 

@@ -24,8 +24,13 @@ using test::Bytes;
 using test::Train;
 
 constexpr std::uint32_t untouched = 0xffff'ffff;  // TC_ACT_UNSPEC
-constexpr SynWatchBudget ample{
-    .source_rate = 1'000, .source_burst = 1'000, .total_rate = 1'000, .total_burst = 1'000};
+constexpr std::uint32_t plenty = 1'000'000;
+constexpr SynWatchBudget ample{.source_rate = plenty,
+                               .source_burst = plenty,
+                               .known_rate = plenty,
+                               .known_burst = plenty,
+                               .strangers_rate = plenty,
+                               .strangers_burst = plenty};
 
 tw_syn_record record_of(std::string_view client, std::uint8_t version) {
   tw_syn_record record{};
@@ -86,6 +91,15 @@ class SynWatchTest : public testing::Test {
   }
   void run(const Train& train, int repeat = 1) {
     run(train.packet(0, 1, true), train.v6 ? 0x86dd : 0x0800, repeat);
+  }
+  // 200 SYNs, each of another source.
+  void flood() {
+    Bytes packet = Train{.flags = TcpView::syn}.packet(0, 1, true);
+    for (std::uint8_t source = 0; source < 200; ++source) {
+      packet[14] = source;
+      packet[15] = 77;
+      run(packet, 0x0800);
+    }
   }
   std::optional<SynReport> reported() {
     SynReport syn;
@@ -204,15 +218,18 @@ TEST_F(SynWatchTest, WhatIsCutShortIsNone) {
   EXPECT_EQ(counters().seen, 0U);
 }
 
-// One source's budget is not another's; a /64 is one source.
+// One source's budget is not another's; a /64 is one source. A second may pass in these tests, and
+// bring a token.
 TEST_F(SynWatchTest, ASourceHasItsBudget) {
-  watch_->set_budget(
-      {.source_rate = 1, .source_burst = 3, .total_rate = 1'000, .total_burst = 1'000});
+  SynWatchBudget budget = ample;
+  budget.source_rate = 1;
+  budget.source_burst = 3;
+  watch_->set_budget(budget);
   const Train syn{.flags = TcpView::syn};
   run(syn, 500);
   EXPECT_EQ(counters().seen, 500U);
   EXPECT_GE(counters().reported, 3U);
-  EXPECT_LT(counters().reported, 10U);  // a second may pass, and bring one
+  EXPECT_LT(counters().reported, 100U);
   EXPECT_EQ(counters().reported + counters().over_source_budget, 500U);
 
   const std::uint64_t before = counters().reported;
@@ -231,25 +248,59 @@ TEST_F(SynWatchTest, ASourceHasItsBudget) {
   EXPECT_GT(counters().over_source_budget, over + 50);
 }
 
-TEST_F(SynWatchTest, AllSourcesTogetherHaveABudget) {
-  watch_->set_budget(
-      {.source_rate = 1'000, .source_burst = 1'000, .total_rate = 1, .total_burst = 5});
-  Bytes packet = Train{.flags = TcpView::syn}.packet(0, 1, true);
-  for (std::uint8_t source = 0; source < 200; ++source) {
-    packet[14] = source;
-    run(packet, 0x0800);
-  }
+TEST_F(SynWatchTest, AllStrangersTogetherHaveABudget) {
+  SynWatchBudget budget = ample;
+  budget.strangers_rate = 1;
+  budget.strangers_burst = 5;
+  watch_->set_budget(budget);
+  flood();
   EXPECT_GE(counters().reported, 5U);
   EXPECT_LT(counters().reported, 100U);
   EXPECT_EQ(counters().reported + counters().over_total_budget, 200U);
   EXPECT_EQ(counters().over_source_budget, 0U);
 }
 
+// Strangers may not exist. Who has completed a handshake is not held up by their flood.
+TEST_F(SynWatchTest, AKnownSourceHasABudgetOfItsOwn) {
+  SynWatchBudget budget = ample;
+  budget.source_rate = 1;
+  budget.source_burst = 20;
+  budget.strangers_rate = 1;
+  budget.strangers_burst = 5;
+  watch_->set_budget(budget);
+  flood();
+  while (const auto syn = reported()) EXPECT_FALSE(syn->proven);
+  watch_->remember(*IpAddress::parse("10.1.2.3"));
+  watch_->remember(*IpAddress::parse("2021:2223:2425:2627::1"));
+  for (const bool v6 : {false, true}) {
+    run(Train{.v6 = v6, .flags = TcpView::syn});
+    const auto syn = reported();
+    ASSERT_TRUE(syn) << v6;
+    EXPECT_TRUE(syn->proven);
+  }
+  // But one, like every source: to be remembered once more does not fill its bucket again.
+  const std::uint64_t before = counters().reported;
+  for (int i = 0; i < 200; ++i) {
+    watch_->remember(*IpAddress::parse("10.1.2.3"));
+    run(Train{.flags = TcpView::syn});
+  }
+  EXPECT_GE(counters().reported, before + 19);
+  EXPECT_LT(counters().reported, before + 100);
+}
+
+TEST_F(SynWatchTest, AllThatAreKnownHaveABudgetToo) {
+  SynWatchBudget budget = ample;
+  budget.known_rate = 1;
+  budget.known_burst = 5;
+  watch_->set_budget(budget);
+  watch_->remember(*IpAddress::parse("10.1.2.3"));
+  run(Train{.flags = TcpView::syn}, 200);
+  EXPECT_GE(counters().reported, 5U);
+  EXPECT_LT(counters().reported, 100U);
+  EXPECT_EQ(counters().reported + counters().over_total_budget, 200U);
+}
+
 TEST_F(SynWatchTest, AFullRingIsCountedAndHoldsUpNothing) {
-  watch_->set_budget({.source_rate = 1'000'000,
-                      .source_burst = 1'000'000,
-                      .total_rate = 1'000'000,
-                      .total_burst = 1'000'000});
   const Train syn{.flags = TcpView::syn};
   run(syn, 5'000);
   const SynWatchCounters full = counters();

@@ -178,6 +178,9 @@ class DeviceSource final : public SynSource {
   void disarm() noexcept override { ring_.disarm(); }
   int fd() const noexcept override { return ring_.fd(); }
   int device_index() const noexcept override { return device_index_; }
+  void remember(const IpAddress& client) noexcept override { known.push_back(client); }
+
+  std::vector<IpAddress> known;
 
  private:
   SynRing& ring_;
@@ -199,6 +202,48 @@ TEST_F(EarlySynTest, OnADeviceAHalfIsBegunForThoseWhoLiveThereOnly) {
   report(client_port);
   const UniqueFd server = accept_at(listener);
   EXPECT_EQ(early().begun, 1U);
+}
+
+// Half of the places, so that a flood of those who do not exist leaves some to those who do.
+TEST_F(EarlySynTest, StrangersHaveHalfOfThePlaces) {
+  RelaySettings settings = settings_of_first();
+  settings.early_syn.max_unclaimed = 10;
+  start(settings, settings_of_last());
+  const UniqueFd listener = listen_at(target);
+  const auto report_of = [&](std::uint16_t port, bool proven) {
+    return syns->push(
+        {.client = {ip("10.77.0.100"), port, 0}, .target = at(target), .proven = proven});
+  };
+  for (std::uint16_t port = 1000; port < 1020; ++port) ASSERT_TRUE(report_of(port, false));
+  ASSERT_TRUE(until([&] { return early().seen == 20; }));
+  EXPECT_EQ(early().begun, 5U);
+  for (std::uint16_t port = 2000; port < 2020; ++port) ASSERT_TRUE(report_of(port, true));
+  ASSERT_TRUE(until([&] { return early().seen == 40; }));
+  EXPECT_EQ(early().begun, 10U);
+  // What has expired, or was claimed, gives its place back.
+  jump += settings.early_syn.claim_timeout + 1s;
+  ASSERT_TRUE(until([&] { return early().unclaimed == 0; }));
+  ASSERT_TRUE(report_of(40'000, false));
+  const UniqueFd server = accept_at(listener);
+  const UniqueFd client = connect_from(network->client, client_port, target);
+  ASSERT_TRUE(until([&] { return early().claimed == 1; }));
+  for (std::uint16_t port = 3000; port < 3020; ++port) ASSERT_TRUE(report_of(port, false));
+  ASSERT_TRUE(until([&] { return early().seen == 61; }));
+  EXPECT_EQ(early().begun, 16U);
+}
+
+TEST_F(EarlySynTest, WhoHasCompletedAHandshakeIsRemembered) {
+  network->first.enter();
+  const auto device_index = static_cast<int>(::if_nametoindex("tun0"));
+  auto device = std::make_unique<DeviceSource>(*syns, device_index);
+  const std::vector<IpAddress>& known = device->known;
+  syn_source = std::move(device);
+  start();
+  const UniqueFd listener = listen_at(target);
+  EXPECT_TRUE(known.empty());
+  const UniqueFd client = connect_from(network->client, client_port, target);
+  const UniqueFd server = accept_at(listener);
+  EXPECT_EQ(known, std::vector{client_port.address});
 }
 
 TEST_F(EarlySynTest, SourcesComeAndGoWhileItRuns) {

@@ -55,6 +55,10 @@ void Relay::State::begin_half(const SynReport& syn, const SynSource& source, Ins
   index_.insert(key, id);
   ++unclaimed;
   Connection& connection = *table.find(id);
+  if (!syn.proven) {
+    connection.set_stranger();
+    ++strangers;
+  }
   table.make_runnable(id);
   go_onward(id, connection, *verdict, now);
 }
@@ -68,16 +72,30 @@ bool Relay::State::came_by_its_device(const SynReport& syn, const SynSource& sou
          back->device_index == source.device_index();
 }
 
+void Relay::State::forget_half(const Connection& connection) noexcept {
+  --unclaimed;
+  if (connection.is_stranger()) --strangers;
+}
+
+void Relay::State::remember(const Door& door, const IpAddress& client) noexcept {
+  for (SynSource* const source : syns_) {
+    if (source->device_index() == door.device_index) source->remember(client);
+  }
+}
+
+// Strangers, who may not exist, have half of the places.
 bool Relay::State::may_begin_half(const SynReport& syn, Instant now) noexcept {
-  return !table.full() && unclaimed < settings.early_syn.max_unclaimed &&
+  const bool has_place =
+      syn.proven || strangers < std::max<std::size_t>(settings.early_syn.max_unclaimed / 2, 1);
+  return has_place && !table.full() && unclaimed < settings.early_syn.max_unclaimed &&
          clients_.of(syn.client.address) < settings.limits.max_connections_per_client &&
          syn_budget_.allow(syn.client.address, settings.early_syn, now);
 }
 
 void Relay::State::claim(ConnectionId id, Connection& connection, Accepted accepted, Instant now) {
   const int front = accepted.socket.get();
+  forget_half(connection);
   connection.claim(std::move(accepted.socket), now);
-  --unclaimed;
   ++counters.early_syn.claimed;
   if (!connection.is_finished() && !watch_socket(front, id, Side::front)) {
     connection.finish(Outcome::limit, errno);

@@ -1,5 +1,6 @@
 #include "relay/relay_state.h"
 
+#include <net/if.h>
 #include <sys/epoll.h>
 
 #include <algorithm>
@@ -162,7 +163,8 @@ Result<void> Relay::State::open_door(const Endpoint& address, const std::string&
   if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, socket->get(), &event) != 0) {
     return system_error("watch " + address.text());
   }
-  doors_.push_back({Listener{*std::move(socket), kind}});
+  doors_.push_back({.listener = Listener{*std::move(socket), kind},
+                    .device_index = static_cast<int>(::if_nametoindex(device.c_str()))});
   return {};
 }
 
@@ -315,7 +317,7 @@ void Relay::State::end(ConnectionId id, Connection& connection, Instant now) {
     const ClientKey key{connection.client(), connection.target()};
     // The client may have come back from the same port meanwhile: that one stays.
     if (index_.find(key) == id) index_.erase(key);
-    if (!connection.is_claimed()) --unclaimed;
+    if (!connection.is_claimed()) forget_half(connection);
   }
   connection.close();
   table.remove(id);
@@ -376,6 +378,7 @@ void Relay::State::reset_all() noexcept {
   clients_.clear();
   index_.clear();
   unclaimed = 0;
+  strangers = 0;
 }
 
 }  // namespace tw::relay

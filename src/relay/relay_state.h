@@ -50,12 +50,14 @@ struct Relay::State {
   RelaySnapshot snapshot();
   ConnectionTable table;
   std::size_t unclaimed = 0;  // connections in `table` that no client has claimed
+  std::size_t strangers = 0;  // of those, begun for clients that may not exist
   const std::array<int, 1> wait_fds;
 
  private:
   // A source that may have connections waiting; edge-triggered, so it is asked until it is empty.
   struct Door {
     Listener listener;
+    int device_index;  // that it is bound to
     bool knocked = true;
   };
 
@@ -71,6 +73,8 @@ struct Relay::State {
   void serve_client(Accepted accepted, Instant now);
   void take_syns(Instant now);
   void begin_half(const SynReport& syn, const SynSource& source, Instant now);
+  void forget_half(const Connection& connection) noexcept;
+  void remember(const Door& door, const IpAddress& client) noexcept;
   bool came_by_its_device(const SynReport& syn, const SynSource& source) noexcept;
   bool may_begin_half(const SynReport& syn, Instant now) noexcept;
   void claim(ConnectionId id, Connection& connection, Accepted accepted, Instant now);

@@ -19,6 +19,8 @@ class SynSource {
   virtual void disarm() noexcept = 0;
   /// Constant; watched edge-triggered.
   virtual int fd() const noexcept = 0;
+  /// This client has completed a handshake, by device_index().
+  virtual void remember(const IpAddress& /*client*/) noexcept {}
   /// The device the SYNs came by, where anybody may write any source address: an early half is then
   /// begun only for a client that is reached by that device. 0: the source is beyond doubt.
   virtual int device_index() const noexcept { return 0; }
