@@ -9,7 +9,8 @@ namespace {
 
 constexpr const char* usage =
     "usage: bench_load answer PORT | once ADDRESS PORT | loop ADDRESS PORT SECONDS PARALLEL |\n"
-    "                  hold ADDRESS PORT COUNT BULK_BYTES\n";
+    "                  hold ADDRESS PORT COUNT BULK_BYTES |\n"
+    "                  flood DEVICE GATEWAY_MAC ADDRESS PORT RATE SECONDS\n";
 
 bool print(const std::string& text) { return !text.empty() && std::puts(text.c_str()) >= 0; }
 
@@ -25,6 +26,9 @@ bool run(const std::vector<std::string>& words) {
   }
   if (what == "hold" && words.size() == 5) {
     return tw::bench::hold(words[1], words[2], words[3], words[4]);
+  }
+  if (what == "flood" && words.size() == 7) {
+    return print(tw::bench::flood(words[1], words[2], words[3], words[4], words[5], words[6]));
   }
   std::fputs(usage, stderr);
   return false;

@@ -26,4 +26,10 @@ std::string ask_once(const std::string& address, const std::string& port);
 bool hold(const std::string& address, const std::string& port, const std::string& count,
           const std::string& bulk);
 
+/// For so many seconds `rate` SYNs a second to ADDRESS and PORT by `device`, as frames to the MAC
+/// address `gateway`, each from one of the 8 million sources of 10.128.0.0/9. JSON: how many have
+/// gone; or empty, and why is on stderr. Needs CAP_NET_RAW.
+std::string flood(const std::string& device, const std::string& gateway, const std::string& address,
+                  const std::string& port, const std::string& rate, const std::string& seconds);
+
 }  // namespace tw::bench

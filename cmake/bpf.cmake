@@ -1,6 +1,6 @@
-# tw_bpf(LIBRARY NAME): compiles bpf/NAME.bpf.c for the kernel and puts the object into LIBRARY as the
-# function `tw::NAME_object()`, which src/port/tun_filter.cc or its like declares. Always by clang,
-# whatever compiles the rest. Run again as a script (cmake -P) it writes that source file.
+# tw_bpf(LIBRARY NAME flag…): compiles bpf/NAME.bpf.c for the kernel, with these flags, and puts the
+# object into LIBRARY as the function `tw::NAME_object()`, which src/port/tun_filter.cc or its like
+# declares. Always by clang, whatever compiles the rest. Run again as a script (cmake -P) it writes that source file.
 
 if(CMAKE_SCRIPT_MODE_FILE)
   file(READ ${OBJECT} bytes HEX)
@@ -29,7 +29,7 @@ function(tw_bpf library name)
   # -g makes the BTF that describes maps; the rest of what it makes is stripped.
   add_custom_command(OUTPUT ${output} BYPRODUCTS ${object}
     COMMAND ${TW_BPF_CLANG} -target bpf -O2 -g -Wall -Wextra -Werror
-            -idirafter /usr/include/${CMAKE_LIBRARY_ARCHITECTURE} -c ${source} -o ${object}
+            -idirafter /usr/include/${CMAKE_LIBRARY_ARCHITECTURE} ${ARGN} -c ${source} -o ${object}
     COMMAND ${TW_BPF_STRIP} -g ${object}
     COMMAND ${CMAKE_COMMAND} -DOBJECT=${object} -DNAME=${name} -DOUTPUT=${output}
             -P ${TW_BPF_SCRIPT}

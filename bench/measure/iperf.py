@@ -57,10 +57,12 @@ def _run(bed, address, words, seconds, via=None):
         return report
 
 
-def tcp(bed, address, seconds, streams=1, reverse=False, via=None):
+def tcp(bed, address, seconds, streams=1, reverse=False, via=None, bits_per_second=0):
     """One run, from client to server unless `reverse`. `via`: where the client connects to, if that is not
-    where the server listens."""
+    where the server listens. `bits_per_second`: no faster than that; 0: as fast as it can."""
     words = ["-P", streams, *(["-R"] if reverse else [])]
+    if bits_per_second:
+        words += ["-b", f"{bits_per_second:.0f}"]
     report = _run(bed, address, words, max(1, round(seconds)), via)
     end = report["end"]
     received = end["sum_received"]

@@ -9,7 +9,8 @@ import lib
 from . import iperf, memory
 from . import relay_bed as beds
 from .cpu import Meter
-from .scenario import Scenario
+from .relay_flood import against_flood
+from .scenario import Kind, Scenario
 
 SETTLE_S = 2  # a bed's making and unmaking
 HOLD_S = 60  # for as many connections as there may be
@@ -150,3 +151,6 @@ def scenarios(settings):
                        lambda s, runs=2 if parallel == 1 else 1: runs * s.seconds + SETTLE_S + 1)
     yield Scenario("idle", f"memory of an idle connection, of {settings.idle:,} open", idle_connections,
                    lambda s: 12 + s.idle / 500)
+    yield Scenario("syn-flood", "100,000 SYNs a second from sources that do not exist",
+                   functools.partial(against_flood, ask=ask), lambda s: 6 * s.seconds + 25, Kind.OURS,
+                   on_request=True)

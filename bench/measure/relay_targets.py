@@ -23,6 +23,11 @@ def _dearest(scenario, metric):
 
 BULK = (("bulk-1", "one stream, offloads on", 0.55), ("bulk-8", "eight streams, offloads on", 0.55),
         ("bulk-1-off", "one stream, offloads off", 0.75), ("bulk-8-off", "eight streams, offloads off", 0.75))
+# Strangers have half of relay.early_syn.total_rate, 2,000.
+FLOOD = (("kept by a 1 Gbps flow", "%", "≥", 99, "steady_kept_share"),
+         ("kept of what a firewall leaves", "%", "≥", 90, "unlimited_kept_share"),
+         ("a known client against its usual, p50", "×", "≤", 2, "known_against_usual"),
+         ("halves begun for strangers", "1/s", "≤", 1000, "stranger_halves_per_s"))
 # Where splicing has two regimes, the dear one costs twice as much and more.
 ONE_REGIME = 1.5
 
@@ -39,6 +44,8 @@ def targets_of(parallel):
         *(Target(f"new connection, {number} at a time: relay's CPU", "µs", "≤", 25,
                  _plain(f"connect-{number}", "relay_cpu_us_per_connection"))
           for number in dict.fromkeys((1, parallel))),
+        *(Target(f"SYN flood: {about}", unit, relation, value, _plain("syn-flood", name))
+          for about, unit, relation, value, name in FLOOD),
         Target("idle connection: user space", "KB", "≤", 1, _plain("idle", "user_kb")),
         Target("idle connection: kernel", "KB", "≤", 8.5, _plain("idle", "kernel_kb")),
         Target("idle connection after bulk: user space", "KB", "≤", 1, _plain("idle", "user_bulk_kb")),

@@ -69,6 +69,13 @@ void print_relay(const Json& relay) {
   fmt::print("  early SYN: {} seen, {} begun, {} claimed, {} waiting, {} over budget\n",
              number(early, "seen"), number(early, "begun"), number(early, "claimed"),
              number(early, "unclaimed"), number(early, "over_budget"));
+  for (const Json& device : early["devices"]) {
+    fmt::print("    {}: {} seen, {} reported, {} over budget, {} found the ring full\n",
+               device["device"].get<std::string>(), number(device, "seen"),
+               number(device, "reported"),
+               number(device, "over_source_budget") + number(device, "over_total_budget"),
+               number(device, "ring_full"));
+  }
   for (const Json& pop : relay["pops"]) {
     const Json& warm = pop["warm"];
     fmt::print("  PoP {}{}: {} legs used, {} failed; warm: {} of {}, {} hits, {} misses, {} died\n",

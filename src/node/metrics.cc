@@ -156,12 +156,25 @@ void add_relay(Families& families, const relay::RelaySnapshot& relay) {
   for (const auto& [what, count] :
        {std::pair{"seen", syns.seen}, std::pair{"begun", syns.begun},
         std::pair{"claimed", syns.claimed}, std::pair{"over_budget", syns.over_budget},
-        std::pair{"late", syns.late}}) {
+        std::pair{"late", syns.late}, std::pair{"wrong_device", syns.wrong_device}}) {
     add(early, {{"what", what}}, count);
   }
   for (auto* made : {&accepted, &active, &bytes, &outcomes, &legs, &usable, &warm, &idle, &early}) {
     families.push_back(std::move(*made));
   }
+}
+
+void add_syn_watches(Families& families, const std::vector<SynWatchStatus>& watches) {
+  auto syns = counters("relay_device_syns_total", "SYNs seen at tc ingress of client devices");
+  for (const auto& [device, of] : watches) {
+    for (const auto& [what, count] : {std::pair{"reported", of.reported},
+                                      std::pair{"over_source_budget", of.over_source_budget},
+                                      std::pair{"over_total_budget", of.over_total_budget},
+                                      std::pair{"ring_full", of.ring_full}}) {
+      add(syns, {{"device", device}, {"what", what}}, count);
+    }
+  }
+  families.push_back(std::move(syns));
 }
 
 /// Which offloads there are still, and what the cipher costs: to be seen when a machine has become
@@ -208,7 +221,10 @@ class StatusCollector final : public prometheus::Collectable {
     add(kernel, {{"queue", "tun"}}, status.kernel_drops_tun);
     families.push_back(std::move(kernel));
     add_peers(families, status);
-    if (status.relay) add_relay(families, *status.relay);
+    if (status.relay) {
+      add_relay(families, *status.relay);
+      add_syn_watches(families, status.syn_watches);
+    }
     return families;
   }
 

@@ -132,10 +132,20 @@ Result<void> Node::start_parts() {
 // ---- The relay
 
 Result<void> Node::start_relay() {
+  Result<void> started = start_relay_parts();
+  if (!started) stop_relay();
+  return started;
+}
+
+Result<void> Node::start_relay_parts() {
   Result<std::unique_ptr<relay::SynRing>> syns = relay::SynRing::open(relay::syn_ring_capacity);
   if (!syns) return std::unexpected(syns.error());
+  syns_ = std::move(*syns);
+  tunnel_syns_ = std::make_unique<relay::SynRingSource>(*syns_);
+  relay::RelaySettings wanted = relay_settings(config_);
+  syn_watches_.open(wanted);
   Result<std::unique_ptr<relay::Relay>> relay =
-      relay::Relay::create(relay_settings(config_), syns->get());
+      relay::Relay::create(std::move(wanted), syn_sources());
   if (!relay) return std::unexpected(relay.error());
   WorkerSettings settings;
   settings.id = ContextId{2};
@@ -144,7 +154,6 @@ Result<void> Node::start_relay() {
   if (!worker) return std::unexpected(worker.error());
   (*worker)->attach(**relay);
   if (Result<void> started = (*worker)->start(); !started) return started;
-  syns_ = std::move(*syns);
   relay_ = std::move(*relay);
   relay_worker_ = std::move(*worker);
   device_->report_syns(syns_.get());
@@ -156,7 +165,32 @@ void Node::stop_relay() noexcept {
   if (relay_worker_) relay_worker_->stop();
   relay_worker_.reset();
   relay_.reset();
+  syn_watches_.close();
+  tunnel_syns_.reset();
   syns_.reset();
+}
+
+std::vector<relay::SynSource*> Node::syn_sources() const {
+  std::vector<relay::SynSource*> sources = syn_watches_.sources();
+  sources.push_back(tunnel_syns_.get());
+  return sources;
+}
+
+// What is watched anew is opened before the relay is told, and what is not any more, closed after.
+Result<void> Node::tell_relay(relay::RelaySettings settings) {
+  const bool watch = settings.early_syn.enabled;
+  if (watch && !syn_watches_.is_open()) syn_watches_.open(settings);
+  syn_watches_.set_budget(settings.early_syn);
+  Result<void> taken;
+  std::vector<relay::SynSource*> sources = syn_sources();
+  if (!watch) sources = {tunnel_syns_.get()};
+  const bool told = relay_worker_->call([&]() noexcept {
+    relay_->apply(std::move(settings));
+    taken = relay_->take_syns_from(std::move(sources));
+  });
+  if (!told) return make_error(Error::Kind::exhausted, "the relay does not take messages");
+  if (!watch) syn_watches_.close();
+  return taken;
 }
 
 Result<void> Node::apply_device(WantedDevice wanted) {
@@ -171,10 +205,7 @@ Result<void> Node::apply_device(WantedDevice wanted) {
 
 Result<void> Node::apply_relay(const NodeConfig& next) {
   if (relay_ && next.relay.enabled && same_listeners(config_, next) && !drained_) {
-    const bool told = relay_worker_->call(
-        [this, settings = relay_settings(next)]() mutable noexcept { relay_->apply(settings); });
-    if (!told) return make_error(Error::Kind::exhausted, "the relay does not take messages");
-    return {};
+    return tell_relay(relay_settings(next));
   }
   stop_relay();
   drained_ = false;

@@ -25,6 +25,7 @@
 #include "node/machine/links.h"
 #include "node/metrics.h"
 #include "node/status.h"
+#include "node/syn_watches.h"
 #include "relay/relay.h"
 
 namespace tw::node {
@@ -55,7 +56,10 @@ class Node {
   Result<void> open_sockets();
   Result<void> start_parts();
   Result<void> start_relay();
+  Result<void> start_relay_parts();
   void stop_relay() noexcept;
+  Result<void> tell_relay(relay::RelaySettings settings);
+  std::vector<relay::SynSource*> syn_sources() const;
   Result<void> start_resolver();
   void ask_for_unanswered();
   void take_resolved();
@@ -84,6 +88,8 @@ class Node {
   std::unique_ptr<Device> device_;
   std::optional<Links> links_;
   std::unique_ptr<relay::SynRing> syns_;  // from the device to the relay
+  std::unique_ptr<relay::SynRingSource> tunnel_syns_;
+  SynWatches syn_watches_;
   std::unique_ptr<relay::Relay> relay_;
   std::unique_ptr<Worker> relay_worker_;
   std::unique_ptr<UapiServer> uapi_;

@@ -36,6 +36,7 @@ NodeStatus Node::status() {
   }
   if (relay_) {
     relay_worker_->call([&]() noexcept { status.relay = relay_->snapshot(); });
+    status.syn_watches = syn_watches_.status();
   }
   return status;
 }

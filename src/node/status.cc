@@ -108,6 +108,19 @@ Json warm_legs_json(const relay::LegSourceState& warm) {
            std::chrono::duration_cast<std::chrono::microseconds>(warm.connect_rtt).count()}};
 }
 
+Json syn_watches_json(const std::vector<SynWatchStatus>& watches) {
+  Json devices = Json::array();
+  for (const auto& [device, counters] : watches) {
+    devices.push_back({{"device", device},
+                       {"seen", counters.seen},
+                       {"reported", counters.reported},
+                       {"over_source_budget", counters.over_source_budget},
+                       {"over_total_budget", counters.over_total_budget},
+                       {"ring_full", counters.ring_full}});
+  }
+  return devices;
+}
+
 Json relay_json(const relay::RelaySnapshot& relay) {
   Json outcomes = Json::object();
   for (std::size_t i = 0; i < relay.outcomes.size(); ++i) {
@@ -137,6 +150,7 @@ Json relay_json(const relay::RelaySnapshot& relay) {
             {"claimed", early.claimed},
             {"over_budget", early.over_budget},
             {"late", early.late},
+            {"wrong_device", early.wrong_device},
             {"unclaimed", early.unclaimed}}},
           {"pops", pops}};
 }
@@ -207,7 +221,10 @@ std::string to_json(const NodeStatus& status) {
             {"relay", Json{}}};
   for (const WorkerStatus& worker : status.workers) json["workers"].push_back(worker_json(worker));
   for (const PeerStatus& peer : status.peers) json["peers"].push_back(peer_json(peer));
-  if (status.relay) json["relay"] = relay_json(*status.relay);
+  if (status.relay) {
+    json["relay"] = relay_json(*status.relay);
+    json["relay"]["early_syn"]["devices"] = syn_watches_json(status.syn_watches);
+  }
   // Names come from files and the wire: what is not UTF-8 must not throw.
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }

@@ -12,6 +12,7 @@
 #include "base/time.h"
 #include "lane/counters.h"
 #include "node/device/device_tuning.h"
+#include "node/syn_watches.h"
 #include "relay/relay.h"
 
 namespace tw::node {
@@ -72,6 +73,7 @@ struct NodeStatus {
   std::uint64_t kernel_drops_tun = 0;  ///< the TUN's tx_dropped: packets its queue had no room for
   std::vector<PeerStatus> peers;
   std::optional<relay::RelaySnapshot> relay;  ///< empty: no relay configured
+  std::vector<SynWatchStatus> syn_watches;    ///< of its client devices; those that are watched
 };
 
 DirectionStatus read_counters(const lane::DirectionCounters& counters) noexcept;

@@ -2,11 +2,11 @@
 // (port/tun_queue.h is what we do with that). Nothing of it outlives the device and this.
 #pragma once
 
-#include <memory>
 #include <utility>
 
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "port/bpf_object.h"
 
 struct tw_tun_queue;  // bpf/abi.h
 
@@ -22,19 +22,16 @@ class TunFilter {
   /// Fails on a kernel without TUNSETFILTEREBPF (Linux 4.16).
   Result<void> attach(int tun_fd);
   /// Valid as long as this, or what it is moved to.
-  tw_tun_queue& queue() const noexcept { return *queue_; }
+  tw_tun_queue& queue() const noexcept { return *static_cast<tw_tun_queue*>(queue_.get()); }
   /// For tests.
   int program_fd() const noexcept { return program_.get(); }
 
  private:
-  struct Unmap {
-    void operator()(tw_tun_queue* queue) const noexcept;
-  };
-  TunFilter(UniqueFd program, std::unique_ptr<tw_tun_queue, Unmap> queue) noexcept
+  TunFilter(UniqueFd program, SharedMemory queue) noexcept
       : program_(std::move(program)), queue_(std::move(queue)) {}
 
   UniqueFd program_;
-  std::unique_ptr<tw_tun_queue, Unmap> queue_;
+  SharedMemory queue_;
 };
 
 }  // namespace tw

@@ -60,6 +60,10 @@ class Connection {
   /// A client whose SYN has been seen: claim() follows, or the deadline. go_onward() comes next.
   static Connection half(Endpoint client, Endpoint target, Instant claim_by, Instant now) noexcept;
 
+  /// Nobody knows whether the client of this half() is there.
+  void set_stranger() noexcept { is_stranger_ = true; }
+  bool is_stranger() const noexcept { return is_stranger_; }
+
   /// The accepted half of a half().
   void claim(UniqueFd front, Instant now) noexcept;
 
@@ -145,7 +149,7 @@ class Connection {
   int os_errno_ = 0;
   Phase phase_;
   Outcome outcome_ = Outcome::shutdown;
-  bool is_leg_ = false, is_local_ = false;
+  bool is_leg_ = false, is_local_ = false, is_stranger_ = false;
   bool front_failed_ = false, back_failed_ = false;
   bool front_ended_ = false;  // nothing will follow what has been received
   bool back_writable_ = false, connected_ = false;

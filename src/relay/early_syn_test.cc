@@ -1,6 +1,7 @@
 // Early SYN through two relays in namespaces: the test is the lane that reports SYNs. Needs root,
 // and skips without it.
 #include <gtest/gtest.h>
+#include <net/if.h>
 
 #include "relay/test_relays.h"
 
@@ -12,7 +13,9 @@ const Endpoint client_port{ip("10.77.0.100"), 40'000, 0};
 
 class EarlySynTest : public TwoRelaysTest {
  protected:
-  EarlySynTest() { syns = *SynRing::open(syn_ring_capacity); }
+  EarlySynTest() : syns(*SynRing::open(syn_ring_capacity)) {
+    syn_source = std::make_unique<SynRingSource>(*syns);
+  }
 
   void report(const Endpoint& client, const char* to = target, std::uint32_t isn = 1,
               std::uint16_t payload = 0) {
@@ -20,6 +23,8 @@ class EarlySynTest : public TwoRelaysTest {
         {.client = client, .target = at(to), .sequence = isn, .payload_bytes = payload}));
   }
   EarlySynCounters early() const { return relay_first->snapshot().early_syn; }
+
+  const std::unique_ptr<SynRing> syns;
 };
 
 // The server sees a connection before the client has sent anything but its SYN.
@@ -162,6 +167,99 @@ TEST_F(EarlySynTest, AFloodMeetsItsBudget) {
   const UniqueFd client = connect_from(network->client, client_port, target);
   const UniqueFd server = accept_at(listener);
   ASSERT_TRUE(server);
+}
+
+// A program at a device of a LAN, where anybody may write any source address.
+class DeviceSource final : public SynSource {
+ public:
+  DeviceSource(SynRing& ring, int device_index) : ring_(ring), device_index_(device_index) {}
+  bool pop(SynReport& syn) noexcept override { return ring_.pop(syn); }
+  bool arm() noexcept override { return ring_.arm(); }
+  void disarm() noexcept override { ring_.disarm(); }
+  int fd() const noexcept override { return ring_.fd(); }
+  int device_index() const noexcept override { return device_index_; }
+  void remember(const IpAddress& client) noexcept override { known.push_back(client); }
+
+  std::vector<IpAddress> known;
+
+ private:
+  SynRing& ring_;
+  int device_index_;
+};
+
+TEST_F(EarlySynTest, OnADeviceAHalfIsBegunForThoseWhoLiveThereOnly) {
+  network->first.enter();
+  const auto device_index = static_cast<int>(::if_nametoindex("tun0"));
+  syn_source = std::make_unique<DeviceSource>(*syns, device_index);
+  start();
+  const UniqueFd listener = listen_at(target);
+  report({ip("203.0.113.80"), 40'000, 0});  // behind wan0
+  report({ip("198.51.100.1"), 40'000, 0});  // nowhere
+  report({ip("10.77.0.1"), 40'000, 0});     // we ourselves
+  ASSERT_TRUE(until([&] { return early().seen == 3; }));
+  EXPECT_EQ(early().begun, 0U);
+  EXPECT_EQ(early().wrong_device, 3U);
+  report(client_port);
+  const UniqueFd server = accept_at(listener);
+  EXPECT_EQ(early().begun, 1U);
+}
+
+// Half of the places, so that a flood of those who do not exist leaves some to those who do.
+TEST_F(EarlySynTest, StrangersHaveHalfOfThePlaces) {
+  RelaySettings settings = settings_of_first();
+  settings.early_syn.max_unclaimed = 10;
+  start(settings, settings_of_last());
+  const UniqueFd listener = listen_at(target);
+  const auto report_of = [&](std::uint16_t port, bool proven) {
+    return syns->push(
+        {.client = {ip("10.77.0.100"), port, 0}, .target = at(target), .proven = proven});
+  };
+  for (std::uint16_t port = 1000; port < 1020; ++port) ASSERT_TRUE(report_of(port, false));
+  ASSERT_TRUE(until([&] { return early().seen == 20; }));
+  EXPECT_EQ(early().begun, 5U);
+  for (std::uint16_t port = 2000; port < 2020; ++port) ASSERT_TRUE(report_of(port, true));
+  ASSERT_TRUE(until([&] { return early().seen == 40; }));
+  EXPECT_EQ(early().begun, 10U);
+  // What has expired, or was claimed, gives its place back.
+  jump += settings.early_syn.claim_timeout + 1s;
+  ASSERT_TRUE(until([&] { return early().unclaimed == 0; }));
+  ASSERT_TRUE(report_of(40'000, false));
+  const UniqueFd server = accept_at(listener);
+  const UniqueFd client = connect_from(network->client, client_port, target);
+  ASSERT_TRUE(until([&] { return early().claimed == 1; }));
+  for (std::uint16_t port = 3000; port < 3020; ++port) ASSERT_TRUE(report_of(port, false));
+  ASSERT_TRUE(until([&] { return early().seen == 61; }));
+  EXPECT_EQ(early().begun, 16U);
+}
+
+TEST_F(EarlySynTest, WhoHasCompletedAHandshakeIsRemembered) {
+  network->first.enter();
+  const auto device_index = static_cast<int>(::if_nametoindex("tun0"));
+  auto device = std::make_unique<DeviceSource>(*syns, device_index);
+  const std::vector<IpAddress>& known = device->known;
+  syn_source = std::move(device);
+  start();
+  const UniqueFd listener = listen_at(target);
+  EXPECT_TRUE(known.empty());
+  const UniqueFd client = connect_from(network->client, client_port, target);
+  const UniqueFd server = accept_at(listener);
+  EXPECT_EQ(known, std::vector{client_port.address});
+}
+
+TEST_F(EarlySynTest, SourcesComeAndGoWhileItRuns) {
+  start();
+  const UniqueFd listener = listen_at(target);
+  const std::unique_ptr<SynRing> ring = *SynRing::open(syn_ring_capacity);
+  SynRingSource other{*ring};
+  ASSERT_TRUE(relay_first->take_syns_from({&other, syn_source.get()}));
+  report(client_port);
+  ASSERT_TRUE(ring->push({.client = {ip("10.77.0.100"), 40'001, 0}, .target = at(target)}));
+  ASSERT_TRUE(until([&] { return early().begun == 2; }));
+  ASSERT_TRUE(relay_first->take_syns_from({&other}));
+  report({ip("10.77.0.100"), 40'002, 0});
+  ASSERT_TRUE(ring->push({.client = {ip("10.77.0.100"), 40'003, 0}, .target = at(target)}));
+  ASSERT_TRUE(until([&] { return early().begun == 3; }));
+  EXPECT_EQ(early().seen, 3U) << "nobody listens to the first any more";
 }
 
 TEST_F(EarlySynTest, MoreThanTheRingHoldsIsLeftToTheHandshake) {

@@ -33,7 +33,7 @@ std::string_view name_of(Outcome outcome) noexcept {
   return outcome_names[std::to_underlying(outcome)];
 }
 
-Result<std::unique_ptr<Relay>> Relay::create(RelaySettings settings, SynRing* syns) {
+Result<std::unique_ptr<Relay>> Relay::create(RelaySettings settings, std::vector<SynSource*> syns) {
   const auto tun_index = static_cast<int>(::if_nametoindex(settings.tun_device.c_str()));
   if (tun_index == 0) return system_error("relay: interface " + settings.tun_device);
   UniqueFd epoll{::epoll_create1(EPOLL_CLOEXEC)};
@@ -45,7 +45,7 @@ Result<std::unique_ptr<Relay>> Relay::create(RelaySettings settings, SynRing* sy
   auto state =
       std::make_unique<State>(std::move(settings), tun_index, std::move(epoll), *std::move(lookup));
   auto opened = state->open_listeners();
-  if (opened) opened = state->take_syns_from(syns);
+  if (opened) opened = state->take_syns_from(std::move(syns));
   if (!opened) return in_context("relay", std::move(opened.error()));
   return std::unique_ptr<Relay>{new Relay{std::move(state)}};
 }
@@ -63,6 +63,10 @@ void Relay::apply(RelaySettings settings) {
   state_->settings = std::move(settings);
   state_->use_settings();
   state_->table.set_capacity(state_->settings.limits.max_connections);
+}
+
+Result<void> Relay::take_syns_from(std::vector<SynSource*> syns) {
+  return state_->take_syns_from(std::move(syns));
 }
 
 void Relay::drain() noexcept { state_->drain(); }

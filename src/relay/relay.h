@@ -12,10 +12,9 @@
 
 #include "base/result.h"
 #include "exec/poller.h"
-#include "exec/waking_ring.h"
 #include "relay/leg_source.h"
 #include "relay/settings.h"
-#include "wire/syn_report.h"
+#include "relay/syn_source.h"
 
 namespace tw::relay {
 
@@ -54,7 +53,9 @@ struct EarlySynCounters {
   std::uint64_t claimed = 0;      ///< by the client, its handshake complete
   std::uint64_t over_budget = 0;  ///< left to wait for their handshake
   std::uint64_t late = 0;         ///< known already: retransmitted, or accepted before
-  std::uint64_t unclaimed = 0;    ///< halves that wait now
+  /// Left to wait, because their client is not reached by the device they came by.
+  std::uint64_t wrong_device = 0;
+  std::uint64_t unclaimed = 0;  ///< halves that wait now
 };
 
 /// A copy, taken on the relay's context.
@@ -70,26 +71,24 @@ struct RelaySnapshot {
   EarlySynCounters early_syn;
 };
 
-/// SYNs on their way from the lane that decrypted them.
-using SynRing = WakingRing<SynReport>;
-/// A burst that the relay has not looked at yet: 1,000 are a tenth of a second of a flood, and what
-/// finds no room waits for its handshake.
-inline constexpr std::size_t syn_ring_capacity = 1024;
-
 /// One relay worker's share. A Poller on a context of its own: a splice can take hundreds of
 /// microseconds, and a data worker has not got them.
 class Relay final : public Poller {
  public:
   /// Opens the listeners (needs CAP_NET_ADMIN for IP_TRANSPARENT and SO_BINDTODEVICE; the TUN
   /// device and its addresses must exist). Nothing is left open on failure.
-  /// `syns`, if any, is this relay's to consume, and must outlive it.
-  static Result<std::unique_ptr<Relay>> create(RelaySettings settings, SynRing* syns = nullptr);
+  /// `syns` are this relay's to consume, and must outlive it.
+  static Result<std::unique_ptr<Relay>> create(RelaySettings settings,
+                                               std::vector<SynSource*> syns = {});
   /// Resets every connection that is still there.
   ~Relay() override;
 
   /// New routes, policy, limits, turbo. Connections that are being relayed stay. Device, addresses
   /// and ports are not changed here: compare, and create a new Relay. On the relay's context.
   void apply(RelaySettings settings);
+  /// SYNs from these from now on, and from no other. On the relay's context; a source that is left
+  /// out is not touched any more. Fails if one cannot be watched; the others are taken.
+  Result<void> take_syns_from(std::vector<SynSource*> syns);
   /// Stops accepting; what runs goes on. On the relay's context.
   void drain() noexcept;
   RelaySnapshot snapshot() const;

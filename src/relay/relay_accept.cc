@@ -37,6 +37,7 @@ std::size_t Relay::State::accept_some(Instant now, std::size_t most) {
       if (status == AcceptStatus::refused) {
         count(Outcome::limit);
       } else {
+        remember(door, accepted.peer.address);
         serve(door.listener.kind(), std::move(accepted), now);
       }
     }

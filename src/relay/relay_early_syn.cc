@@ -1,5 +1,6 @@
 // The part of Relay::State that begins onward halves at a client's SYN, before its handshake is
 // complete, and joins them with what is accepted later (KTCP, section 4.1).
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -8,22 +9,27 @@
 namespace tw::relay {
 
 namespace {
-// SYNs looked at in one poll: a flood of them must not stop the connections.
+// SYNs of one source looked at in one poll: a flood of them must not stop the connections.
 constexpr std::size_t syns_per_poll = 256;
 }  // namespace
 
 void Relay::State::take_syns(Instant now) {
-  if (syns_ == nullptr) return;
-  syns_->disarm();
   SynReport syn;
-  for (std::size_t taken = 0; taken < syns_per_poll && syns_->pop(syn); ++taken) {
-    ++counters.early_syn.seen;
-    begin_half(syn, now);
+  for (SynSource* const source : syns_) {
+    source->disarm();
+    for (std::size_t taken = 0; taken < syns_per_poll && source->pop(syn); ++taken) {
+      ++counters.early_syn.seen;
+      begin_half(syn, *source, now);
+    }
   }
 }
 
+bool Relay::State::arm_syns() noexcept {
+  return std::ranges::all_of(syns_, [](SynSource* source) { return source->arm(); });
+}
+
 // Whatever is not begun here is not refused either: it is served when it has been accepted.
-void Relay::State::begin_half(const SynReport& syn, Instant now) {
+void Relay::State::begin_half(const SynReport& syn, const SynSource& source, Instant now) {
   // A SYN with data is accepted at once: header and data then share a segment, and the last PoP may
   // use Fast Open in its turn.
   if (!settings.early_syn.enabled || draining_ || syn.payload_bytes > 0) return;
@@ -38,6 +44,10 @@ void Relay::State::begin_half(const SynReport& syn, Instant now) {
     ++counters.early_syn.over_budget;
     return;
   }
+  if (!came_by_its_device(syn, source)) {
+    ++counters.early_syn.wrong_device;
+    return;
+  }
   ++counters.early_syn.begun;
   const ConnectionId id = table.add(
       Connection::half(syn.client, syn.target, now + settings.early_syn.claim_timeout, now));
@@ -45,20 +55,47 @@ void Relay::State::begin_half(const SynReport& syn, Instant now) {
   index_.insert(key, id);
   ++unclaimed;
   Connection& connection = *table.find(id);
+  if (!syn.proven) {
+    connection.set_stranger();
+    ++strangers;
+  }
   table.make_runnable(id);
   go_onward(id, connection, *verdict, now);
 }
 
+// Within the budget only, because the kernel is asked. A client with two ways to us may be wronged:
+// it waits for its handshake.
+bool Relay::State::came_by_its_device(const SynReport& syn, const SynSource& source) noexcept {
+  if (source.device_index() == 0) return true;
+  const auto back = lookup_->ask(syn.client.address);
+  return back && back->kind == KernelRoute::Kind::remote &&
+         back->device_index == source.device_index();
+}
+
+void Relay::State::forget_half(const Connection& connection) noexcept {
+  --unclaimed;
+  if (connection.is_stranger()) --strangers;
+}
+
+void Relay::State::remember(const Door& door, const IpAddress& client) noexcept {
+  for (SynSource* const source : syns_) {
+    if (source->device_index() == door.device_index) source->remember(client);
+  }
+}
+
+// Strangers, who may not exist, have half of the places.
 bool Relay::State::may_begin_half(const SynReport& syn, Instant now) noexcept {
-  return !table.full() && unclaimed < settings.early_syn.max_unclaimed &&
+  const bool has_place =
+      syn.proven || strangers < std::max<std::size_t>(settings.early_syn.max_unclaimed / 2, 1);
+  return has_place && !table.full() && unclaimed < settings.early_syn.max_unclaimed &&
          clients_.of(syn.client.address) < settings.limits.max_connections_per_client &&
          syn_budget_.allow(syn.client.address, settings.early_syn, now);
 }
 
 void Relay::State::claim(ConnectionId id, Connection& connection, Accepted accepted, Instant now) {
   const int front = accepted.socket.get();
+  forget_half(connection);
   connection.claim(std::move(accepted.socket), now);
-  --unclaimed;
   ++counters.early_syn.claimed;
   if (!connection.is_finished() && !watch_socket(front, id, Side::front)) {
     connection.finish(Outcome::limit, errno);

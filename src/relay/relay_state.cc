@@ -1,5 +1,6 @@
 #include "relay/relay_state.h"
 
+#include <net/if.h>
 #include <sys/epoll.h>
 
 #include <algorithm>
@@ -162,18 +163,24 @@ Result<void> Relay::State::open_door(const Endpoint& address, const std::string&
   if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, socket->get(), &event) != 0) {
     return system_error("watch " + address.text());
   }
-  doors_.push_back({Listener{*std::move(socket), kind}});
+  doors_.push_back({.listener = Listener{*std::move(socket), kind},
+                    .device_index = static_cast<int>(::if_nametoindex(device.c_str()))});
   return {};
 }
 
-Result<void> Relay::State::take_syns_from(SynRing* syns) {
-  if (syns == nullptr) return {};
-  epoll_event event{.events = EPOLLIN | EPOLLET, .data = {.u64 = syn_bell}};
-  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, syns->fd(), &event) != 0) {
-    return system_error("watch for SYNs");
+Result<void> Relay::State::take_syns_from(std::vector<SynSource*> syns) {
+  for (const SynSource* const source : syns_) {
+    static_cast<void>(::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, source->fd(), nullptr));
   }
-  syns_ = syns;
-  return {};
+  syns_ = std::move(syns);
+  Result<void> watched;
+  std::erase_if(syns_, [&](const SynSource* source) {
+    epoll_event event{.events = EPOLLIN | EPOLLET, .data = {.u64 = syn_bell}};
+    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, source->fd(), &event) == 0) return false;
+    watched = system_error("watch for SYNs");
+    return true;
+  });
+  return watched;
 }
 
 bool Relay::State::watch_socket(int socket, ConnectionId id, Side side) noexcept {
@@ -312,7 +319,7 @@ void Relay::State::end(ConnectionId id, Connection& connection, Instant now) {
     const ClientKey key{connection.client(), connection.target()};
     // The client may have come back from the same port meanwhile: that one stays.
     if (index_.find(key) == id) index_.erase(key);
-    if (!connection.is_claimed()) --unclaimed;
+    if (!connection.is_claimed()) forget_half(connection);
   }
   connection.close();
   table.remove(id);
@@ -373,6 +380,7 @@ void Relay::State::reset_all() noexcept {
   clients_.clear();
   index_.clear();
   unclaimed = 0;
+  strangers = 0;
 }
 
 }  // namespace tw::relay

@@ -31,10 +31,10 @@ struct Relay::State {
 
   /// Listens on everything the settings name.
   Result<void> open_listeners();
-  /// SYNs that somebody has seen before us; null: nobody does.
-  Result<void> take_syns_from(SynRing* syns);
+  /// SYNs that somebody has seen before us.
+  Result<void> take_syns_from(std::vector<SynSource*> syns);
   /// Before the context sleeps: false if one has come.
-  bool arm_syns() noexcept { return syns_ == nullptr || syns_->arm(); }
+  bool arm_syns() noexcept;
   /// Decisions and sources of legs from `settings`; counters of PoPs that stay are kept.
   void use_settings();
 
@@ -50,12 +50,14 @@ struct Relay::State {
   RelaySnapshot snapshot();
   ConnectionTable table;
   std::size_t unclaimed = 0;  // connections in `table` that no client has claimed
+  std::size_t strangers = 0;  // of those, begun for clients that may not exist
   const std::array<int, 1> wait_fds;
 
  private:
   // A source that may have connections waiting; edge-triggered, so it is asked until it is empty.
   struct Door {
     Listener listener;
+    int device_index;  // that it is bound to
     bool knocked = true;
   };
 
@@ -70,7 +72,10 @@ struct Relay::State {
   void serve(Listener::Kind kind, Accepted accepted, Instant now);
   void serve_client(Accepted accepted, Instant now);
   void take_syns(Instant now);
-  void begin_half(const SynReport& syn, Instant now);
+  void begin_half(const SynReport& syn, const SynSource& source, Instant now);
+  void forget_half(const Connection& connection) noexcept;
+  void remember(const Door& door, const IpAddress& client) noexcept;
+  bool came_by_its_device(const SynReport& syn, const SynSource& source) noexcept;
   bool may_begin_half(const SynReport& syn, Instant now) noexcept;
   void claim(ConnectionId id, Connection& connection, Accepted accepted, Instant now);
   void serve_leg(Accepted accepted, Instant now);
@@ -109,7 +114,7 @@ struct Relay::State {
   ClientCounts clients_;
   ClientIndex index_;  // of all connections of clients
   SynBudget syn_budget_;
-  SynRing* syns_ = nullptr;
+  std::vector<SynSource*> syns_;
   PipePool pipes_;
   std::vector<ConnectionId> without_pipe_;
   bool draining_ = false;

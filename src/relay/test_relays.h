@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/random.h"
 #include "base/time.h"
@@ -74,7 +75,9 @@ class TwoRelaysTest : public testing::Test {
   }
   void start(RelaySettings first, RelaySettings last) {
     network->first.enter();
-    auto created = Relay::create(std::move(first), syns.get());
+    std::vector<SynSource*> sources;
+    if (syn_source) sources.push_back(syn_source.get());
+    auto created = Relay::create(std::move(first), std::move(sources));
     ASSERT_TRUE(created) << created.error().text();
     relay_first = *std::move(created);
     network->last.enter();
@@ -167,7 +170,7 @@ class TwoRelaysTest : public testing::Test {
   SystemClock clock;
   Duration jump{0};
   // Of the first relay. Before start(), if it is to have one.
-  std::unique_ptr<SynRing> syns;
+  std::unique_ptr<SynSource> syn_source;
   std::unique_ptr<Relay> relay_first, relay_last, relay_third;
 };
 

@@ -16,6 +16,8 @@ struct SynReport {
   Endpoint client, target;
   std::uint32_t sequence = 0;       ///< the client's ISN: the same again is a retransmission
   std::uint16_t payload_bytes = 0;  ///< data in the SYN (TCP Fast Open)
+  /// Its client is there: it came out of the tunnel, or has completed a handshake lately.
+  bool proven = true;
 
   /// Empty unless the packet is a TCP SYN without ACK, RST or FIN, and no fragment. `ip` must be of
   /// `packet`. Costs a few comparisons for anything but TCP with that flag.

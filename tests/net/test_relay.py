@@ -22,7 +22,7 @@ log_level = "debug"
 interface = "{first_if}"
 private_key_file = "{folder}/first.key"
 listen_port = 51820
-addresses = ["10.9.0.1/16"]
+addresses = ["10.9.0.1/16", "fd09::1/64"]
 [[peer]]
 name = "anna"
 public_key = "{client_public}"
@@ -38,9 +38,9 @@ client_devices = ["to-lan"]
 [[pop]]
 peer = "last"
 overlay_address = "10.9.0.2"
-routes = ["192.0.2.0/24"]
+routes = ["192.0.2.0/24", "2001:db8:2::/64"]
 [[policy]]
-from = ["anna", "198.18.4.0/24"]
+from = ["anna", "198.18.4.0/24", "2001:db8:4::/64"]
 protocol = "tcp"
 action = "relay"
 """
@@ -65,8 +65,8 @@ enabled = true
 peer = "first"
 overlay_address = "10.9.0.1"
 [[policy]]
-from = ["10.9.1.0/24", "198.18.4.0/24"]
-to = ["192.0.2.0/24"]
+from = ["10.9.1.0/24", "198.18.4.0/24", "2001:db8:4::/64"]
+to = ["192.0.2.0/24", "2001:db8:2::/64"]
 protocol = "tcp"
 ports = ["8080-8090"]
 action = "relay"
@@ -124,10 +124,13 @@ class RelayTest(lib.NetTest):
         self.last, self.server = self.net.namespace("last"), self.net.namespace("server")
         self.net.veth(self.client, self.first, "198.18.1.1/24", "198.18.1.2/24")
         self.net.veth(self.first, self.last, "198.18.2.1/24", "198.18.2.2/24")
-        self.net.veth(self.last, self.server, "192.0.2.1/24", "192.0.2.80/24")
+        self.net.veth(self.last, self.server, ["192.0.2.1/24", "2001:db8:2::1/64"],
+                      ["192.0.2.80/24", "2001:db8:2::80/64"])
         self.lan = self.net.namespace("lan")
-        self.net.veth(self.first, self.lan, "198.18.4.1/24", "198.18.4.2/24")
+        self.net.veth(self.first, self.lan, ["198.18.4.1/24", "2001:db8:4::1/64"],
+                      ["198.18.4.2/24", "2001:db8:4::2/64"])
         self.lan.ip("route add default via 198.18.4.1")
+        self.lan.ip("-6 route add default via 2001:db8:4::1")
         self.start_nodes()
         self.start_client()
 
@@ -216,6 +219,84 @@ class RelayTest(lib.NetTest):
         # And what the policy does not relay is not simply forwarded.
         self.first.run("sysctl -qw net.ipv4.ip_forward=1")
         self.assertNotEqual(self.lan.run("ping -c 1 -W 1 192.0.2.80", check=False).returncode, 0)
+
+    def early(self):
+        return self.status("first")["early_syn"]
+
+    def device_syns(self):
+        """What the program at the LAN's device has counted."""
+        return self.early()["devices"][0]
+
+    def test_a_client_of_another_device_is_seen_at_its_syn(self):
+        """Answers to its SYN are held back: what is begun meanwhile was begun by the SYN."""
+        lib.wait_until(lambda: self.pop()["warm"]["idle"] >= 4, "warm legs")
+        self.control("set", "relay.early_syn.claim_timeout_s", "60")
+        for begun, address in enumerate(("192.0.2.80", "2001:db8:2::80"), 1):
+            family = "AF_INET6" if ":" in address else "AF_INET"
+            server = self.server.start(["python3", "-uc", "import socket\n"
+                                        f"door = socket.socket(socket.{family})\n"
+                                        f"door.bind(('{address}', 8083)); door.listen()\n"
+                                        "print('listening')\n"
+                                        "connection = door.accept()[0]\nprint('accepted')\n"
+                                        "connection.sendall(b'hello')\nconnection.close()\n"])
+            server.wait_log("listening")
+            self.lan.run(["nft", "table inet deaf { chain in { type filter hook input priority 0; "
+                          "tcp flags & (syn | ack) == syn | ack drop; }; }"])
+            client = self.lan.start(["python3", "-c", "import socket\nprint(socket.create_connection("
+                                     f"('{address}', 8083), timeout=30).recv(9))"])
+            server.wait_log("accepted")
+            early = self.early()
+            self.assertEqual((early["begun"], early["claimed"], early["unclaimed"]),
+                             (begun, begun - 1, 1))
+            self.lan.run("nft delete table inet deaf")
+            client.wait_log("b'hello'")
+            early = self.early()
+            self.assertEqual((early["begun"], early["claimed"], early["unclaimed"]), (begun, begun, 0))
+        syns = self.device_syns()
+        self.assertEqual(syns["device"], "to-lan")
+        self.assertEqual(syns["reported"], syns["seen"])
+        self.assertEqual(early["begun"] + early["late"], syns["reported"])
+
+    def test_a_forged_source_begins_nothing(self):
+        """At a device anybody may write any address, a tunnel client's for one."""
+        self.lan.address("lo", "10.9.1.2/32")
+        self.lan.run(["python3", "-c", "import socket; forger = socket.socket()\n"
+                      "forger.bind(('10.9.1.2', 0)); forger.setblocking(False)\n"
+                      "forger.connect_ex(('192.0.2.80', 8080))"])
+        lib.wait_until(lambda: self.early()["seen"] > 0, "the SYN to be reported")
+        early = self.early()
+        self.assertGreaterEqual(early["wrong_device"], 1)
+        self.assertEqual(early["begun"], 0)
+
+    def test_a_client_that_has_been_here_is_known(self):
+        """Strangers have half of the burst. Who has completed a handshake has all of it."""
+        lib.serve_files(self.server, "192.0.2.80", {"small": b"x"}, PORT)
+        for key, value in (("per_source_burst", "200"), ("total_rate", "1"), ("total_burst", "100")):
+            self.assertEqual(self.control("set", f"relay.early_syn.{key}", value).returncode, 0)
+        self.lan.run(["python3", "-c", "import socket\nfor _ in range(80):\n"
+                      f" socket.create_connection(('192.0.2.80', {PORT}), timeout=10).close()"])
+        syns = self.device_syns()
+        self.assertEqual((syns["seen"], syns["reported"]), (80, 80))
+
+    def test_early_syn_of_devices_is_turned_off_and_on(self):
+        digests = lib.serve_files(self.server, "192.0.2.80", {"small": b"x" * 10_000}, PORT)
+        url = f"http://192.0.2.80:{PORT}/small"
+        self.assertEqual(self.control("set", "relay.early_syn", "off").returncode, 0)
+        self.assertEqual(self.early()["devices"], [])
+        self.assertEqual(lib.curl(self.lan, url).sha256, digests["small"])
+        self.assertEqual(self.early()["seen"], 0)
+        self.assertEqual(self.control("set", "relay.early_syn", "on").returncode, 0)
+        self.assertEqual(self.device_syns()["seen"], 0)
+        self.assertEqual(lib.curl(self.lan, url).sha256, digests["small"])
+        self.assertEqual(self.device_syns()["reported"], 1)
+        self.assertEqual(self.early()["seen"], 1)
+        # As a reload does it, from a file that says so.
+        path = f"{self.net.folder}/first.toml"
+        with open(path, "a", encoding="utf-8") as stream:
+            stream.write("[relay.early_syn]\nenabled = false\n")
+        self.nodes["first"].signal(signal.SIGHUP)
+        self.nodes["first"].wait_log("reloaded")
+        self.assertEqual(self.early()["devices"], [])
 
     def test_settings_are_changed_by_hand(self):
         digests = lib.serve_files(self.server, "192.0.2.80", {"small": b"x" * 10_000}, PORT)
