@@ -32,6 +32,7 @@ enum class Drop : std::uint8_t {
   socket_full,      ///< the UDP socket refused it (EAGAIN, ENOBUFS)
   socket_error,     ///< the UDP socket refused it for another reason (no route, message size)
   tun_error,        ///< the TUN refused it (interface down)
+  repeated_syn,     ///< a SYN that came again while the first waits for its server's answer
   shutdown,         ///< still queued when its peer was removed or the node stopped
 };
 
@@ -47,7 +48,7 @@ inline constexpr std::array drop_names{
     std::string_view{"too_large"},       std::string_view{"queue_full"},
     std::string_view{"overdue"},         std::string_view{"socket_full"},
     std::string_view{"socket_error"},    std::string_view{"tun_error"},
-    std::string_view{"shutdown"}};
+    std::string_view{"repeated_syn"},    std::string_view{"shutdown"}};
 inline constexpr std::size_t drop_count = drop_names.size();
 static_assert(drop_count == std::to_underlying(Drop::shutdown) + std::size_t{1});
 

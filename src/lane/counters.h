@@ -1,6 +1,8 @@
 // What a lane counts, so that per direction, in segments:
 //   received + generated = sent + consumed + dropped + queued
-// holds whenever the lane is not in the middle of a batch. `queued` is a gauge.
+// holds whenever the lane is not in the middle of a batch. `queued` is a gauge: to the wire, what
+// waits for a handshake; from the wire, SYNs held until their servers have answered. Such a SYN
+// ends as sent, as consumed (its sender gets a generated reset), or as dropped.
 #pragma once
 
 #include <cstdint>

@@ -23,10 +23,11 @@ bool has_any(const wg::SessionActions& actions) noexcept {
 }  // namespace
 
 ReceivePipeline::ReceivePipeline(PeerTable& peers, crypto::AeadEngine& engine,
-                                 LaneCounters& counters, ReceiveEvents& events)
+                                 LaneCounters& counters, HeldSyns& syns, ReceiveEvents& events)
     : peers_(peers),
       engine_(engine),
       counters_(counters),
+      syns_(syns),
       events_(events),
       coalescer_(jobs_capacity, joined_trains) {
   jobs_.reserve(jobs_capacity);
@@ -151,13 +152,8 @@ void ReceivePipeline::deliver_inner(LanePeer& peer, ByteSpan plaintext,
   if (!is_allowed(peer, packet->source)) return drop(Drop::not_allowed_ip);
   const ByteSpan inner = plaintext.first(packet->total_length);  // what follows is padding
   if (!carry_ecn(inner, *packet, outer_class)) return drop(Drop::congestion);
-  if (syns_ != nullptr) report_syn(inner, *packet);
+  if (syns_.reporting() && syns_.report(inner, *packet)) return;
   coalescer_.add(inner, *packet);
-}
-
-/// A full ring loses nothing: that connection begins when its handshake is complete.
-void ReceivePipeline::report_syn(ByteView inner, const IpPacketView& packet) noexcept {
-  if (auto syn = SynReport::of(inner, packet)) syns_->push(*std::move(syn));
 }
 
 bool ReceivePipeline::is_allowed(const LanePeer& peer, ByteView source) noexcept {

@@ -8,14 +8,13 @@
 #include <vector>
 
 #include "crypto/aead_engine.h"
-#include "exec/waking_ring.h"
 #include "lane/age_limit.h"
 #include "lane/counters.h"
+#include "lane/held_syns.h"
 #include "lane/peer_table.h"
 #include "port/port.h"
 #include "steer/steering_table.h"
 #include "wire/coalescer.h"
-#include "wire/syn_report.h"
 #include "wire/wg_message.h"
 
 namespace tw::lane {
@@ -38,8 +37,9 @@ class ReceivePipeline {
   /// Segments opened together. A receive call may bring more: they are opened in several batches.
   static constexpr std::size_t jobs_capacity = 256;
 
+  /// All must outlive this. `syns` gets to see what comes out of the tunnel before the TUN does.
   ReceivePipeline(PeerTable& peers, crypto::AeadEngine& engine, LaneCounters& counters,
-                  ReceiveEvents& events);
+                  HeldSyns& syns, ReceiveEvents& events);
 
   /// Which buckets are this worker's. Both must outlive this.
   void set_steering(const ReceiverIndex& codec, const SteeringTable& table,
@@ -51,9 +51,6 @@ class ReceivePipeline {
   }
   /// What of that it has not refused so far.
   CoalescerKinds tun_takes() const noexcept { return coalescer_.kinds(); }
-
-  /// Where SYNs of TCP are reported before they cross the TUN; null: nowhere.
-  void report_syns(WakingRing<SynReport>* ring) noexcept { syns_ = ring; }
 
   /// How long transport data may have waited in a socket (Train::age); zero: any time.
   void set_queue_limit(Duration limit) noexcept { age_limit_ = AgeLimit{limit}; }
@@ -91,7 +88,6 @@ class ReceivePipeline {
   void deliver(const Arrival& arrival, const crypto::AeadJob& job, Instant now) noexcept;
   void touch(LanePeer* peer) noexcept;
   void deliver_inner(LanePeer& peer, ByteSpan plaintext, std::uint8_t outer_class) noexcept;
-  void report_syn(ByteView inner, const IpPacketView& packet) noexcept;
   bool is_allowed(const LanePeer& peer, ByteView source) noexcept;
   void write_tun() noexcept;
   void write_singly(const JoinedPackets& joined) noexcept;
@@ -101,6 +97,7 @@ class ReceivePipeline {
   PeerTable& peers_;
   crypto::AeadEngine& engine_;
   LaneCounters& counters_;
+  HeldSyns& syns_;
   ReceiveEvents& events_;
   const ReceiverIndex* codec_ = nullptr;
   const SteeringTable* table_ = nullptr;
@@ -110,7 +107,6 @@ class ReceivePipeline {
   std::vector<Arrival> arrivals_;  // of the job with the same index
   Found found_;
   Allowed allowed_;
-  WakingRing<SynReport>* syns_ = nullptr;
   LanePeer* touched_ = nullptr;  // its timers are still to be looked at
   AgeLimit age_limit_;
   bool overdue_ = false;         // the train under way has waited too long

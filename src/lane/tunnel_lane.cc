@@ -26,7 +26,7 @@ TunnelLane::TunnelLane(TunnelLaneParts parts, TunnelLaneLimits limits)
       tun_(parts.tun),
       staging_(limits.staged_packets, limits.staged_packet_bytes),
       timers_(limits.peers, timer_tick, parts.handshakes.clock().now()),
-      receive_(peers_, parts.engine, counters_, *this),
+      receive_(peers_, parts.engine, counters_, syns_, *this),
       transmit_(parts.engine, counters_),
       icmp_(tun_, counters_.from_wire),
       udp_batch_(limits.receive_trains, buffer_bytes, batch_bytes),
@@ -132,6 +132,7 @@ std::size_t TunnelLane::poll(Instant now, std::size_t budget) noexcept {
   handled += receive(udp_.v6, budget);
   handled += receive(draining_.v4, budget);
   handled += receive(draining_.v6, budget);
+  handled += take_syn_answers(budget);
   handled += transmit(budget);
   if (now >= timers_.next_deadline()) run_timers();
   flush();
@@ -143,7 +144,7 @@ std::size_t TunnelLane::poll(Instant now, std::size_t budget) noexcept {
 }
 
 bool TunnelLane::arm() noexcept {
-  bool quiet = channel_.events.empty() && unsent_.empty();
+  bool quiet = channel_.events.empty() && unsent_.empty() && !syns_.has_answers();
   for (Port* port : {&tun_, udp_.v4, udp_.v6, draining_.v4, draining_.v6}) {
     // Every port must be armed, whatever the others say.
     if (port != nullptr && !port->arm()) quiet = false;
@@ -222,16 +223,19 @@ std::size_t TunnelLane::transmit_packet(const Train& train) noexcept {
   LanePeer* peer = peers_.find(*id);
   TW_ASSERT(peer != nullptr);
   if (!peer->endpoint) return refuse_all(Drop::no_endpoint, {});
+  transmit_segments(*peer, *packet);
+  return segments;
+}
 
-  for (std::size_t segment = 0; segment < segments; ++segment) {
-    if (transmit_.full(packet->segment_length(segment))) flush();
-    if (const std::optional<wg::Session::SealSlot> slot = peer->session.next_seal(now_)) {
-      transmit_.queue(*peer, *slot, *packet, segment);
+void TunnelLane::transmit_segments(LanePeer& peer, const GsoView& packet) noexcept {
+  for (std::size_t segment = 0; segment < packet.segment_count(); ++segment) {
+    if (transmit_.full(packet.segment_length(segment))) flush();
+    if (const std::optional<wg::Session::SealSlot> slot = peer.session.next_seal(now_)) {
+      transmit_.queue(peer, *slot, packet, segment);
     } else {
-      stage(*peer, *packet, segment);
+      stage(peer, packet, segment);
     }
   }
-  return segments;
 }
 
 void TunnelLane::stage(LanePeer& peer, const GsoView& packet, std::size_t segment) noexcept {

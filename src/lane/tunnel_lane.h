@@ -14,6 +14,7 @@
 #include "lane/counters.h"
 #include "lane/handshake_channel.h"
 #include "lane/handshake_gate.h"
+#include "lane/held_syns.h"
 #include "lane/icmp_replies.h"
 #include "lane/peer_table.h"
 #include "lane/receive_pipeline.h"
@@ -68,8 +69,12 @@ class TunnelLane final : public Poller, private ReceiveEvents {
   CoalescerKinds tun_takes() const noexcept { return receive_.tun_takes(); }
   void set_dscp(DscpPolicy policy) noexcept { transmit_.set_dscp(policy); }
   /// Where SYNs of the peers' TCP connections are reported before they cross the TUN; null, as to
-  /// begin with: nowhere. The ring must outlive the lane, or be taken away first.
-  void report_syns(WakingRing<SynReport>* ring) noexcept { receive_.report_syns(ring); }
+  /// begin with: nowhere. `answers`: where those that are held are answered, every one. The rings
+  /// must outlive the lane, or be taken away first; what is held then is dropped.
+  void report_syns(WakingRing<SynReport>* reports,
+                   ContextRing<SynAnswer>* answers = nullptr) noexcept;
+  /// Whether SYNs wait for those answers from now on. Not to begin with.
+  void hold_syns(bool hold) { syns_.hold(hold); }
   /// How long transport data may have waited in a socket; zero, as to begin with: any time.
   void set_queue_limit(Duration limit) noexcept { receive_.set_queue_limit(limit); }
 
@@ -111,6 +116,10 @@ class TunnelLane final : public Poller, private ReceiveEvents {
   std::size_t receive(Port* port, std::size_t budget) noexcept;
   std::size_t transmit(std::size_t budget) noexcept;
   std::size_t transmit_packet(const Train& train) noexcept;
+  void transmit_segments(LanePeer& peer, const GsoView& packet) noexcept;
+  std::size_t take_syn_answers(std::size_t budget) noexcept;
+  void pass_syn(ByteSpan packet) noexcept;
+  void refuse_syn(ByteView packet) noexcept;
   void stage(LanePeer& peer, const GsoView& packet, std::size_t segment) noexcept;
   void flush_staged(LanePeer& peer) noexcept;
   void flush() noexcept;
@@ -133,6 +142,7 @@ class TunnelLane final : public Poller, private ReceiveEvents {
   PeerTable peers_;
   StagingPool staging_;
   TimerWheel timers_;
+  HeldSyns syns_;
   ReceivePipeline receive_;
   TransmitPipeline transmit_;
   IcmpReplies icmp_;

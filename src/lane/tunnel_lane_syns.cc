@@ -1,0 +1,60 @@
+// The part of TunnelLane that does what the relay says of the SYNs that are held.
+#include <array>
+#include <optional>
+
+#include "base/assert.h"
+#include "lane/tunnel_lane.h"
+#include "wire/tcp_reset.h"
+
+namespace tw::lane {
+
+void TunnelLane::report_syns(WakingRing<SynReport>* reports,
+                             ContextRing<SynAnswer>* answers) noexcept {
+  counters_.from_wire.drops.add(Drop::shutdown, syns_.use(reports, answers));
+}
+
+std::size_t TunnelLane::take_syn_answers(std::size_t budget) noexcept {
+  std::size_t handled = 0;
+  for (HeldSyns::Answered syn; handled < budget && syns_.next(syn); ++handled) {
+    switch (syn.verdict) {
+      case SynVerdict::pass:
+        pass_syn(syn.packet);
+        break;
+      case SynVerdict::refuse:
+        refuse_syn(syn.packet);
+        break;
+      case SynVerdict::drop:
+        counters_.from_wire.drops.add(Drop::repeated_syn);
+        break;
+    }
+  }
+  return handled;
+}
+
+void TunnelLane::pass_syn(ByteSpan packet) noexcept {
+  Train train;
+  train.bytes = packet.data();
+  train.length = train.segment_size = static_cast<std::uint32_t>(packet.size());
+  DirectionCounters& counters = counters_.from_wire;
+  if (tun_.send({&train, 1}).taken == 0) return counters.drops.add(Drop::tun_error);
+  counters.sent.add();
+  counters.sent_bytes.add(packet.size());
+}
+
+/// The reset goes where any packet to that address would: the peer may have changed meanwhile.
+void TunnelLane::refuse_syn(ByteView syn) noexcept {
+  counters_.from_wire.consumed.add();
+  counters_.to_wire.generated.add();
+  std::array<std::uint8_t, tcp_reset_max> bytes;
+  const std::size_t length = write_tcp_reset(syn, bytes);
+  TW_ASSERT(length > 0);  // it was a SYN when it was reported
+  const std::optional<GsoView> reset = GsoView::of(ByteSpan{bytes}.first(length), {});
+  TW_ASSERT(reset);
+  const std::optional<wg::PeerId> id = peers_.allowed_ips().lookup(reset->target());
+  LanePeer* const peer = id ? peers_.find(*id) : nullptr;
+  if (peer == nullptr) return counters_.to_wire.drops.add(Drop::no_route);
+  if (!peer->endpoint) return counters_.to_wire.drops.add(Drop::no_endpoint);
+  transmit_segments(*peer, *reset);
+}
+
+}  // namespace tw::lane
