@@ -6,6 +6,7 @@
 #include <sys/epoll.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <utility>
 
@@ -48,6 +49,16 @@ Connection Connection::half(Endpoint client, Endpoint target, Instant claim_by,
   return connection;
 }
 
+void Connection::hold(HeldSyn syn, Instant answer_by) noexcept {
+  held_ = syn;
+  claim_by_ = answer_by;
+}
+
+std::uint32_t Connection::let_go(Instant claim_by) noexcept {
+  claim_by_ = claim_by;
+  return std::exchange(held_, std::nullopt).value_or(HeldSyn{}).number;
+}
+
 void Connection::claim(UniqueFd front, Instant now) noexcept {
   front_ = std::move(front);
   claim_by_ = Instant::max();
@@ -60,8 +71,10 @@ LegRequest Connection::request() const noexcept {
   return {.client = client_,
           .target = target_,
           .has_bytes = bytes_wait,
-          .fast_open = fast_open_ && bytes_wait,
-          .hops = hops_};
+          // With Fast Open a socket is connected before the server has answered.
+          .fast_open = fast_open_ && !asked_ && bytes_wait,
+          .hops = hops_,
+          .answer = asked_ || held_};
 }
 
 void Connection::go_directly(Leg leg, Instant now) { begin_back(std::move(leg), {}, now); }
@@ -81,6 +94,7 @@ void Connection::begin_back(Leg leg, std::string pop, Instant now) {
   back_failed_ = connected_ = false;
   if (leg.connected) up_.sink_ready();
   warm_ = leg.warm;
+  answers_ = leg.answers;
   pop_ = std::move(pop);
   on_probation_ = false;
   answer_by_ = Instant::max();
@@ -136,6 +150,9 @@ Step Connection::advance(Instant now, PipePool& pipes, std::size_t quantum) noex
     case Phase::connecting:
       if (const Step step = finish_connect(now); phase_ != Phase::relaying) return step;
       return relay(now, pipes, quantum);
+    case Phase::asking:
+      if (const Step step = take_answer(now); phase_ != Phase::relaying) return step;
+      return relay(now, pipes, quantum);
     case Phase::relaying:
       return relay(now, pipes, quantum);
     case Phase::doomed:
@@ -167,6 +184,7 @@ Step Connection::read_header() noexcept {
   client_ = header.header.source;
   target_ = header.header.target;
   fast_open_ = header.options.fast_open;
+  asked_ = header.options.answer;
   hops_ = static_cast<std::uint8_t>(std::min(header.options.hops + 1, UINT8_MAX));
   return Step::header;
 }
@@ -179,9 +197,39 @@ Step Connection::finish_connect(Instant now) noexcept {
     if (error != 0) return lose_back(connected_ ? Outcome::reset : Outcome::connect_failed, error);
   }
   if (!back_writable_) return Step::waiting;
-  phase_ = Phase::relaying;
   connected_ = true;
   last_activity_ = now;
+  if (!answers_) return begin_relaying(now);
+  phase_ = Phase::asking;
+  return take_answer(now);
+}
+
+// The far server refuses: that is not a reset of something that was. What else comes instead of the
+// answer is no PoP that knows the question.
+Step Connection::take_answer(Instant now) noexcept {
+  if (std::exchange(back_failed_, false)) {
+    if (const int error = take_error(back_.get())) return lose_back(Outcome::connect_failed, error);
+  }
+  if (up_.push_prefix(back_.get()) == Flow::broken) {
+    return lose_back(Outcome::connect_failed, up_.os_errno());
+  }
+  int os_errno = 0;
+  switch (read_leg_answer(back_.get(), os_errno)) {
+    case LegAnswer::none:
+      return Step::waiting;
+    case LegAnswer::connected:
+      if (on_probation_ && !pass_probation()) return end(Outcome::reset, up_.os_errno());
+      return begin_relaying(now);
+    case LegAnswer::failed:
+      break;
+  }
+  return lose_back(Outcome::connect_failed, os_errno);
+}
+
+Step Connection::begin_relaying(Instant now) noexcept {
+  phase_ = Phase::relaying;
+  last_activity_ = now;
+  if (asked_ && !std::exchange(told_, true)) down_.prepend(std::array{leg_answer_connected});
   return Step::more;
 }
 
@@ -228,6 +276,7 @@ Instant Connection::end_of_silence(const RelayLimits& limits) const noexcept {
     case Phase::header:
       return last_activity_ + (header_begun_ ? limits.connect_timeout : warm_leg_timeout);
     case Phase::connecting:
+    case Phase::asking:
       return last_activity_ + limits.connect_timeout;
     case Phase::relaying: {
       // What a leg has taken may wait for minutes in the far PoP's buffers, where only that PoP can
@@ -256,11 +305,12 @@ bool Connection::still_delivering() noexcept {
 
 Step Connection::expire(Instant now) noexcept {
   if (now >= answer_by_) return review_leg();
-  if (!is_claimed()) return end(Outcome::unclaimed);
+  if (!is_claimed()) return end(held_ ? Outcome::connect_failed : Outcome::unclaimed);
   switch (phase_) {
     case Phase::header:
       return end(header_begun_ ? Outcome::bad_header : Outcome::idle);
     case Phase::connecting:
+    case Phase::asking:
       return end(Outcome::connect_failed);
     case Phase::relaying:
       if (still_delivering()) {
@@ -302,7 +352,7 @@ Step Connection::end(Outcome outcome, int os_errno) noexcept {
 
 // A warm leg may be dead when it is taken, and one that is being made may find nobody: no client
 // needs to see that. The end of one whose PoP has heard of us is that PoP's answer. What a client
-// has not been there to see is kept for it.
+// has not been there to see is kept for it; one whose SYN is held can be told at once.
 Step Connection::lose_back(Outcome outcome, int os_errno) noexcept {
   outcome_ = outcome;
   os_errno_ = os_errno;
@@ -316,7 +366,7 @@ Step Connection::lose_back(Outcome outcome, int os_errno) noexcept {
 }
 
 Step Connection::give_up_back() noexcept {
-  if (is_claimed()) return end(outcome_, os_errno_);
+  if (is_claimed() || held_) return end(outcome_, os_errno_);
   phase_ = Phase::doomed;
   answer_by_ = Instant::max();
   back_pacer_.reset();

@@ -9,7 +9,11 @@
 //
 // With early SYN the back comes first, and the front claims it when the client's handshake is
 // complete. Until then nothing is read from either; if the back fails meanwhile, that is kept for
-// the client to meet.
+// the client to meet. If the client's SYN is held, its owner lets it go when the server has
+// accepted the connection, and refuses it if it ends before.
+//
+// A leg may be asked to say when the far server has accepted (leg_header.h): then it is `asking`
+// between `connecting` and `relaying`, and nothing else is read from it.
 #pragma once
 
 #include <cstddef>
@@ -46,7 +50,7 @@ class Connection {
  public:
   /// Legs that one connection may try.
   static constexpr std::uint8_t most_attempts = 5;
-  enum class Phase : std::uint8_t { header, connecting, relaying, doomed, finished };
+  enum class Phase : std::uint8_t { header, connecting, asking, relaying, doomed, finished };
 
   /// A leg from another PoP: first its PROXY header is read.
   static Connection leg(UniqueFd front, Endpoint peer, Instant now) noexcept;
@@ -63,6 +67,22 @@ class Connection {
   /// Nobody knows whether the client of this half() is there.
   void set_stranger() noexcept { is_stranger_ = true; }
   bool is_stranger() const noexcept { return is_stranger_; }
+
+  /// A SYN that is held back until the server has answered: SynReport's number and ISN.
+  struct HeldSyn {
+    std::uint32_t number = SynReport::not_held;
+    std::uint32_t sequence = 0;
+  };
+  /// The half()'s SYN is held; it fails if there is no answer by then.
+  void hold(HeldSyn syn, Instant answer_by) noexcept;
+  /// Another one of the same connection, in its place.
+  void replace_held(HeldSyn syn) noexcept { held_ = syn; }
+  /// It is held no longer; returns its number. The client has until then to claim its half.
+  std::uint32_t let_go(Instant claim_by) noexcept;
+  const std::optional<HeldSyn>& held() const noexcept { return held_; }
+  /// The target's server has accepted the connection, as far as is known: a leg that was not asked
+  /// will never tell.
+  bool is_verified() const noexcept { return phase_ == Phase::relaying; }
 
   /// The accepted half of a half().
   void claim(UniqueFd front, Instant now) noexcept;
@@ -128,6 +148,8 @@ class Connection {
   Connection(UniqueFd front, Endpoint peer, Phase phase, Instant now) noexcept;
   Step read_header() noexcept;
   Step finish_connect(Instant now) noexcept;
+  Step take_answer(Instant now) noexcept;
+  Step begin_relaying(Instant now) noexcept;
   Step relay(Instant now, PipePool& pipes, std::size_t quantum) noexcept;
   Step end(Outcome outcome, int os_errno = 0) noexcept;
   void begin_back(Leg leg, std::string pop, Instant now);
@@ -142,6 +164,7 @@ class Connection {
   std::string pop_;
   Direction up_, down_;
   std::optional<LegPacer> front_pacer_, back_pacer_;
+  std::optional<HeldSyn> held_;
   Instant begun_, last_activity_;
   Instant claim_by_ = Instant::max();
   Instant answer_by_ = Instant::max();  // the leg's PoP
@@ -157,6 +180,9 @@ class Connection {
   bool fast_open_ = false;
   bool warm_ = false;
   bool on_probation_ = false;
+  bool asked_ = false;    // the front is a leg whose PoP waits for the server's answer
+  bool told_ = false;     // and has been told
+  bool answers_ = false;  // the back is a leg that will tell us
   std::uint8_t hops_ = 1;
   std::uint8_t attempts_ = 0;
 };

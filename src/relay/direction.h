@@ -51,6 +51,9 @@ class Direction {
   /// that has failed meanwhile.
   bool confirm(int source) noexcept;
 
+  /// Bytes for the sink before the first one of the source, of which none may have been taken yet.
+  void prepend(ByteView bytes) { first_.assign(bytes.begin(), bytes.end()); }
+
   /// Edges, as epoll reports them.
   void source_ready() noexcept { source_ready_ = true; }
   void sink_ready() noexcept { sink_ready_ = true; }

@@ -8,7 +8,7 @@
 namespace tw::relay {
 namespace {
 
-constexpr std::uint8_t leg_tlv = 0xe0, leg_tlv_fast_open = 0x01;
+constexpr std::uint8_t leg_tlv = 0xe0, leg_tlv_fast_open = 0x01, leg_tlv_answer = 0x02;
 
 }  // namespace
 
@@ -18,7 +18,8 @@ ByteView write_leg_options(const LegOptions& options,
   out[0] = leg_tlv;
   out[1] = 0;
   out[2] = 2;
-  out[3] = options.fast_open ? leg_tlv_fast_open : std::uint8_t{0};
+  out[3] = static_cast<std::uint8_t>((options.fast_open ? leg_tlv_fast_open : 0) |
+                                     (options.answer ? leg_tlv_answer : 0));
   out[4] = options.hops;
   return out;
 }
@@ -28,6 +29,7 @@ LegOptions read_leg_options(ByteView tlvs) noexcept {
   const auto value = find_proxy_tlv(tlvs, leg_tlv);
   if (!value || value->empty()) return options;
   options.fast_open = ((*value)[0] & leg_tlv_fast_open) != 0;
+  options.answer = ((*value)[0] & leg_tlv_answer) != 0;
   if (value->size() > 1) options.hops = (*value)[1];
   return options;
 }
@@ -60,6 +62,18 @@ LegHeader read_leg_header(int socket, bool ended) noexcept {
     return {.state = State::failed, .os_errno = taken < 0 ? errno : EIO};
   }
   return {.state = State::complete, .header = parse.header, .options = options};
+}
+
+LegAnswer read_leg_answer(int socket, int& os_errno) noexcept {
+  std::uint8_t answer = 0;
+  const auto taken = ::recv(socket, &answer, 1, MSG_DONTWAIT);
+  os_errno = 0;
+  if (taken == 1 && answer == leg_answer_connected) return LegAnswer::connected;
+  if (taken < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) {
+    return LegAnswer::none;
+  }
+  if (taken != 0) os_errno = taken < 0 ? errno : EPROTO;
+  return LegAnswer::failed;
 }
 
 }  // namespace tw::relay

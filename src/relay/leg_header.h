@@ -1,5 +1,9 @@
 // Reads the PROXY v2 header at the start of a leg and not a byte beyond it: what follows stays in
 // the socket for splice. The header is looked at (MSG_PEEK) until it is whole, and then taken.
+//
+// In it a PoP may ask to be told when the target's server has accepted the connection. The answer
+// is one byte down the leg, before all others, from the last PoP through those between; a refusal
+// is a reset. A PoP that does not know the question gives no answer, so all of an overlay must.
 #pragma once
 
 #include <cstddef>
@@ -15,6 +19,7 @@ namespace tw::relay {
 /// PP2_TYPE_MIN_CUSTOM (flags, hops). Without it: as here.
 struct LegOptions {
   bool fast_open = false;  ///< LegRequest::fast_open
+  bool answer = false;     ///< LegRequest::answer
   std::uint8_t hops = 1;   ///< PoPs that the connection has come through before the reader
   friend bool operator==(const LegOptions&, const LegOptions&) noexcept = default;
 };
@@ -25,6 +30,9 @@ ByteView write_leg_options(const LegOptions& options,
 /// `tlvs`: of a header that has been parsed. Unknown flags and further bytes are for later
 /// versions.
 LegOptions read_leg_options(ByteView tlvs) noexcept;
+
+/// The answer to LegOptions::answer.
+inline constexpr std::uint8_t leg_answer_connected = 0x01;
 
 struct LegHeader {
   enum class State : std::uint8_t {
@@ -43,5 +51,14 @@ struct LegHeader {
 
 /// Never blocks. `ended`: nothing will follow what the socket holds now.
 LegHeader read_leg_header(int socket, bool ended) noexcept;
+
+enum class LegAnswer : std::uint8_t {
+  none,       ///< call again when something has come
+  connected,  ///< its byte has been taken from the socket
+  failed,     ///< the leg has ended, or said something else
+};
+
+/// Never blocks. `os_errno` is why it failed; 0: it ended in order.
+LegAnswer read_leg_answer(int socket, int& os_errno) noexcept;
 
 }  // namespace tw::relay

@@ -11,12 +11,12 @@ namespace {
 
 using State = LegHeader::State;
 
-std::string header_text(bool local = false) {
+std::string header_text(bool local = false, ByteView tlvs = {}) {
   std::array<std::uint8_t, proxy_max_size> buffer;
   const ProxyHeader header{.local = local,
                            .source = Endpoint::parse("10.0.0.9:40000").value(),
                            .target = Endpoint::parse("192.0.2.80:443").value()};
-  const std::size_t size = write_proxy_header(header, buffer);
+  const std::size_t size = write_proxy_header(header, buffer, tlvs);
   return std::string{as_text(ByteView{buffer}.first(size))};
 }
 
@@ -95,8 +95,8 @@ TEST_F(LegHeaderTest, AResetIsAFailure) {
 
 TEST(LegOptions, ComeBackAsTheyWereWritten) {
   for (const LegOptions options :
-       {LegOptions{}, LegOptions{.fast_open = true}, LegOptions{.hops = 3},
-        LegOptions{.fast_open = true, .hops = 255}}) {
+       {LegOptions{}, LegOptions{.fast_open = true}, LegOptions{.answer = true},
+        LegOptions{.hops = 3}, LegOptions{.fast_open = true, .answer = true, .hops = 255}}) {
     std::array<std::uint8_t, leg_tlv_size> buffer{};
     EXPECT_EQ(read_leg_options(write_leg_options(options, buffer)), options);
   }
@@ -109,8 +109,47 @@ TEST(LegOptions, OfOtherVersionsAreRead) {
   EXPECT_EQ(read_leg_options(empty), LegOptions{});
   constexpr std::array<std::uint8_t, 4> flags_only{0xe0, 0, 1, 0x01};
   EXPECT_EQ(read_leg_options(flags_only), LegOptions{.fast_open = true});
-  constexpr std::array<std::uint8_t, 7> longer{0xe0, 0, 4, 0xff, 2, 9, 9};
+  constexpr std::array<std::uint8_t, 7> longer{0xe0, 0, 4, 0xfd, 2, 9, 9};
   EXPECT_EQ(read_leg_options(longer), (LegOptions{.fast_open = true, .hops = 2}));
+}
+
+TEST_F(LegHeaderTest, SaysWhatThePopBeforeAsks) {
+  constexpr LegOptions options{.answer = true, .hops = 2};
+  std::array<std::uint8_t, leg_tlv_size> tlv{};
+  give(header_text(false, write_leg_options(options, tlv)) + "payload");
+  EXPECT_EQ(read().options, options);
+  EXPECT_EQ(get(pair.ours.get()).bytes, "payload");
+}
+
+class LegAnswerTest : public LegHeaderTest {
+ protected:
+  LegAnswer read_answer() { return read_leg_answer(pair.ours.get(), os_errno); }
+  int os_errno = -1;
+};
+
+TEST_F(LegAnswerTest, IsOneByteAndNotOneTooMany) {
+  EXPECT_EQ(read_answer(), LegAnswer::none);
+  give("\x01SSH-2.0");
+  EXPECT_EQ(read_answer(), LegAnswer::connected);
+  EXPECT_EQ(get(pair.ours.get()).bytes, "SSH-2.0");
+}
+
+TEST_F(LegAnswerTest, WhatIsNoAnswerFails) {
+  give("SSH-2.0");
+  EXPECT_EQ(read_answer(), LegAnswer::failed);
+  EXPECT_EQ(os_errno, EPROTO);
+}
+
+TEST_F(LegAnswerTest, AnEndAndAResetFail) {
+  ::shutdown(pair.theirs.get(), SHUT_WR);
+  ASSERT_TRUE(wait_for(pair.ours.get(), POLLRDHUP));
+  EXPECT_EQ(read_answer(), LegAnswer::failed);
+  EXPECT_EQ(os_errno, 0);
+  pair = connect_pair();
+  pair.theirs.reset();
+  ASSERT_TRUE(wait_for(pair.ours.get(), POLLERR));
+  EXPECT_EQ(read_answer(), LegAnswer::failed);
+  EXPECT_EQ(os_errno, ECONNRESET);
 }
 
 }  // namespace

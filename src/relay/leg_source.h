@@ -24,6 +24,8 @@ struct LegRequest {
   /// so the connection to the target may begin with it too.
   bool fast_open = false;
   std::uint8_t hops = 1;  ///< PoPs it has come through, this one included
+  /// The client waits for the target's answer: a leg is to pass it on (Leg::answers).
+  bool answer = false;
 };
 
 /// An onward connection, being made or made already.
@@ -32,6 +34,9 @@ struct Leg {
   std::vector<std::uint8_t> header;  ///< goes out before the client's bytes; may be empty
   bool connected = false;            ///< writable now: the header need not wait for an event
   bool warm = false;                 ///< was established before anybody asked for it
+  /// Says when the target's server has accepted the connection, before anything else
+  /// (leg_header.h). False: to be connected is the answer.
+  bool answers = false;
 };
 
 /// Warm legs of a source, and what became of them. Every one that was `opened` is idle, or was

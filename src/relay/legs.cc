@@ -101,12 +101,15 @@ Result<Leg> PopLegs::acquire(const LegRequest& request, Instant now) {
   std::array<std::uint8_t, leg_tlv_size> options;
   const std::size_t size = write_proxy_header(
       {.local = false, .source = request.client, .target = request.target}, header,
-      write_leg_options({.fast_open = request.fast_open, .hops = request.hops}, options));
+      write_leg_options(
+          {.fast_open = request.fast_open, .answer = request.answer, .hops = request.hops},
+          options));
   TW_ASSERT(size > 0);  // with so few TLVs it always fits
   return Leg{.socket = std::move(socket),
              .header = {header.begin(), header.begin() + size},
              .connected = warm,
-             .warm = warm};
+             .warm = warm,
+             .answers = request.answer};
 }
 
 void PopLegs::poll(Instant now) {

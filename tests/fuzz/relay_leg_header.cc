@@ -1,0 +1,64 @@
+// link: tw_relay
+// What another PoP may send at the start of a leg, and what may come back in place of an answer:
+// not a byte is taken but the header, or the answer.
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "base/assert.h"
+#include "base/unique_fd.h"
+#include "relay/leg_header.h"
+
+namespace {
+
+using State = tw::relay::LegHeader::State;
+
+struct Pair {
+  tw::UniqueFd ours, theirs;
+};
+
+Pair pair_with(tw::ByteView bytes) {
+  std::array<int, 2> ends{};
+  TW_ASSERT(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()) == 0);
+  Pair pair{tw::UniqueFd{ends[0]}, tw::UniqueFd{ends[1]}};
+  const auto sent = ::send(pair.theirs.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  TW_ASSERT(sent == static_cast<ssize_t>(bytes.size()));
+  return pair;
+}
+
+// What is left in the socket.
+std::size_t rest_of(const Pair& pair) {
+  std::array<std::uint8_t, 4096> rest;
+  const auto count = ::recv(pair.ours.get(), rest.data(), rest.size(), MSG_DONTWAIT);
+  return count < 0 ? 0 : static_cast<std::size_t>(count);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
+  const tw::ByteView received{bytes, std::min<std::size_t>(size, 4096)};
+  const auto parse = tw::parse_proxy_header(received, tw::ProxyCrc::optional);
+  for (const bool ended : {false, true}) {
+    const Pair pair = pair_with(received);
+    const auto header = tw::relay::read_leg_header(pair.ours.get(), ended);
+    const bool complete = header.state == State::complete;
+    TW_ASSERT(complete == (parse.status == tw::ProxyParse::Status::complete));
+    TW_ASSERT(complete || header.options == tw::relay::LegOptions{});
+    TW_ASSERT(rest_of(pair) == received.size() - (complete ? parse.length : 0));
+  }
+  const Pair pair = pair_with(received);
+  int os_errno = 0;
+  const auto answer = tw::relay::read_leg_answer(pair.ours.get(), os_errno);
+  if (received.empty()) {
+    TW_ASSERT(answer == tw::relay::LegAnswer::none);
+  } else {
+    TW_ASSERT((answer == tw::relay::LegAnswer::connected) ==
+              (received[0] == tw::relay::leg_answer_connected));
+    TW_ASSERT(rest_of(pair) == received.size() - 1);
+  }
+  return 0;
+}
