@@ -69,6 +69,8 @@ Result<void> Relay::take_syns_from(std::vector<SynSource*> syns) {
   return state_->take_syns_from(std::move(syns));
 }
 
+void Relay::answer_syns(SynAnswers* answers) noexcept { state_->answer_syns(answers); }
+
 void Relay::drain() noexcept { state_->drain(); }
 
 RelaySnapshot Relay::snapshot() const { return state_->snapshot(); }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "exec/context_ring.h"
 #include "exec/poller.h"
 #include "relay/leg_source.h"
 #include "relay/settings.h"
@@ -58,6 +59,16 @@ struct EarlySynCounters {
   std::uint64_t unclaimed = 0;  ///< halves that wait now
 };
 
+/// What became of the SYNs that were held back until their servers had answered. Each that is no
+/// longer `waiting` is counted in one of the others; one that was not put to a server has passed.
+struct HeldSynCounters {
+  std::uint64_t held = 0;
+  std::uint64_t passed = 0;    ///< let through: the server has accepted, or is not to be asked
+  std::uint64_t refused = 0;   ///< the server has refused, or is out of reach, or silent
+  std::uint64_t repeated = 0;  ///< dropped: the connection has another that is held, or is made
+  std::uint64_t waiting = 0;   ///< for their servers' answers, now
+};
+
 /// A copy, taken on the relay's context.
 struct RelaySnapshot {
   std::uint64_t accepted_clients = 0;  ///< transparent listener
@@ -69,7 +80,12 @@ struct RelaySnapshot {
   std::vector<std::uint64_t> outcomes;  ///< by Outcome
   std::vector<PopCounters> pops;
   EarlySynCounters early_syn;
+  Accept accept = Accept::early;
+  HeldSynCounters held_syns;
 };
+
+/// What is to become of the SYNs that the lane holds. Room for held_syns_max.
+using SynAnswers = ContextRing<SynAnswer>;
 
 /// One relay worker's share. A Poller on a context of its own: a splice can take hundreds of
 /// microseconds, and a data worker has not got them.
@@ -80,6 +96,9 @@ class Relay final : public Poller {
   /// `syns` are this relay's to consume, and must outlive it.
   static Result<std::unique_ptr<Relay>> create(RelaySettings settings,
                                                std::vector<SynSource*> syns = {});
+  /// Where each SYN that is reported as held gets its answer. Before the first poll; must outlive
+  /// this. Without it none may be held.
+  void answer_syns(SynAnswers* answers) noexcept;
   /// Resets every connection that is still there.
   ~Relay() override;
 

@@ -8,45 +8,45 @@
 
 namespace tw::relay {
 
-namespace {
-// SYNs of one source looked at in one poll: a flood of them must not stop the connections.
-constexpr std::size_t syns_per_poll = 256;
-}  // namespace
-
-void Relay::State::take_syns(Instant now) {
+void Relay::State::take_syns(Instant now, std::size_t most) {
   SynReport syn;
   for (SynSource* const source : syns_) {
     source->disarm();
-    for (std::size_t taken = 0; taken < syns_per_poll && source->pop(syn); ++taken) {
+    for (std::size_t taken = 0; taken < most && source->pop(syn); ++taken) {
       ++counters.early_syn.seen;
-      begin_half(syn, *source, now);
+      if (syn.is_held()) ++counters.held_syns.held;
+      const std::optional<SynVerdict> verdict = begin_half(syn, *source, now);
+      if (verdict && syn.is_held()) answer(syn.held, *verdict);
     }
   }
+  wake_holder();
 }
 
 bool Relay::State::arm_syns() noexcept {
   return std::ranges::all_of(syns_, [](SynSource* source) { return source->arm(); });
 }
 
-// Whatever is not begun here is not refused either: it is served when it has been accepted.
-void Relay::State::begin_half(const SynReport& syn, const SynSource& source, Instant now) {
+// What is not begun for want of room is not refused either: it is served when it has been accepted.
+// Returns what becomes of the SYN, if it is held; empty: the half will say.
+std::optional<SynVerdict> Relay::State::begin_half(const SynReport& syn, const SynSource& source,
+                                                   Instant now) {
   // A SYN with data is accepted at once: header and data then share a segment, and the last PoP may
   // use Fast Open in its turn.
-  if (!settings.early_syn.enabled || draining_ || syn.payload_bytes > 0) return;
+  if (!settings.early_syn.enabled || draining_ || syn.payload_bytes > 0) return SynVerdict::pass;
   const ClientKey key{syn.client, syn.target};
-  if (index_.find(key)) {
+  if (const auto known = index_.find(key)) {
     ++counters.early_syn.late;
-    return;
+    return meet_half(*table.find(*known), syn);
   }
   const Verdict verdict = admit(syn.client, syn.target, now);
-  if (!verdict) return;
+  if (!verdict) return without_way(verdict.error(), syn);
   if (!may_begin_half(syn, now)) {
     ++counters.early_syn.over_budget;
-    return;
+    return SynVerdict::pass;
   }
   if (!came_by_its_device(syn, source)) {
     ++counters.early_syn.wrong_device;
-    return;
+    return SynVerdict::pass;
   }
   ++counters.early_syn.begun;
   const ConnectionId id = table.add(
@@ -59,8 +59,13 @@ void Relay::State::begin_half(const SynReport& syn, const SynSource& source, Ins
     connection.set_stranger();
     ++strangers;
   }
+  if (syn.is_held()) {
+    connection.hold({syn.held, syn.sequence}, now + settings.limits.connect_timeout);
+    ++held;
+  }
   table.make_runnable(id);
   go_onward(id, connection, *verdict, now);
+  return std::nullopt;
 }
 
 // Within the budget only, because the kernel is asked. A client with two ways to us may be wronged:
@@ -95,6 +100,11 @@ bool Relay::State::may_begin_half(const SynReport& syn, Instant now) noexcept {
 void Relay::State::claim(ConnectionId id, Connection& connection, Accepted accepted, Instant now) {
   const int front = accepted.socket.get();
   forget_half(connection);
+  // It has come by another way: a SYN before the one that is held, which was let through.
+  if (connection.held()) {
+    answer(connection.let_go(Instant::max()), SynVerdict::drop);
+    --held;
+  }
   connection.claim(std::move(accepted.socket), now);
   ++counters.early_syn.claimed;
   if (!connection.is_finished() && !watch_socket(front, id, Side::front)) {

@@ -20,6 +20,8 @@ constexpr std::size_t quantum_bytes = 512U << 10U;
 // Connections accepted in one poll: a crowd at the door must not stop those who are inside.
 constexpr std::size_t accepts_per_poll = 64;
 constexpr Duration pipe_pause = 20ms;
+// SYNs of one source looked at in one poll: a flood of them must not stop the connections.
+constexpr std::size_t syns_per_poll = 256, syns_between_turns = 4;
 
 // What epoll hands back: generation (31 bits; 0 for a listener), side, index.
 std::uint64_t token_of(ConnectionId id, Side side) noexcept {
@@ -193,7 +195,7 @@ std::size_t Relay::State::poll(Instant now, std::size_t budget) {
   polled_at_ = now;
   take_events();
   retry(now);
-  take_syns(now);
+  take_syns(now, syns_per_poll);
   poll_legs(now);
   std::size_t handled = accept_some(now, std::min(budget, accepts_per_poll));
   // On a short path the onward halves are connected by now, and their clients have spoken.
@@ -204,8 +206,11 @@ std::size_t Relay::State::poll(Instant now, std::size_t budget) {
     if (!id) break;
     take_turn(*id, now);
     ++handled;
+    // A turn may take half a millisecond, and a SYN that is held is a client that waits.
+    if (settings.accept == Accept::verified) take_syns(now, syns_between_turns);
   }
   expire(now);
+  wake_holder();
   return handled;
 }
 
@@ -255,6 +260,7 @@ void Relay::State::take_turn(ConnectionId id, Instant now) {
   const bool was_on_probation = connection->is_on_probation();
   const std::uint64_t up = connection->bytes_upstream(), down = connection->bytes_downstream();
   const Step step = connection->advance(now, pipes_, quantum_bytes);
+  if (connection->held() && connection->is_verified()) pass_held(*connection, now);
   connection->keep_pace(now);
   counters.bytes_upstream += connection->bytes_upstream() - up;
   counters.bytes_downstream += connection->bytes_downstream() - down;
@@ -301,7 +307,9 @@ void Relay::State::settle(ConnectionId id, Connection& connection, Step step, In
 void Relay::State::end(ConnectionId id, Connection& connection, Instant now) {
   count(connection.outcome());
   if (connection.outcome() == Outcome::connect_failed) {
-    if (PopCounters* const pop = counters_of(connection.pop())) ++pop->legs_failed;
+    // A server that refuses is no failure of the leg that brought the answer.
+    PopCounters* const pop = counters_of(connection.pop());
+    if (pop != nullptr && !connection.is_connected()) ++pop->legs_failed;
   }
   if (log::enabled(log::Level::debug)) {
     const auto lasted =
@@ -320,6 +328,10 @@ void Relay::State::end(ConnectionId id, Connection& connection, Instant now) {
     // The client may have come back from the same port meanwhile: that one stays.
     if (index_.find(key) == id) index_.erase(key);
     if (!connection.is_claimed()) forget_half(connection);
+    if (connection.held()) {
+      answer(connection.let_go(now), SynVerdict::refuse);
+      --held;
+    }
   }
   connection.close();
   table.remove(id);
@@ -343,6 +355,8 @@ RelaySnapshot Relay::State::snapshot() {
   });
   snapshot.active = table.size() - snapshot.waiting_legs;
   snapshot.early_syn.unclaimed = unclaimed;
+  snapshot.accept = settings.accept;
+  snapshot.held_syns.waiting = held;
   snapshot.pops = pops;
   for (std::size_t i = 0; i < pops.size(); ++i) {
     snapshot.pops[i].warm = by_pop_[i]->state();
@@ -363,10 +377,12 @@ void Relay::State::drain() noexcept {
   for (Door& door : doors_) door.knocked = true;
   for (const auto& legs : by_pop_) legs->close_idle();
   table.for_each([&](ConnectionId id, Connection& connection) {
-    if (!connection.is_waiting_leg()) return;
-    connection.finish(Outcome::closed);
+    // Whoever still waits for an answer is told to go elsewhere.
+    if (!connection.is_waiting_leg() && !connection.held()) return;
+    connection.finish(connection.held() ? Outcome::shutdown : Outcome::closed);
     end(id, connection, connection.begun());
   });
+  wake_holder();
 }
 
 void Relay::State::reset_all() noexcept {
@@ -379,8 +395,7 @@ void Relay::State::reset_all() noexcept {
   });
   clients_.clear();
   index_.clear();
-  unclaimed = 0;
-  strangers = 0;
+  unclaimed = strangers = held = 0;
 }
 
 }  // namespace tw::relay

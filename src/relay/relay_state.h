@@ -33,6 +33,7 @@ struct Relay::State {
   Result<void> open_listeners();
   /// SYNs that somebody has seen before us.
   Result<void> take_syns_from(std::vector<SynSource*> syns);
+  void answer_syns(SynAnswers* answers) noexcept { answers_ = answers; }
   /// Before the context sleeps: false if one has come.
   bool arm_syns() noexcept;
   /// Decisions and sources of legs from `settings`; counters of PoPs that stay are kept.
@@ -51,6 +52,7 @@ struct Relay::State {
   ConnectionTable table;
   std::size_t unclaimed = 0;  // connections in `table` that no client has claimed
   std::size_t strangers = 0;  // of those, begun for clients that may not exist
+  std::size_t held = 0;       // of those, with a SYN that waits for its answer
   const std::array<int, 1> wait_fds;
 
  private:
@@ -71,12 +73,18 @@ struct Relay::State {
   std::size_t accept_some(Instant now, std::size_t most);
   void serve(Listener::Kind kind, Accepted accepted, Instant now);
   void serve_client(Accepted accepted, Instant now);
-  void take_syns(Instant now);
-  void begin_half(const SynReport& syn, const SynSource& source, Instant now);
+  void take_syns(Instant now, std::size_t most);
+  std::optional<SynVerdict> begin_half(const SynReport& syn, const SynSource& source, Instant now);
   void forget_half(const Connection& connection) noexcept;
   void remember(const Door& door, const IpAddress& client) noexcept;
   bool came_by_its_device(const SynReport& syn, const SynSource& source) noexcept;
   bool may_begin_half(const SynReport& syn, Instant now) noexcept;
+  // SYNs that are held: relay_held_syns.cc.
+  std::optional<SynVerdict> meet_half(Connection& connection, const SynReport& syn);
+  std::optional<SynVerdict> without_way(Outcome reason, const SynReport& syn);
+  void pass_held(Connection& connection, Instant now);
+  void answer(std::uint32_t number, SynVerdict verdict);
+  void wake_holder() noexcept;
   void claim(ConnectionId id, Connection& connection, Accepted accepted, Instant now);
   void serve_leg(Accepted accepted, Instant now);
   void say_crowd(const IpAddress& client, Instant now);
@@ -115,6 +123,7 @@ struct Relay::State {
   ClientIndex index_;  // of all connections of clients
   SynBudget syn_budget_;
   std::vector<SynSource*> syns_;
+  SynAnswers* answers_ = nullptr;
   PipePool pipes_;
   std::vector<ConnectionId> without_pipe_;
   bool draining_ = false;

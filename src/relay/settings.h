@@ -101,6 +101,12 @@ inline constexpr int keepalive_probes = 5;
 /// one (relay.pool.max_age_s is at most an hour).
 inline constexpr Duration warm_leg_timeout = 90min;
 
+/// When a tunnel client's connection is accepted.
+enum class Accept : std::uint8_t {
+  early,     ///< at once: a server that refuses is a reset
+  verified,  ///< when its server has accepted it: a server that refuses is a refusal
+};
+
 struct RelaySettings {
   std::string tun_device;  ///< both ends of a leg are bound to it
   /// Further devices that clients come by (a LAN, say), by names; TPROXY diverts what comes there.
@@ -115,6 +121,8 @@ struct RelaySettings {
   DirectWay direct = DirectWay::never;
   PoolSettings pool;
   EarlySynSettings early_syn;
+  /// Carried out by whoever reports SYNs: the relay answers every one that is held.
+  Accept accept = Accept::early;
   /// TCP Fast Open: taken from clients, and used towards servers for a client that used it.
   bool fast_open = true;
   RelayLimits limits;
