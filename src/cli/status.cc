@@ -76,6 +76,10 @@ void print_relay(const Json& relay) {
                number(device, "over_source_budget") + number(device, "over_total_budget"),
                number(device, "ring_full"));
   }
+  const Json& held = relay["held_syns"];
+  fmt::print("  accept: {}; SYNs held: {}, {} passed, {} refused, {} repeated, {} waiting\n",
+             relay["accept"].get<std::string>(), number(held, "held"), number(held, "passed"),
+             number(held, "refused"), number(held, "repeated"), number(held, "waiting"));
   for (const Json& pop : relay["pops"]) {
     const Json& warm = pop["warm"];
     fmt::print("  PoP {}{}: {} legs used, {} failed; warm: {} of {}, {} hits, {} misses, {} died\n",

@@ -159,7 +159,15 @@ void add_relay(Families& families, const relay::RelaySnapshot& relay) {
         std::pair{"late", syns.late}, std::pair{"wrong_device", syns.wrong_device}}) {
     add(early, {{"what", what}}, count);
   }
-  for (auto* made : {&accepted, &active, &bytes, &outcomes, &legs, &usable, &warm, &idle, &early}) {
+  auto held = counters("relay_held_syns_total", "SYNs held until their servers had answered");
+  const relay::HeldSynCounters& answered = relay.held_syns;
+  for (const auto& [what, count] :
+       {std::pair{"held", answered.held}, std::pair{"passed", answered.passed},
+        std::pair{"refused", answered.refused}, std::pair{"repeated", answered.repeated}}) {
+    add(held, {{"what", what}}, count);
+  }
+  for (auto* made :
+       {&accepted, &active, &bytes, &outcomes, &legs, &usable, &warm, &idle, &early, &held}) {
     families.push_back(std::move(*made));
   }
 }

@@ -147,6 +147,8 @@ Result<void> Node::start_relay_parts() {
   Result<std::unique_ptr<relay::Relay>> relay =
       relay::Relay::create(std::move(wanted), syn_sources());
   if (!relay) return std::unexpected(relay.error());
+  answers_ = std::make_unique<relay::SynAnswers>(device_->packet_context(), held_syns_max);
+  (*relay)->answer_syns(answers_.get());
   WorkerSettings settings;
   settings.id = ContextId{2};
   settings.name = "relay";
@@ -156,7 +158,8 @@ Result<void> Node::start_relay_parts() {
   if (Result<void> started = (*worker)->start(); !started) return started;
   relay_ = std::move(*relay);
   relay_worker_ = std::move(*worker);
-  device_->report_syns(syns_.get());
+  device_->report_syns(syns_.get(), answers_.get());
+  device_->hold_syns(config_.relay.accept == relay::Accept::verified);
   return {};
 }
 
@@ -168,6 +171,7 @@ void Node::stop_relay() noexcept {
   syn_watches_.close();
   tunnel_syns_.reset();
   syns_.reset();
+  answers_.reset();
 }
 
 std::vector<relay::SynSource*> Node::syn_sources() const {
@@ -205,7 +209,9 @@ Result<void> Node::apply_device(WantedDevice wanted) {
 
 Result<void> Node::apply_relay(const NodeConfig& next) {
   if (relay_ && next.relay.enabled && same_listeners(config_, next) && !drained_) {
-    return tell_relay(relay_settings(next));
+    if (Result<void> told = tell_relay(relay_settings(next)); !told) return told;
+    device_->hold_syns(next.relay.accept == relay::Accept::verified);
+    return {};
   }
   stop_relay();
   drained_ = false;

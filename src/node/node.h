@@ -89,6 +89,7 @@ class Node {
   std::optional<Links> links_;
   std::unique_ptr<relay::SynRing> syns_;  // from the device to the relay
   std::unique_ptr<relay::SynRingSource> tunnel_syns_;
+  std::unique_ptr<relay::SynAnswers> answers_;  // from the relay to the device
   SynWatches syn_watches_;
   std::unique_ptr<relay::Relay> relay_;
   std::unique_ptr<Worker> relay_worker_;

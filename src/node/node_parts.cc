@@ -57,6 +57,7 @@ relay::RelaySettings relay_settings(const NodeConfig& config) {
   settings.turbo = config.relay.turbo;
   settings.pool = config.relay.pool;
   settings.early_syn = config.relay.early_syn;
+  settings.accept = config.relay.accept;
   settings.fast_open = config.relay.fast_open;
   settings.limits = config.relay.limits;
   return settings;

@@ -137,6 +137,7 @@ Json relay_json(const relay::RelaySnapshot& relay) {
                     {"warm", warm_legs_json(pop.warm)}});
   }
   const relay::EarlySynCounters& early = relay.early_syn;
+  const relay::HeldSynCounters& held = relay.held_syns;
   return {{"accepted_clients", relay.accepted_clients},
           {"accepted_legs", relay.accepted_legs},
           {"active", relay.active},
@@ -152,6 +153,13 @@ Json relay_json(const relay::RelaySnapshot& relay) {
             {"late", early.late},
             {"wrong_device", early.wrong_device},
             {"unclaimed", early.unclaimed}}},
+          {"accept", relay.accept == relay::Accept::verified ? "verified" : "early"},
+          {"held_syns",
+           {{"held", held.held},
+            {"passed", held.passed},
+            {"refused", held.refused},
+            {"repeated", held.repeated},
+            {"waiting", held.waiting}}},
           {"pops", pops}};
 }
 

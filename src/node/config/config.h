@@ -75,6 +75,7 @@ struct RelayConfig {
   relay::TurboSettings turbo;
   relay::PoolSettings pool;
   relay::EarlySynSettings early_syn;
+  relay::Accept accept = relay::Accept::early;
   bool fast_open = true;
   relay::RelayLimits limits;
 };

@@ -145,6 +145,9 @@ TEST(ConfigRules, Relay) {
       {tunnel + "[relay]\nenabled = true\n",
        "5:11: relay.enabled: a relay needs an address in the tunnel — give [tunnel] addresses, "
        "such as [\"10.9.0.1/24\"]"},
+      {relay_on + "accept = \"verified\"\n[relay.early_syn]\nenabled = false\n",
+       "7:10: relay.accept: \"verified\" needs early SYN, which is off — set enabled = true in "
+       "[relay.early_syn], or write accept = \"early\""},
       {relay_on + "listen_port = 9702\n",
        "5:1: relay.leg_port: the same port as relay.listen_port — give the two listeners different "
        "ports"},

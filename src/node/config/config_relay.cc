@@ -65,6 +65,7 @@ void read_relay(TableReader table, RelayConfig& relay) {
   table.number("leg_port", relay.leg_port, 1);
   table.list("local_targets", relay.local_targets, read_prefix);
   table.value("direct", relay.direct, read_direct_way);
+  table.value("accept", relay.accept, read_accept);
   table.boolean("fast_open", relay.fast_open);
   table.list("client_devices", relay.client_devices, read_interface_name);
   table.number("max_connections", relay.limits.max_connections, 1, most_connections);
@@ -79,6 +80,10 @@ void read_relay(TableReader table, RelayConfig& relay) {
   read_turbo(table.table("turbo"), relay.turbo);
   read_pool(table.table("pool"), relay.pool);
   read_early_syn(table.table("early_syn"), relay.early_syn);
+  if (relay.accept == relay::Accept::verified && !relay.early_syn.enabled) {
+    table.mistakes().add(table.key_of("accept"), "\"verified\" needs early SYN, which is off",
+                         R"(set enabled = true in [relay.early_syn], or write accept = "early")");
+  }
   table.close();
 }
 

@@ -52,6 +52,20 @@ TEST(ConfigSetting, RefusesWithTheWordsOfTheFile) {
   EXPECT_NE(refusal("relay.pool.low", "many").find("relay.pool.low"), std::string::npos);
 }
 
+// Whoever turns one off would get less of the other than it says.
+TEST(ConfigSetting, VerifiedAcceptNeedsEarlySyn) {
+  NodeConfig verified = after("relay.accept", "verified");
+  EXPECT_EQ(verified.relay.accept, relay::Accept::verified);
+  const auto next = with_setting(verified, "relay.early_syn", "off");
+  ASSERT_FALSE(next);
+  EXPECT_NE(next.error().text().find("needs early SYN"), std::string::npos);
+  NodeConfig without = after("relay.early_syn", "off");
+  EXPECT_FALSE(with_setting(without, "relay.accept", "verified"));
+  EXPECT_TRUE(with_setting(without, "relay.accept", "early"));
+  EXPECT_NE(refusal("relay.accept", "verifed").find("did you mean \"verified\""),
+            std::string::npos);
+}
+
 TEST(ConfigSetting, RefusesWhatNeedsAReload) {
   for (const char* key : {"relay.listen_port", "relay.enabled", "relay.client_devices",
                           "tunnel.mtu", "", "relay", "relay.\"x\"", "peer[1].endpoint"}) {

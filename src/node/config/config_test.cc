@@ -82,6 +82,7 @@ clamp_mss = false
 enabled = true
 listen_port = 1001
 leg_port = 1002
+accept = "verified"
 local_targets = ["192.0.2.7"]
 max_connections = 77
 max_connections_per_client = 7
@@ -151,6 +152,7 @@ TEST(Config, ReadsTheRelayAndThePolicy) {
   ASSERT_TRUE(config) << config.error().front().text();
   EXPECT_TRUE(config->relay.enabled);
   EXPECT_EQ(config->relay.listen_port, 1001);
+  EXPECT_EQ(config->relay.accept, relay::Accept::verified);
   EXPECT_EQ(config->relay.leg_port, 1002);
   EXPECT_THAT(config->relay.local_targets, ElementsAre(prefix("192.0.2.7/32")));
   EXPECT_EQ(config->relay.limits, (relay::RelayLimits{77, 7, 65536, 3s, 60s, 9s, 90s, 30s}));

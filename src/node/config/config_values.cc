@@ -287,4 +287,11 @@ Parsed<relay::DirectWay> read_direct_way(std::string_view text) {
   return read_word(text, words);
 }
 
+Parsed<relay::Accept> read_accept(std::string_view text) {
+  using enum relay::Accept;
+  static constexpr std::array<Word<relay::Accept>, 2> words{
+      {{"early", early}, {"verified", verified}}};
+  return read_word(text, words);
+}
+
 }  // namespace tw::node

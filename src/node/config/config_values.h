@@ -46,6 +46,7 @@ Parsed<log::Level> read_log_level(std::string_view text);
 Parsed<relay::Protocol> read_protocol(std::string_view text);
 Parsed<relay::Action> read_action(std::string_view text);
 Parsed<relay::DirectWay> read_direct_way(std::string_view text);
+Parsed<relay::Accept> read_accept(std::string_view text);
 
 /// "automatic", or the name of an engine that this build has.
 Parsed<std::string> read_cipher(std::string_view text);

@@ -129,6 +129,7 @@ TEST(ConfigValues, Words) {
   EXPECT_EQ(read_log_level("warning"), log::Level::warning);
   EXPECT_EQ(read_protocol("icmp"), relay::Protocol::icmp);
   EXPECT_EQ(read_action("refuse"), relay::Action::refuse);
+  EXPECT_EQ(read_accept("verified"), relay::Accept::verified);
   EXPECT_FALSE(read_log_level("Warning"));
   EXPECT_EQ(read_log_level("warn").error().mend,
             R"(write one of "debug", "info", "warning", "error")");

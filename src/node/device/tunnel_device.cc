@@ -354,9 +354,15 @@ void Device::change_lane_peer(const PeerStep& step) noexcept {
   }
 }
 
-void Device::report_syns(WakingRing<SynReport>* ring) {
-  run_on(*data_, [&] { data_lane_->report_syns(ring); });
+void Device::report_syns(WakingRing<SynReport>* reports, ContextRing<SynAnswer>* answers) {
+  run_on(*data_, [&] { data_lane_->report_syns(reports, answers); });
 }
+
+void Device::hold_syns(bool hold) {
+  run_on(*data_, [&] { data_lane_->hold_syns(hold); });
+}
+
+ExecContext& Device::packet_context() noexcept { return *data_; }
 
 void Device::set_dscp(lane::DscpPolicy policy) {
   run_on(*data_, [&] { data_lane_->set_dscp(policy); });

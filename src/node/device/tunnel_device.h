@@ -84,7 +84,12 @@ class Device final : public DeviceControl, private TunnelWatch::Listener {
   void set_dscp(lane::DscpPolicy policy);
   /// Where SYNs that come out of the tunnel are reported (lane/tunnel_lane.h); null: nowhere. The
   /// ring must outlive the device, or be taken away first. Waits for the data worker.
-  void report_syns(WakingRing<SynReport>* ring);
+  /// `answers` (made on packet_context()): where those that are held are answered.
+  void report_syns(WakingRing<SynReport>* reports, ContextRing<SynAnswer>* answers = nullptr);
+  /// Whether SYNs wait for those answers from now on. Waits for the data worker.
+  void hold_syns(bool hold);
+  /// Where packets are handled.
+  ExecContext& packet_context() noexcept;
   DeviceCounters counters() const noexcept {
     return {data_lane_->counters(), handshake_lane_->counters()};
   }
