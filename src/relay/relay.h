@@ -14,6 +14,7 @@
 #include "exec/poller.h"
 #include "relay/leg_source.h"
 #include "relay/settings.h"
+#include "relay/stage_times.h"
 #include "relay/syn_source.h"
 
 namespace tw::relay {
@@ -69,6 +70,7 @@ struct RelaySnapshot {
   std::vector<std::uint64_t> outcomes;  ///< by Outcome
   std::vector<PopCounters> pops;
   EarlySynCounters early_syn;
+  StageTimes stages;
 };
 
 /// One relay worker's share. A Poller on a context of its own: a splice can take hundreds of
