@@ -196,7 +196,12 @@ void add_relay(Families& families, const relay::RelaySnapshot& relay) {
         std::pair{"late", syns.late}, std::pair{"wrong_device", syns.wrong_device}}) {
     add(early, {{"what", what}}, count);
   }
-  for (auto* made : {&accepted, &active, &bytes, &outcomes, &legs, &usable, &warm, &idle, &early}) {
+  auto lines = counters("relay_log_lines_total", "Connections logged, left out, and lost");
+  add(lines, {{"what", "said"}}, relay.log.lines);
+  add(lines, {{"what", "left_out"}}, relay.log.left_out);
+  add(lines, {{"what", "lost"}}, relay.log.lost);
+  for (auto* made :
+       {&accepted, &active, &bytes, &outcomes, &legs, &usable, &warm, &idle, &early, &lines}) {
     families.push_back(std::move(*made));
   }
 }

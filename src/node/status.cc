@@ -167,23 +167,25 @@ Json relay_json(const relay::RelaySnapshot& relay) {
                     {"warm", warm_legs_json(pop.warm)}});
   }
   const relay::EarlySynCounters& early = relay.early_syn;
-  return {{"accepted_clients", relay.accepted_clients},
-          {"accepted_legs", relay.accepted_legs},
-          {"active", relay.active},
-          {"waiting_legs", relay.waiting_legs},
-          {"bytes_upstream", relay.bytes_upstream},
-          {"bytes_downstream", relay.bytes_downstream},
-          {"outcomes", outcomes},
-          {"early_syn",
-           {{"seen", early.seen},
-            {"begun", early.begun},
-            {"claimed", early.claimed},
-            {"over_budget", early.over_budget},
-            {"late", early.late},
-            {"wrong_device", early.wrong_device},
-            {"unclaimed", early.unclaimed}}},
-          {"stages", stages_json(relay.stages)},
-          {"pops", pops}};
+  return {
+      {"accepted_clients", relay.accepted_clients},
+      {"accepted_legs", relay.accepted_legs},
+      {"active", relay.active},
+      {"waiting_legs", relay.waiting_legs},
+      {"bytes_upstream", relay.bytes_upstream},
+      {"bytes_downstream", relay.bytes_downstream},
+      {"outcomes", outcomes},
+      {"early_syn",
+       {{"seen", early.seen},
+        {"begun", early.begun},
+        {"claimed", early.claimed},
+        {"over_budget", early.over_budget},
+        {"late", early.late},
+        {"unclaimed", early.unclaimed}}},
+      {"stages", stages_json(relay.stages)},
+      {"log",
+       {{"lines", relay.log.lines}, {"left_out", relay.log.left_out}, {"lost", relay.log.lost}}},
+      {"pops", pops}};
 }
 
 std::array<std::uint64_t, drop_count> read_drops(const DropCounters& counters) noexcept {

@@ -12,6 +12,7 @@
 
 #include "base/result.h"
 #include "exec/poller.h"
+#include "relay/connection_log.h"
 #include "relay/leg_source.h"
 #include "relay/settings.h"
 #include "relay/stage_times.h"
@@ -71,6 +72,7 @@ struct RelaySnapshot {
   std::vector<PopCounters> pops;
   EarlySynCounters early_syn;
   StageTimes stages;
+  ConnectionLogCounters log;
 };
 
 /// One relay worker's share. A Poller on a context of its own: a splice can take hundreds of

@@ -76,6 +76,7 @@ struct RelayConfig {
   relay::PoolSettings pool;
   relay::EarlySynSettings early_syn;
   bool fast_open = true;
+  relay::LogSettings log;
   relay::RelayLimits limits;
 };
 struct PopConfig {
