@@ -83,6 +83,7 @@ struct RelayConfig {
   relay::EarlySynSettings early_syn;
   bool fast_open = true;
   Quic quic = Quic::route;
+  std::vector<relay::ProxyTarget> proxy_protocol;
   relay::LogSettings log;
   relay::RelayLimits limits;
 };
