@@ -121,6 +121,36 @@ Json syn_watches_json(const std::vector<SynWatchStatus>& watches) {
   return devices;
 }
 
+double microseconds(Duration time) {
+  return std::chrono::duration<double, std::micro>(time).count();
+}
+
+Json histogram_json(const LatencyHistogram& histogram) {
+  Json buckets = Json::array();
+  histogram.for_each_bucket(
+      [&](Duration end, std::uint64_t count) { buckets.push_back({microseconds(end), count}); });
+  return {{"count", histogram.count()},
+          {"sum_us", static_cast<double>(histogram.sum_ns()) / 1e3},
+          {"p50_us", microseconds(histogram.percentile(0.5))},
+          {"p95_us", microseconds(histogram.percentile(0.95))},
+          {"p99_us", microseconds(histogram.percentile(0.99))},
+          {"max_us", microseconds(histogram.max())},
+          {"buckets", std::move(buckets)}};
+}
+
+Json stages_json(const relay::StageTimes& stages) {
+  Json json = Json::object();
+  for (std::size_t via = 0; via < relay::via_count; ++via) {
+    Json& of_via = json[std::string{relay::via_names[via]}];
+    for (std::size_t stage = 0; stage < relay::stage_count; ++stage) {
+      of_via[std::string{relay::stage_names[stage]}] =
+          histogram_json(stages.of(relay::Via{static_cast<std::uint8_t>(via)},
+                                   relay::Stage{static_cast<std::uint8_t>(stage)}));
+    }
+  }
+  return json;
+}
+
 Json relay_json(const relay::RelaySnapshot& relay) {
   Json outcomes = Json::object();
   for (std::size_t i = 0; i < relay.outcomes.size(); ++i) {
@@ -138,29 +168,33 @@ Json relay_json(const relay::RelaySnapshot& relay) {
   }
   const relay::EarlySynCounters& early = relay.early_syn;
   const relay::HeldSynCounters& held = relay.held_syns;
-  return {{"accepted_clients", relay.accepted_clients},
-          {"accepted_legs", relay.accepted_legs},
-          {"active", relay.active},
-          {"waiting_legs", relay.waiting_legs},
-          {"bytes_upstream", relay.bytes_upstream},
-          {"bytes_downstream", relay.bytes_downstream},
-          {"outcomes", outcomes},
-          {"early_syn",
-           {{"seen", early.seen},
-            {"begun", early.begun},
-            {"claimed", early.claimed},
-            {"over_budget", early.over_budget},
-            {"late", early.late},
-            {"wrong_device", early.wrong_device},
-            {"unclaimed", early.unclaimed}}},
-          {"accept", relay.accept == relay::Accept::verified ? "verified" : "early"},
-          {"held_syns",
-           {{"held", held.held},
-            {"passed", held.passed},
-            {"refused", held.refused},
-            {"repeated", held.repeated},
-            {"waiting", held.waiting}}},
-          {"pops", pops}};
+  return {
+      {"accepted_clients", relay.accepted_clients},
+      {"accepted_legs", relay.accepted_legs},
+      {"active", relay.active},
+      {"waiting_legs", relay.waiting_legs},
+      {"bytes_upstream", relay.bytes_upstream},
+      {"bytes_downstream", relay.bytes_downstream},
+      {"outcomes", outcomes},
+      {"early_syn",
+       {{"seen", early.seen},
+        {"begun", early.begun},
+        {"claimed", early.claimed},
+        {"over_budget", early.over_budget},
+        {"late", early.late},
+        {"wrong_device", early.wrong_device},
+        {"unclaimed", early.unclaimed}}},
+      {"accept", relay.accept == relay::Accept::verified ? "verified" : "early"},
+      {"held_syns",
+       {{"held", held.held},
+        {"passed", held.passed},
+        {"refused", held.refused},
+        {"repeated", held.repeated},
+        {"waiting", held.waiting}}},
+      {"stages", stages_json(relay.stages)},
+      {"log",
+       {{"lines", relay.log.lines}, {"left_out", relay.log.left_out}, {"lost", relay.log.lost}}},
+      {"pops", pops}};
 }
 
 std::array<std::uint64_t, drop_count> read_drops(const DropCounters& counters) noexcept {
@@ -225,9 +259,11 @@ std::string to_json(const NodeStatus& status) {
             {"workers", Json::array()},
             {"handshakes", handshakes_json(status.handshakes)},
             {"kernel_drops", {{"udp", status.kernel_drops_udp}, {"tun", status.kernel_drops_tun}}},
+            {"firewall", Json::object()},
             {"peers", Json::array()},
             {"relay", Json{}}};
   for (const WorkerStatus& worker : status.workers) json["workers"].push_back(worker_json(worker));
+  for (const FirewallCount& count : status.firewall) json["firewall"][count.name] = count.packets;
   for (const PeerStatus& peer : status.peers) json["peers"].push_back(peer_json(peer));
   if (status.relay) {
     json["relay"] = relay_json(*status.relay);

@@ -26,7 +26,7 @@ bool has_delivered(int socket) noexcept {
 }  // namespace
 
 Connection::Connection(UniqueFd front, Endpoint peer, Phase phase, Instant now) noexcept
-    : front_(std::move(front)), peer_(peer), begun_(now), last_activity_(now), phase_(phase) {}
+    : front_(std::move(front)), peer_(peer), times_(now), last_activity_(now), phase_(phase) {}
 
 Connection Connection::leg(UniqueFd front, Endpoint peer, Instant now) noexcept {
   Connection connection{std::move(front), peer, Phase::header, now};
@@ -46,6 +46,7 @@ Connection Connection::half(Endpoint client, Endpoint target, Instant claim_by,
                             Instant now) noexcept {
   Connection connection = Connection::client(UniqueFd{}, client, target, now);
   connection.claim_by_ = claim_by;
+  connection.early_ = true;
   return connection;
 }
 
@@ -63,7 +64,14 @@ void Connection::claim(UniqueFd front, Instant now) noexcept {
   front_ = std::move(front);
   claim_by_ = Instant::max();
   last_activity_ = now;
+  times_.reach(Stage::claim, now);
   if (phase_ == Phase::doomed) phase_ = Phase::finished;
+}
+
+Via Connection::via() const noexcept {
+  if (is_leg_) return Via::for_pop;
+  if (pop_.empty()) return Via::direct;
+  return warm_ ? Via::warm_leg : Via::fresh_leg;
 }
 
 LegRequest Connection::request() const noexcept {
@@ -95,6 +103,7 @@ void Connection::begin_back(Leg leg, std::string pop, Instant now) {
   if (leg.connected) up_.sink_ready();
   warm_ = leg.warm;
   answers_ = leg.answers;
+  gone_onward_ = true;
   pop_ = std::move(pop);
   on_probation_ = false;
   answer_by_ = Instant::max();
@@ -146,6 +155,7 @@ Step Connection::advance(Instant now, PipePool& pipes, std::size_t quantum) noex
   }
   switch (phase_) {
     case Phase::header:
+      times_.begin(now);  // a leg that waits for its target has not begun
       return read_header();
     case Phase::connecting:
       if (const Step step = finish_connect(now); phase_ != Phase::relaying) return step;
@@ -229,6 +239,7 @@ Step Connection::take_answer(Instant now) noexcept {
 Step Connection::begin_relaying(Instant now) noexcept {
   phase_ = Phase::relaying;
   last_activity_ = now;
+  times_.reach(Stage::connect, now);
   if (asked_ && !std::exchange(told_, true)) down_.prepend(std::array{leg_answer_connected});
   return Step::more;
 }
@@ -248,7 +259,11 @@ Step Connection::relay(Instant now, PipePool& pipes, std::size_t quantum) noexce
   const Flow up = up_.pump(front_.get(), back_.get(), pipes, quantum, down_.ended());
   if (up == Flow::broken && up_.sink_broke()) return lose_back(Outcome::reset, up_.os_errno());
   if (up == Flow::broken) return end(Outcome::reset, up_.os_errno());
+  if (up_.bytes() > 0 && !times_.has_reached(Stage::request)) times_.reach(Stage::request, now);
   const Flow down = down_.pump(back_.get(), front_.get(), pipes, quantum, up_.ended());
+  if (down_.bytes() > 0 && !times_.has_reached(Stage::first_byte)) {
+    times_.reach(Stage::first_byte, now);
+  }
   if (down == Flow::broken) return end(Outcome::reset, down_.os_errno());
   if (progress() != before) last_activity_ = now;
   if (on_probation_ && (down_.bytes() > 0 || down_.ended())) {

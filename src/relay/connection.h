@@ -30,6 +30,7 @@
 #include "relay/relay.h"
 #include "relay/settings.h"
 #include "relay/splice_pipe.h"
+#include "relay/stage_times.h"
 
 namespace tw::relay {
 
@@ -140,7 +141,12 @@ class Connection {
   }
   /// PoPs that the connection has come through, this one included.
   std::uint8_t hops() const noexcept { return hops_; }
-  Instant begun() const noexcept { return begun_; }
+  Via via() const noexcept;
+  bool has_gone_onward() const noexcept { return gone_onward_; }
+  bool is_early() const noexcept { return early_; }  ///< begun at the client's SYN
+  ConnectionTimes& times() noexcept { return times_; }
+  const ConnectionTimes& times() const noexcept { return times_; }
+  Instant begun() const noexcept { return times_.begun(); }
   std::uint64_t bytes_upstream() const noexcept { return up_.bytes(); }
   std::uint64_t bytes_downstream() const noexcept { return down_.bytes(); }
 
@@ -165,7 +171,8 @@ class Connection {
   Direction up_, down_;
   std::optional<LegPacer> front_pacer_, back_pacer_;
   std::optional<HeldSyn> held_;
-  Instant begun_, last_activity_;
+  ConnectionTimes times_;
+  Instant last_activity_;
   Instant claim_by_ = Instant::max();
   Instant answer_by_ = Instant::max();  // the leg's PoP
   std::uint64_t undelivered_ = 0;       // bytes in both send queues when last looked at
@@ -178,6 +185,7 @@ class Connection {
   bool back_writable_ = false, connected_ = false;
   bool header_begun_ = false;  // its first byte is here
   bool fast_open_ = false;
+  bool early_ = false, gone_onward_ = false;
   bool warm_ = false;
   bool on_probation_ = false;
   bool asked_ = false;    // the front is a leg whose PoP waits for the server's answer

@@ -13,8 +13,10 @@
 #include "base/result.h"
 #include "exec/context_ring.h"
 #include "exec/poller.h"
+#include "relay/connection_log.h"
 #include "relay/leg_source.h"
 #include "relay/settings.h"
+#include "relay/stage_times.h"
 #include "relay/syn_source.h"
 
 namespace tw::relay {
@@ -82,6 +84,8 @@ struct RelaySnapshot {
   EarlySynCounters early_syn;
   Accept accept = Accept::early;
   HeldSynCounters held_syns;
+  StageTimes stages;
+  ConnectionLogCounters log;
 };
 
 /// What is to become of the SYNs that the lane holds. Room for held_syns_max.

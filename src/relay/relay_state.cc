@@ -53,7 +53,7 @@ Relay::State::State(RelaySettings wanted, int tun, UniqueFd epoll,
       epoll_(std::move(epoll)),
       lookup_(std::move(lookup)),
       admission_(settings, tun_index_, *lookup_),
-      direct_(std::make_unique<DirectLegs>(settings.limits)),
+      direct_(std::make_unique<DirectLegs>(settings.limits, settings.proxy_protocol)),
       pipes_(settings.limits.pipe_bytes) {
   counters.outcomes.resize(outcome_count);
   // Without it nothing is measured, and every target goes by its PoP.
@@ -65,7 +65,8 @@ Relay::State::State(RelaySettings wanted, int tun, UniqueFd epoll,
 
 void Relay::State::use_settings() {
   admission_ = Admission{settings, tun_index_, *lookup_};
-  direct_ = std::make_unique<DirectLegs>(settings.limits);
+  direct_ = std::make_unique<DirectLegs>(settings.limits, settings.proxy_protocol);
+  log_.apply(settings.log);
   use_pops();
   legs_ready_ = true;
   pipes_.set_pipe_bytes(settings.limits.pipe_bytes);
@@ -270,6 +271,7 @@ void Relay::State::take_turn(ConnectionId id, Instant now) {
   if (was_on_probation && !connection->is_on_probation()) {
     if (const auto pop = index_of(connection->pop())) by_pop_[*pop]->answered();
   }
+  if (connection->times().has_news()) note_stages(*connection);
   settle(id, *connection, step, now);
 }
 
@@ -306,11 +308,15 @@ void Relay::State::settle(ConnectionId id, Connection& connection, Step step, In
 
 void Relay::State::end(ConnectionId id, Connection& connection, Instant now) {
   count(connection.outcome());
+  connection.times().reach(Stage::end, now);
+  note_stages(connection);
   if (connection.outcome() == Outcome::connect_failed) {
     // A server that refuses is no failure of the leg that brought the answer.
     PopCounters* const pop = counters_of(connection.pop());
     if (pop != nullptr && !connection.is_connected()) ++pop->legs_failed;
   }
+  log_end(connection);
+  if (connection.target().port != 0) --underway_;
   if (log::enabled(log::Level::debug)) {
     const auto lasted =
         std::chrono::duration_cast<std::chrono::milliseconds>(now - connection.begun());
@@ -357,6 +363,7 @@ RelaySnapshot Relay::State::snapshot() {
   snapshot.early_syn.unclaimed = unclaimed;
   snapshot.accept = settings.accept;
   snapshot.held_syns.waiting = held;
+  snapshot.log = log_.counters();
   snapshot.pops = pops;
   for (std::size_t i = 0; i < pops.size(); ++i) {
     snapshot.pops[i].warm = by_pop_[i]->state();
@@ -390,12 +397,15 @@ void Relay::State::reset_all() noexcept {
   table.for_each([&](ConnectionId id, Connection& connection) {
     connection.finish(Outcome::shutdown);
     count(Outcome::shutdown);
+    connection.times().reach(Stage::end, polled_at_);
+    log_end(connection);
     connection.close();
     table.remove(id);
   });
   clients_.clear();
   index_.clear();
   unclaimed = strangers = held = 0;
+  underway_ = 0;
 }
 
 }  // namespace tw::relay
