@@ -209,6 +209,7 @@ Step Connection::finish_connect(Instant now) noexcept {
   if (!back_writable_) return Step::waiting;
   connected_ = true;
   last_activity_ = now;
+  times_.reach(Stage::connect, now);
   if (!answers_) return begin_relaying(now);
   phase_ = Phase::asking;
   return take_answer(now);
@@ -239,7 +240,6 @@ Step Connection::take_answer(Instant now) noexcept {
 Step Connection::begin_relaying(Instant now) noexcept {
   phase_ = Phase::relaying;
   last_activity_ = now;
-  times_.reach(Stage::connect, now);
   if (asked_ && !std::exchange(told_, true)) down_.prepend(std::array{leg_answer_connected});
   return Step::more;
 }

@@ -100,11 +100,11 @@ void read_relay(TableReader table, RelayConfig& relay) {
   read_turbo(table.table("turbo"), relay.turbo);
   read_pool(table.table("pool"), relay.pool);
   read_early_syn(table.table("early_syn"), relay.early_syn);
+  read_log(table.table("log"), relay.log);
   if (relay.accept == relay::Accept::verified && !relay.early_syn.enabled) {
     table.mistakes().add(table.key_of("accept"), "\"verified\" needs early SYN, which is off",
                          R"(set enabled = true in [relay.early_syn], or write accept = "early")");
   }
-  read_log(table.table("log"), relay.log);
   table.close();
 }
 
