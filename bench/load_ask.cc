@@ -11,10 +11,10 @@
 #include <string_view>
 #include <vector>
 
+#include "base/latency_histogram.h"
 #include "base/time.h"
 #include "base/unique_fd.h"
 #include "exchange.h"
-#include "lab/clients/latency_histogram.h"
 #include "limit.h"
 #include "load.h"
 
@@ -36,7 +36,7 @@ std::string reason(int error) {
   return error == 0 ? "closed too early" : ::strerror_r(error, text.data(), text.size());
 }
 
-std::string percentiles(const lab::LatencyHistogram& histogram) {
+std::string percentiles(const LatencyHistogram& histogram) {
   const auto us = [](Duration latency) { return static_cast<double>(latency.count()) / 1e3; };
   const auto at = [&](double share) { return us(histogram.percentile(share)); };
   return fmt::format(
@@ -122,7 +122,7 @@ class Loop {
     start(at);
   }
 
-  void record(lab::LatencyHistogram& histogram, const Slot& slot, Instant now) {
+  void record(LatencyHistogram& histogram, const Slot& slot, Instant now) {
     if (slot.begun >= from_) histogram.record(now - slot.begun);
   }
 
@@ -135,7 +135,7 @@ class Loop {
   std::vector<Slot> slots_;
   SystemClock clock_;
   Instant from_, end_;
-  lab::LatencyHistogram answered_, connected_;
+  LatencyHistogram answered_, connected_;
   std::size_t all_ = 0, failed_ = 0;
   std::string error_;
 };

@@ -56,6 +56,25 @@ void print_worker(const Json& worker) {
   for (const char* name : {"from_wire", "to_wire"}) print_drops(name, worker[name]["drops"]);
 }
 
+// Only what there is something to say of.
+void print_stages(const Json& stages) {
+  bool headed = false;
+  for (const auto& [via, of_via] : stages.items()) {
+    for (const auto& [stage, times] : of_via.items()) {
+      const auto count = times["count"].get<std::uint64_t>();
+      if (count == 0) continue;
+      if (!headed) {
+        fmt::print("  ms from the SYN, or the accept {:>16} {:>10} {:>10} {:>10}\n", "count", "p50",
+                   "p95", "p99");
+      }
+      headed = true;
+      const auto ms = [&](const char* key) { return times[key].get<double>() / 1000; };
+      fmt::print("    {:<10} {:<12} {:>20} {:>10.2f} {:>10.2f} {:>10.2f}\n", via, stage, count,
+                 ms("p50_us"), ms("p95_us"), ms("p99_us"));
+    }
+  }
+}
+
 void print_relay(const Json& relay) {
   fmt::print("relay: {} active, {} from clients, {} from legs, {} up, {} down\n",
              relay["active"].get<std::uint64_t>(), relay["accepted_clients"].get<std::uint64_t>(),
@@ -80,6 +99,7 @@ void print_relay(const Json& relay) {
   fmt::print("  accept: {}; SYNs held: {}, {} passed, {} refused, {} repeated, {} waiting\n",
              relay["accept"].get<std::string>(), number(held, "held"), number(held, "passed"),
              number(held, "refused"), number(held, "repeated"), number(held, "waiting"));
+  print_stages(relay["stages"]);
   for (const Json& pop : relay["pops"]) {
     const Json& warm = pop["warm"];
     fmt::print("  PoP {}{}: {} legs used, {} failed; warm: {} of {}, {} hits, {} misses, {} died\n",

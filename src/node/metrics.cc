@@ -114,6 +114,43 @@ void add_peers(Families& families, const NodeStatus& status) {
   families.push_back(std::move(handshake));
 }
 
+// Bounds are powers of two in nanoseconds, from 65 µs to 2.4 h: there the counts are exact.
+constexpr unsigned first_bound = 16, last_bound = 43;
+
+prometheus::ClientMetric::Histogram histogram_of(const LatencyHistogram& latencies) {
+  prometheus::ClientMetric::Histogram made;
+  made.sample_count = latencies.count();
+  made.sample_sum = static_cast<double>(latencies.sum_ns()) / 1e9;
+  for (unsigned bound = first_bound; bound <= last_bound; ++bound) {
+    prometheus::ClientMetric::Bucket bucket;
+    bucket.upper_bound = static_cast<double>(std::uint64_t{1} << bound) / 1e9;
+    made.bucket.push_back(bucket);
+  }
+  latencies.for_each_bucket([&](Duration end, std::uint64_t count) {
+    for (unsigned bound = first_bound; bound <= last_bound; ++bound) {
+      if (end.count() >> bound == 0) made.bucket[bound - first_bound].cumulative_count += count;
+    }
+  });
+  return made;
+}
+
+void add_stages(Families& families, const relay::StageTimes& stages) {
+  auto times = family("relay_stage_seconds",
+                      "When connections reached a stage, since they began, by how they went on",
+                      prometheus::MetricType::Histogram);
+  for (std::size_t via = 0; via < relay::via_count; ++via) {
+    for (std::size_t stage = 0; stage < relay::stage_count; ++stage) {
+      prometheus::ClientMetric metric;
+      metric.label = {{"via", std::string{relay::via_names[via]}},
+                      {"stage", std::string{relay::stage_names[stage]}}};
+      metric.histogram = histogram_of(stages.of(relay::Via{static_cast<std::uint8_t>(via)},
+                                                relay::Stage{static_cast<std::uint8_t>(stage)}));
+      times.metric.push_back(std::move(metric));
+    }
+  }
+  families.push_back(std::move(times));
+}
+
 void add_relay(Families& families, const relay::RelaySnapshot& relay) {
   auto accepted = counters("relay_accepted_total", "Connections accepted, by side");
   add(accepted, {{"side", "client"}}, relay.accepted_clients);
@@ -232,6 +269,7 @@ class StatusCollector final : public prometheus::Collectable {
     if (status.relay) {
       add_relay(families, *status.relay);
       add_syn_watches(families, status.syn_watches);
+      add_stages(families, status.relay->stages);
     }
     return families;
   }

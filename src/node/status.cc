@@ -121,6 +121,36 @@ Json syn_watches_json(const std::vector<SynWatchStatus>& watches) {
   return devices;
 }
 
+double microseconds(Duration time) {
+  return std::chrono::duration<double, std::micro>(time).count();
+}
+
+Json histogram_json(const LatencyHistogram& histogram) {
+  Json buckets = Json::array();
+  histogram.for_each_bucket(
+      [&](Duration end, std::uint64_t count) { buckets.push_back({microseconds(end), count}); });
+  return {{"count", histogram.count()},
+          {"sum_us", static_cast<double>(histogram.sum_ns()) / 1e3},
+          {"p50_us", microseconds(histogram.percentile(0.5))},
+          {"p95_us", microseconds(histogram.percentile(0.95))},
+          {"p99_us", microseconds(histogram.percentile(0.99))},
+          {"max_us", microseconds(histogram.max())},
+          {"buckets", std::move(buckets)}};
+}
+
+Json stages_json(const relay::StageTimes& stages) {
+  Json json = Json::object();
+  for (std::size_t via = 0; via < relay::via_count; ++via) {
+    Json& of_via = json[std::string{relay::via_names[via]}];
+    for (std::size_t stage = 0; stage < relay::stage_count; ++stage) {
+      of_via[std::string{relay::stage_names[stage]}] =
+          histogram_json(stages.of(relay::Via{static_cast<std::uint8_t>(via)},
+                                   relay::Stage{static_cast<std::uint8_t>(stage)}));
+    }
+  }
+  return json;
+}
+
 Json relay_json(const relay::RelaySnapshot& relay) {
   Json outcomes = Json::object();
   for (std::size_t i = 0; i < relay.outcomes.size(); ++i) {
@@ -160,6 +190,7 @@ Json relay_json(const relay::RelaySnapshot& relay) {
             {"refused", held.refused},
             {"repeated", held.repeated},
             {"waiting", held.waiting}}},
+          {"stages", stages_json(relay.stages)},
           {"pops", pops}};
 }
 

@@ -26,7 +26,7 @@ bool has_delivered(int socket) noexcept {
 }  // namespace
 
 Connection::Connection(UniqueFd front, Endpoint peer, Phase phase, Instant now) noexcept
-    : front_(std::move(front)), peer_(peer), begun_(now), last_activity_(now), phase_(phase) {}
+    : front_(std::move(front)), peer_(peer), times_(now), last_activity_(now), phase_(phase) {}
 
 Connection Connection::leg(UniqueFd front, Endpoint peer, Instant now) noexcept {
   Connection connection{std::move(front), peer, Phase::header, now};
@@ -63,7 +63,14 @@ void Connection::claim(UniqueFd front, Instant now) noexcept {
   front_ = std::move(front);
   claim_by_ = Instant::max();
   last_activity_ = now;
+  times_.reach(Stage::claim, now);
   if (phase_ == Phase::doomed) phase_ = Phase::finished;
+}
+
+Via Connection::via() const noexcept {
+  if (is_leg_) return Via::for_pop;
+  if (pop_.empty()) return Via::direct;
+  return warm_ ? Via::warm_leg : Via::fresh_leg;
 }
 
 LegRequest Connection::request() const noexcept {
@@ -146,6 +153,7 @@ Step Connection::advance(Instant now, PipePool& pipes, std::size_t quantum) noex
   }
   switch (phase_) {
     case Phase::header:
+      times_.begin(now);  // a leg that waits for its target has not begun
       return read_header();
     case Phase::connecting:
       if (const Step step = finish_connect(now); phase_ != Phase::relaying) return step;
@@ -199,6 +207,7 @@ Step Connection::finish_connect(Instant now) noexcept {
   if (!back_writable_) return Step::waiting;
   connected_ = true;
   last_activity_ = now;
+  times_.reach(Stage::connect, now);
   if (!answers_) return begin_relaying(now);
   phase_ = Phase::asking;
   return take_answer(now);
@@ -248,7 +257,11 @@ Step Connection::relay(Instant now, PipePool& pipes, std::size_t quantum) noexce
   const Flow up = up_.pump(front_.get(), back_.get(), pipes, quantum, down_.ended());
   if (up == Flow::broken && up_.sink_broke()) return lose_back(Outcome::reset, up_.os_errno());
   if (up == Flow::broken) return end(Outcome::reset, up_.os_errno());
+  if (up_.bytes() > 0 && !times_.has_reached(Stage::request)) times_.reach(Stage::request, now);
   const Flow down = down_.pump(back_.get(), front_.get(), pipes, quantum, up_.ended());
+  if (down_.bytes() > 0 && !times_.has_reached(Stage::first_byte)) {
+    times_.reach(Stage::first_byte, now);
+  }
   if (down == Flow::broken) return end(Outcome::reset, down_.os_errno());
   if (progress() != before) last_activity_ = now;
   if (on_probation_ && (down_.bytes() > 0 || down_.ended())) {

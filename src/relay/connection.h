@@ -30,6 +30,7 @@
 #include "relay/relay.h"
 #include "relay/settings.h"
 #include "relay/splice_pipe.h"
+#include "relay/stage_times.h"
 
 namespace tw::relay {
 
@@ -140,7 +141,10 @@ class Connection {
   }
   /// PoPs that the connection has come through, this one included.
   std::uint8_t hops() const noexcept { return hops_; }
-  Instant begun() const noexcept { return begun_; }
+  Via via() const noexcept;
+  ConnectionTimes& times() noexcept { return times_; }
+  const ConnectionTimes& times() const noexcept { return times_; }
+  Instant begun() const noexcept { return times_.begun(); }
   std::uint64_t bytes_upstream() const noexcept { return up_.bytes(); }
   std::uint64_t bytes_downstream() const noexcept { return down_.bytes(); }
 
@@ -165,7 +169,8 @@ class Connection {
   Direction up_, down_;
   std::optional<LegPacer> front_pacer_, back_pacer_;
   std::optional<HeldSyn> held_;
-  Instant begun_, last_activity_;
+  ConnectionTimes times_;
+  Instant last_activity_;
   Instant claim_by_ = Instant::max();
   Instant answer_by_ = Instant::max();  // the leg's PoP
   std::uint64_t undelivered_ = 0;       // bytes in both send queues when last looked at

@@ -410,5 +410,31 @@ TEST_F(ConnectionTest, AHalfCloseWaitsForASlowReader) {
   EXPECT_EQ(connection.outcome(), Outcome::idle);
 }
 
+TEST_F(ConnectionTest, NotesWhenEachStageWasReached) {
+  Connection connection = Connection::half({}, {}, start + 3s, start);
+  EXPECT_EQ(connection.via(), Via::direct);
+  connection.go_onward({.socket = std::move(back.ours), .header = {}, .warm = true}, "pop", 1s, start);
+  EXPECT_EQ(connection.via(), Via::warm_leg);
+  advance(connection, start + 10ms);
+  EXPECT_EQ(connection.times().after(Stage::connect), 10ms);
+  connection.claim(std::move(front.ours), start + 20ms);
+  advance(connection, start + 25ms);
+  EXPECT_FALSE(connection.times().has_reached(Stage::request)) << "nothing was said yet";
+  put(client.get(), "question");
+  EXPECT_TRUE(wait_for(connection.socket(Side::front), POLLIN));
+  advance(connection, start + 30ms);
+  put(server.get(), "answer");
+  EXPECT_TRUE(wait_for(connection.socket(Side::back), POLLIN));
+  advance(connection, start + 40ms);
+  put(server.get(), "more");
+  EXPECT_TRUE(wait_for(connection.socket(Side::back), POLLIN));
+  advance(connection, start + 50ms);
+  const ConnectionTimes& times = connection.times();
+  EXPECT_EQ(times.after(Stage::claim), 20ms);
+  EXPECT_EQ(times.after(Stage::request), 30ms);
+  EXPECT_EQ(times.after(Stage::first_byte), 40ms);
+  EXPECT_FALSE(times.has_reached(Stage::end)) << "its owner says that";
+}
+
 }  // namespace
 }  // namespace tw::relay

@@ -15,6 +15,7 @@
 #include "exec/poller.h"
 #include "relay/leg_source.h"
 #include "relay/settings.h"
+#include "relay/stage_times.h"
 #include "relay/syn_source.h"
 
 namespace tw::relay {
@@ -82,6 +83,7 @@ struct RelaySnapshot {
   EarlySynCounters early_syn;
   Accept accept = Accept::early;
   HeldSynCounters held_syns;
+  StageTimes stages;
 };
 
 /// What is to become of the SYNs that the lane holds. Room for held_syns_max.

@@ -270,6 +270,7 @@ void Relay::State::take_turn(ConnectionId id, Instant now) {
   if (was_on_probation && !connection->is_on_probation()) {
     if (const auto pop = index_of(connection->pop())) by_pop_[*pop]->answered();
   }
+  if (connection->times().has_news()) note_stages(*connection);
   settle(id, *connection, step, now);
 }
 
@@ -306,6 +307,8 @@ void Relay::State::settle(ConnectionId id, Connection& connection, Step step, In
 
 void Relay::State::end(ConnectionId id, Connection& connection, Instant now) {
   count(connection.outcome());
+  if (connection.is_connected()) connection.times().reach(Stage::end, now);
+  note_stages(connection);
   if (connection.outcome() == Outcome::connect_failed) {
     // A server that refuses is no failure of the leg that brought the answer.
     PopCounters* const pop = counters_of(connection.pop());
@@ -339,6 +342,12 @@ void Relay::State::end(ConnectionId id, Connection& connection, Instant now) {
 
 void Relay::State::count(Outcome outcome) noexcept {
   ++counters.outcomes[std::to_underlying(outcome)];
+}
+
+void Relay::State::note_stages(Connection& connection) noexcept {
+  const Via via = connection.via();
+  connection.times().take_news(
+      [&](Stage stage, Duration after) { counters.stages.record(via, stage, after); });
 }
 
 Instant Relay::State::next_deadline() const noexcept {

@@ -105,6 +105,7 @@ struct Relay::State {
   void retry(Instant now);
   void count(Outcome outcome) noexcept;
   std::optional<std::size_t> index_of(std::string_view pop) const noexcept;
+  void note_stages(Connection& connection) noexcept;
   PopCounters* counters_of(std::string_view pop) noexcept;
 
   const int tun_index_;

@@ -38,6 +38,29 @@ TEST_F(WarmLegsTest, AClientGetsAWarmOneAndItIsReplaced) {
   EXPECT_EQ(count(*relay_last, Outcome::closed), 1U);
 }
 
+// The times of a connection begin with it, and not with the leg that had waited for it.
+TEST_F(WarmLegsTest, TimesAreKeptByWayAndStage) {
+  start(with_pool(), settings_of_last());
+  ASSERT_TRUE(until_warm(PoolSettings{}.low));
+  jump = 1min;
+  const UniqueFd listener = listen_at(target);
+  const UniqueFd client = connect_from(network->client, target);
+  const UniqueFd server = accept_at(listener);
+  send_and_end(client, server, "question");
+  send_and_end(server, client, "answer");
+  ASSERT_TRUE(both_idle());
+  const StageTimes first = relay_first->snapshot().stages;
+  const StageTimes last = relay_last->snapshot().stages;
+  for (const Stage stage : {Stage::connect, Stage::request, Stage::first_byte, Stage::end}) {
+    EXPECT_EQ(first.of(Via::warm_leg, stage).count(), 1U) << static_cast<int>(stage);
+    EXPECT_EQ(first.of(Via::fresh_leg, stage).count(), 0U) << static_cast<int>(stage);
+    EXPECT_EQ(last.of(Via::for_pop, stage).count(), 1U) << static_cast<int>(stage);
+    EXPECT_LT(last.of(Via::for_pop, stage).max(), 1min) << static_cast<int>(stage);
+    EXPECT_EQ(last.of(Via::direct, stage).count(), 0U) << static_cast<int>(stage);
+  }
+  EXPECT_EQ(first.of(Via::warm_leg, Stage::claim).count(), 0U) << "its SYN was not seen";
+}
+
 // A server that speaks first: the header must not wait for the client's bytes.
 TEST_F(WarmLegsTest, TheHeaderLeavesWithoutDataOfTheClient) {
   start(with_pool(), settings_of_last());

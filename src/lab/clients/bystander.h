@@ -10,9 +10,9 @@
 #include <memory>
 #include <thread>
 
+#include "base/latency_histogram.h"
 #include "base/result.h"
 #include "lab/clients/arrivals.h"
-#include "lab/clients/latency_histogram.h"
 #include "lab/clients/load_sender.h"
 #include "lab/clients/options.h"
 #include "lab/clients/pattern.h"

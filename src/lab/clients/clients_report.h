@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/latency_histogram.h"
 #include "lab/clients/arrivals.h"
-#include "lab/clients/latency_histogram.h"
 #include "lab/clients/options.h"
 #include "lab/clients/thread_cpu.h"
 

@@ -16,12 +16,12 @@
 #include <vector>
 
 #include "base/counter.h"
+#include "base/latency_histogram.h"
 #include "base/result.h"
 #include "base/time.h"
 #include "base/unique_fd.h"
 #include "crypto/aead_engine.h"
 #include "lab/clients/initiator.h"
-#include "lab/clients/latency_histogram.h"
 #include "port/udp_port.h"
 #include "wg/session.h"
 

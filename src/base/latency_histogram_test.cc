@@ -1,4 +1,4 @@
-#include "lab/clients/latency_histogram.h"
+#include "base/latency_histogram.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 
 #include "base/random.h"
 
-namespace tw::lab {
+namespace tw {
 namespace {
 
 TEST(LatencyHistogram, OfNothingIsZero) {
@@ -56,5 +56,32 @@ TEST(LatencyHistogram, TakesTheExtremes) {
   EXPECT_EQ(histogram.percentile(1), Duration::max());
 }
 
+// With few buckets too; and a cumulative count at a power of two is exact, as Prometheus wants it.
+TEST(LatencyHistogram, CountsUpToAPowerOfTwoAreExact) {
+  SeededRandom random{2};
+  LatencyHistogram histogram{5};
+  std::vector<std::int64_t> samples;
+  std::uint64_t sum = 0;
+  for (int i = 0; i < 5'000; ++i) {
+    samples.push_back(static_cast<std::int64_t>(random.next() >> (30 + random.next() % 30)));
+    sum += static_cast<std::uint64_t>(samples.back());
+    histogram.record(Duration{samples.back()});
+  }
+  EXPECT_EQ(histogram.sum_ns(), sum);
+  for (const std::int64_t power : {1L << 6, 1L << 16, 1L << 20, 1L << 33}) {
+    std::uint64_t counted = 0;
+    histogram.for_each_bucket([&](Duration end, std::uint64_t count) {
+      EXPECT_GT(count, 0U);
+      if (end.count() < power) counted += count;
+    });
+    const auto exact = std::ranges::count_if(samples, [&](auto value) { return value < power; });
+    EXPECT_EQ(counted, static_cast<std::uint64_t>(exact)) << power;
+  }
+  std::ranges::sort(samples);
+  const auto median = static_cast<double>(samples[2'499]);
+  EXPECT_GE(static_cast<double>(histogram.percentile(0.5).count()), median);
+  EXPECT_LE(static_cast<double>(histogram.percentile(0.5).count()), median * 1.033 + 1);
+}
+
 }  // namespace
-}  // namespace tw::lab
+}  // namespace tw
