@@ -100,6 +100,11 @@ void print_relay(const Json& relay) {
              relay["accept"].get<std::string>(), number(held, "held"), number(held, "passed"),
              number(held, "refused"), number(held, "repeated"), number(held, "waiting"));
   print_stages(relay["stages"]);
+  const Json& lines = relay["log"];
+  if (number(lines, "left_out") + number(lines, "lost") > 0) {
+    fmt::print("  connection log: {} lines, {} failures left out, {} lost\n",
+               number(lines, "lines"), number(lines, "left_out"), number(lines, "lost"));
+  }
   for (const Json& pop : relay["pops"]) {
     const Json& warm = pop["warm"];
     fmt::print("  PoP {}{}: {} legs used, {} failed; warm: {} of {}, {} hits, {} misses, {} died\n",

@@ -203,8 +203,12 @@ void add_relay(Families& families, const relay::RelaySnapshot& relay) {
         std::pair{"refused", answered.refused}, std::pair{"repeated", answered.repeated}}) {
     add(held, {{"what", what}}, count);
   }
-  for (auto* made :
-       {&accepted, &active, &bytes, &outcomes, &legs, &usable, &warm, &idle, &early, &held}) {
+  auto lines = counters("relay_log_lines_total", "Connections logged, left out, and lost");
+  add(lines, {{"what", "said"}}, relay.log.lines);
+  add(lines, {{"what", "left_out"}}, relay.log.left_out);
+  add(lines, {{"what", "lost"}}, relay.log.lost);
+  for (auto* made : {&accepted, &active, &bytes, &outcomes, &legs, &usable, &warm, &idle, &early,
+                     &held, &lines}) {
     families.push_back(std::move(*made));
   }
 }

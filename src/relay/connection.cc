@@ -46,6 +46,7 @@ Connection Connection::half(Endpoint client, Endpoint target, Instant claim_by,
                             Instant now) noexcept {
   Connection connection = Connection::client(UniqueFd{}, client, target, now);
   connection.claim_by_ = claim_by;
+  connection.early_ = true;
   return connection;
 }
 
@@ -102,6 +103,7 @@ void Connection::begin_back(Leg leg, std::string pop, Instant now) {
   if (leg.connected) up_.sink_ready();
   warm_ = leg.warm;
   answers_ = leg.answers;
+  gone_onward_ = true;
   pop_ = std::move(pop);
   on_probation_ = false;
   answer_by_ = Instant::max();

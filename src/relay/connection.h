@@ -142,6 +142,8 @@ class Connection {
   /// PoPs that the connection has come through, this one included.
   std::uint8_t hops() const noexcept { return hops_; }
   Via via() const noexcept;
+  bool has_gone_onward() const noexcept { return gone_onward_; }
+  bool is_early() const noexcept { return early_; }  ///< begun at the client's SYN
   ConnectionTimes& times() noexcept { return times_; }
   const ConnectionTimes& times() const noexcept { return times_; }
   Instant begun() const noexcept { return times_.begun(); }
@@ -183,6 +185,7 @@ class Connection {
   bool back_writable_ = false, connected_ = false;
   bool header_begun_ = false;  // its first byte is here
   bool fast_open_ = false;
+  bool early_ = false, gone_onward_ = false;
   bool warm_ = false;
   bool on_probation_ = false;
   bool asked_ = false;    // the front is a leg whose PoP waits for the server's answer

@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "exec/context_ring.h"
 #include "exec/poller.h"
+#include "relay/connection_log.h"
 #include "relay/leg_source.h"
 #include "relay/settings.h"
 #include "relay/stage_times.h"
@@ -84,6 +85,7 @@ struct RelaySnapshot {
   Accept accept = Accept::early;
   HeldSynCounters held_syns;
   StageTimes stages;
+  ConnectionLogCounters log;
 };
 
 /// What is to become of the SYNs that the lane holds. Room for held_syns_max.

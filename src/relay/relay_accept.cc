@@ -69,6 +69,7 @@ void Relay::State::serve_client(Accepted accepted, Instant now) {
   const int front = accepted.socket.get();
   const ConnectionId id = table.add(
       Connection::client(std::move(accepted.socket), accepted.peer, accepted.address, now));
+  ++underway_;
   clients_.add(accepted.peer.address);
   // One that is there already has lost its client, who has come back from the same port.
   index_.erase(key);
@@ -111,6 +112,7 @@ void Relay::State::say_crowd(const IpAddress& client, Instant now) {
 // The socket is closed by its owner's return: with SO_LINGER {1, 0}, a reset.
 void Relay::State::refuse(Listener::Kind kind, const Accepted& accepted, Outcome outcome) {
   count(outcome);
+  log_refusal(kind, accepted, outcome);
   log::debug("relay: {} from {} to {}: {}", kind == Listener::Kind::legs ? "leg" : "client",
              accepted.peer.text(), accepted.address.text(), name_of(outcome));
 }
@@ -120,6 +122,7 @@ void Relay::State::decide_leg(ConnectionId id, Connection& connection, Instant n
     connection.finish(Outcome::closed);
     return end(id, connection, now);
   }
+  ++underway_;
   const Verdict verdict = admit(connection, now);
   if (!verdict) {
     connection.finish(verdict.error());

@@ -51,6 +51,7 @@ std::optional<SynVerdict> Relay::State::begin_half(const SynReport& syn, const S
   ++counters.early_syn.begun;
   const ConnectionId id = table.add(
       Connection::half(syn.client, syn.target, now + settings.early_syn.claim_timeout, now));
+  ++underway_;
   clients_.add(syn.client.address);
   index_.insert(key, id);
   ++unclaimed;

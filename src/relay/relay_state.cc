@@ -66,6 +66,7 @@ Relay::State::State(RelaySettings wanted, int tun, UniqueFd epoll,
 void Relay::State::use_settings() {
   admission_ = Admission{settings, tun_index_, *lookup_};
   direct_ = std::make_unique<DirectLegs>(settings.limits);
+  log_.apply(settings.log);
   use_pops();
   legs_ready_ = true;
   pipes_.set_pipe_bytes(settings.limits.pipe_bytes);
@@ -307,13 +308,15 @@ void Relay::State::settle(ConnectionId id, Connection& connection, Step step, In
 
 void Relay::State::end(ConnectionId id, Connection& connection, Instant now) {
   count(connection.outcome());
-  if (connection.is_connected()) connection.times().reach(Stage::end, now);
+  connection.times().reach(Stage::end, now);
   note_stages(connection);
   if (connection.outcome() == Outcome::connect_failed) {
     // A server that refuses is no failure of the leg that brought the answer.
     PopCounters* const pop = counters_of(connection.pop());
     if (pop != nullptr && !connection.is_connected()) ++pop->legs_failed;
   }
+  log_end(connection);
+  if (connection.target().port != 0) --underway_;
   if (log::enabled(log::Level::debug)) {
     const auto lasted =
         std::chrono::duration_cast<std::chrono::milliseconds>(now - connection.begun());
@@ -346,8 +349,10 @@ void Relay::State::count(Outcome outcome) noexcept {
 
 void Relay::State::note_stages(Connection& connection) noexcept {
   const Via via = connection.via();
-  connection.times().take_news(
-      [&](Stage stage, Duration after) { counters.stages.record(via, stage, after); });
+  const bool connected = connection.is_connected();
+  connection.times().take_news([&](Stage stage, Duration after) {
+    if (stage != Stage::end || connected) counters.stages.record(via, stage, after);
+  });
 }
 
 Instant Relay::State::next_deadline() const noexcept {
@@ -366,6 +371,7 @@ RelaySnapshot Relay::State::snapshot() {
   snapshot.early_syn.unclaimed = unclaimed;
   snapshot.accept = settings.accept;
   snapshot.held_syns.waiting = held;
+  snapshot.log = log_.counters();
   snapshot.pops = pops;
   for (std::size_t i = 0; i < pops.size(); ++i) {
     snapshot.pops[i].warm = by_pop_[i]->state();
@@ -399,12 +405,15 @@ void Relay::State::reset_all() noexcept {
   table.for_each([&](ConnectionId id, Connection& connection) {
     connection.finish(Outcome::shutdown);
     count(Outcome::shutdown);
+    connection.times().reach(Stage::end, polled_at_);
+    log_end(connection);
     connection.close();
     table.remove(id);
   });
   clients_.clear();
   index_.clear();
   unclaimed = strangers = held = 0;
+  underway_ = 0;
 }
 
 }  // namespace tw::relay

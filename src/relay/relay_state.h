@@ -14,6 +14,7 @@
 #include "relay/admission.h"
 #include "relay/client_counts.h"
 #include "relay/client_index.h"
+#include "relay/connection_log.h"
 #include "relay/connection_table.h"
 #include "relay/direct_probes.h"
 #include "relay/kernel_route.h"
@@ -106,6 +107,8 @@ struct Relay::State {
   void count(Outcome outcome) noexcept;
   std::optional<std::size_t> index_of(std::string_view pop) const noexcept;
   void note_stages(Connection& connection) noexcept;
+  void log_end(const Connection& connection) noexcept;
+  void log_refusal(Listener::Kind kind, const Accepted& accepted, Outcome outcome) noexcept;
   PopCounters* counters_of(std::string_view pop) noexcept;
 
   const int tun_index_;
@@ -127,6 +130,8 @@ struct Relay::State {
   SynAnswers* answers_ = nullptr;
   PipePool pipes_;
   std::vector<ConnectionId> without_pipe_;
+  ConnectionLog log_;
+  std::uint64_t underway_ = 0;  // connections in `table` whose target is known
   bool draining_ = false;
   Instant polled_at_;
   Instant accept_again_ = Instant::max(), pipes_again_ = Instant::max();

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "relay/log_format.h"
 #include "relay/policy.h"
 #include "wire/address.h"
 
@@ -71,6 +72,15 @@ enum class DirectWay : std::uint8_t {
   measured,  ///< then; and where the way from here is shorter than the leg alone (PathChoice)
 };
 
+/// One line a connection.
+struct LogSettings {
+  bool connections = false;
+  LogFormat format;
+  std::uint32_t sample = 1;  ///< of those that were relayed, one of so many
+  std::string file;          ///< empty: the program's log
+  friend bool operator==(const LogSettings&, const LogSettings&) noexcept = default;
+};
+
 struct RelayLimits {
   /// Each holds two sockets and at most four pipe ends: nine thousand fit 20,000 descriptors only
   /// because pipes are held while bytes are in them.
@@ -125,6 +135,7 @@ struct RelaySettings {
   Accept accept = Accept::early;
   /// TCP Fast Open: taken from clients, and used towards servers for a client that used it.
   bool fast_open = true;
+  LogSettings log;
   RelayLimits limits;
 };
 

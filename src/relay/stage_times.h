@@ -7,7 +7,7 @@
 //         ──▶ connect     the onward half can be written to
 //         ──▶ request     the first bytes of the client's side are in the kernel, onward
 //         ──▶ first_byte  the first bytes of the answer are in the kernel, towards the client
-//         ──▶ end         of what had connected
+//         ──▶ end         histograms count it only of what had connected
 #pragma once
 
 #include <array>

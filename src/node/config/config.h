@@ -77,6 +77,7 @@ struct RelayConfig {
   relay::EarlySynSettings early_syn;
   relay::Accept accept = relay::Accept::early;
   bool fast_open = true;
+  relay::LogSettings log;
   relay::RelayLimits limits;
 };
 struct PopConfig {

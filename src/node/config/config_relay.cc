@@ -17,6 +17,7 @@ constexpr std::uint64_t bits_per_megabit = 1'000'000;
 constexpr std::uint64_t largest_rate_mbps = 100'000;
 constexpr std::uint64_t most_warm_legs = 10'000;
 constexpr std::uint64_t most_syns = 1'000'000;
+constexpr std::uint64_t most_sample = 1'000'000;
 constexpr std::int64_t longest_leg_age_s = 3600;
 constexpr std::int64_t longest_claim_s = 60;
 constexpr std::int64_t longest_connect_s = 600;
@@ -59,6 +60,21 @@ void read_early_syn(TableReader table, relay::EarlySynSettings& early) {
   table.close();
 }
 
+void read_log(TableReader table, relay::LogSettings& log) {
+  table.boolean("connections", log.connections);
+  table.value("format", log.format, read_log_format);
+  table.number("sample", log.sample, 1, most_sample);
+  if (std::string file; table.text("file", file)) {
+    // Empty: back to the node's own log, by hand.
+    if (file.empty()) {
+      log.file.clear();
+    } else {
+      table.value("file", log.file, read_absolute_path);
+    }
+  }
+  table.close();
+}
+
 void read_relay(TableReader table, RelayConfig& relay) {
   table.boolean("enabled", relay.enabled);
   table.number("listen_port", relay.listen_port, 1);
@@ -80,6 +96,7 @@ void read_relay(TableReader table, RelayConfig& relay) {
   read_turbo(table.table("turbo"), relay.turbo);
   read_pool(table.table("pool"), relay.pool);
   read_early_syn(table.table("early_syn"), relay.early_syn);
+  read_log(table.table("log"), relay.log);
   if (relay.accept == relay::Accept::verified && !relay.early_syn.enabled) {
     table.mistakes().add(table.key_of("accept"), "\"verified\" needs early SYN, which is off",
                          R"(set enabled = true in [relay.early_syn], or write accept = "early")");

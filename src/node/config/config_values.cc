@@ -231,6 +231,34 @@ Parsed<relay::PortRange> read_port_range(std::string_view text) {
                           .last = static_cast<std::uint16_t>(*last)};
 }
 
+Parsed<relay::LogFormat> read_log_format(std::string_view text) {
+  using Kind = relay::LogFormat::Mistake::Kind;
+  auto format = relay::LogFormat::parse(text);
+  if (format) return *std::move(format);
+  std::vector<std::string> known;
+  std::string list;
+  for (const std::string_view name : relay::log_field_names) {
+    known.emplace_back(name);
+    list += (list.empty() ? "{" : ", {") + std::string{name} + '}';
+  }
+  const std::string& field = format.error().field;
+  switch (format.error().kind) {
+    case Kind::unknown_field: {
+      const std::string_view near = nearest(field, known);
+      const std::string meant = near.empty() ? "" : "did you mean {" + std::string{near} + "}? ";
+      return flaw("there is no field " + shown(field), meant + "there are " + list);
+    }
+    case Kind::lone_brace:
+      return flaw("a brace without its other half", "write {{ or }} for a brace in the text");
+    case Kind::control_character:
+      return flaw("has a control character", "a line is one line of text");
+    case Kind::length:
+      break;
+  }
+  return flaw("of " + std::to_string(text.size()) + " bytes",
+              "write 1 to " + std::to_string(relay::LogFormat::longest_format));
+}
+
 Parsed<log::Level> read_log_level(std::string_view text) {
   using enum log::Level;
   static constexpr std::array<Word<log::Level>, 4> words{

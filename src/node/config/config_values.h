@@ -42,6 +42,8 @@ Parsed<std::string> read_socket_path(std::string_view text);
 Parsed<std::string> read_congestion_control(std::string_view text);
 /// "80" or "8000-8100".
 Parsed<relay::PortRange> read_port_range(std::string_view text);
+/// Text with {fields}: relay/log_format.h.
+Parsed<relay::LogFormat> read_log_format(std::string_view text);
 Parsed<log::Level> read_log_level(std::string_view text);
 Parsed<relay::Protocol> read_protocol(std::string_view text);
 Parsed<relay::Action> read_action(std::string_view text);

@@ -1,0 +1,107 @@
+// What an operator sees and steers of the relay: [relay.log].
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "node/config/config_setting.h"
+#include "node/config/config_test_folder.h"
+
+namespace tw::node {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+// Five lines: what is tested begins in the sixth.
+const std::string base = R"([tunnel]
+interface = "wg0"
+private_key_file = "node.key"
+addresses = ["10.9.0.1/16"]
+[relay]
+enabled = true
+)";
+
+RelayConfig relay_of(const TestFolder& folder, const std::string& lines) {
+  const auto config = folder.parse(base + lines);
+  EXPECT_TRUE(config) << lines << (config ? "" : config.error().front().text());
+  return config ? config->relay : RelayConfig{};
+}
+
+TEST(ConfigRelayLog, EveryKeyIsTaken) {
+  const TestFolder folder;
+  const relay::LogSettings log = relay_of(folder, R"([relay.log]
+connections = true
+format = "{client} {outcome}"
+sample = 100
+file = "/var/log/thalweg/connections.log"
+)")
+                                     .log;
+  EXPECT_TRUE(log.connections);
+  EXPECT_EQ(log.format.text(), "{client} {outcome}");
+  EXPECT_EQ(log.sample, 100U);
+  EXPECT_EQ(log.file, "/var/log/thalweg/connections.log");
+}
+
+TEST(ConfigRelayLog, IsOffUnlessItIsAskedFor) {
+  const TestFolder folder;
+  EXPECT_EQ(relay_of(folder, "").log, relay::LogSettings{});
+  EXPECT_FALSE(relay::LogSettings{}.connections);
+}
+
+TEST(ConfigRelayLog, AnUnknownFieldNamesItsLineAndTheFieldsThereAre) {
+  const TestFolder folder;
+  const auto mistakes = folder.mistakes(base + "[relay.log]\nformat = \"{client} {clinet}\"\n");
+  ASSERT_EQ(mistakes.size(), 1U);
+  EXPECT_THAT(mistakes.front(), StartsWith("node.toml:8:10: relay.log.format: there is no field "
+                                           "\"clinet\" — did you mean {client}? there are {time}"));
+  EXPECT_THAT(mistakes.front(), HasSubstr("{first_byte_ms}"));
+  EXPECT_THAT(mistakes.front(), HasSubstr("{errno}"));
+}
+
+TEST(ConfigRelayLog, MistakesNameTheirPlaceAndWhatMendsThem) {
+  const TestFolder folder;
+  const std::pair<std::string, std::string> cases[] = {
+      {"format = \"{client\"",
+       "8:10: relay.log.format: a brace without its other half — write {{ or }} for a brace in the "
+       "text"},
+      {"format = \"\"", "8:10: relay.log.format: of 0 bytes — write 1 to 1024"},
+      {"format = \"{client}\\n\"",
+       "8:10: relay.log.format: has a control character — a line is one line of text"},
+      {"sample = 0",
+       "8:10: relay.log.sample: 0 is out of range — write a number from 1 to 1000000"},
+      {"file = \"connections.log\"",
+       "8:8: relay.log.file: \"connections.log\" is not an absolute path — begin it with /"},
+      {"conections = true",
+       "8:1: relay.log.conections: unknown key — did you mean \"connections\"?"}};
+  for (const auto& [line, mistake] : cases) {
+    EXPECT_THAT(folder.mistakes(base + "[relay.log]\n" + line + "\n"),
+                ElementsAre("node.toml:" + mistake))
+        << line;
+  }
+}
+
+TEST(ConfigRelayLog, IsChangedByHand) {
+  NodeConfig config;
+  config.relay.enabled = true;
+  const auto set = [&config](std::string_view key, std::string_view value) {
+    auto next = with_setting(config, key, value);
+    EXPECT_TRUE(next) << next.error().text();
+    if (next) config = *std::move(next);
+  };
+  set("relay.log.connections", "on");
+  set("relay.log.format", "{client} to {target}");
+  set("relay.log.sample", "10");
+  set("relay.log.file", "/var/log/c");
+  EXPECT_TRUE(config.relay.log.connections);
+  EXPECT_EQ(config.relay.log.format.text(), "{client} to {target}");
+  EXPECT_EQ(config.relay.log.sample, 10U);
+  EXPECT_EQ(config.relay.log.file, "/var/log/c");
+  set("relay.log.file", "\"\"");
+  EXPECT_EQ(config.relay.log.file, "") << "back to the node's own log";
+  EXPECT_FALSE(with_setting(config, "relay.log.format", "{clinet}"));
+}
+
+}  // namespace
+}  // namespace tw::node

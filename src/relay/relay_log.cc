@@ -1,0 +1,51 @@
+// The part of Relay::State that tells the connection log what has become of whom.
+#include "relay/relay_state.h"
+
+namespace tw::relay {
+
+void Relay::State::log_end(const Connection& connection) noexcept {
+  // A warm leg that was never used, a health check: nobody's connection.
+  const bool nobodys = connection.target().port == 0;
+  if (!log_.enabled() || (nobodys && connection.outcome() != Outcome::bad_header)) return;
+  LogRecord record{.time = {},
+                   .client = nobodys ? connection.peer() : connection.client(),
+                   .target = connection.target(),
+                   .from = {},
+                   .way = {},
+                   .leg = {},
+                   .early = connection.is_early(),
+                   .times = connection.times(),
+                   .bytes_up = connection.bytes_upstream(),
+                   .bytes_down = connection.bytes_downstream(),
+                   .outcome = name_of(connection.outcome()),
+                   .os_errno = connection.os_errno(),
+                   .active = underway_};
+  if (connection.is_leg()) {
+    const auto pop = admission_.pop_at(connection.peer().address);
+    record.from = pop ? std::string_view{pops[*pop].name} : "leg";
+  }
+  if (connection.has_gone_onward()) {
+    record.way = connection.pop().empty() ? std::string_view{"direct"} : connection.pop();
+    if (!connection.pop().empty()) record.leg = connection.was_warm() ? "warm" : "fresh";
+  }
+  if (connection.is_connected()) return log_.relayed(record);
+  log_.failed(record, polled_at_);
+}
+
+void Relay::State::log_refusal(Listener::Kind kind, const Accepted& accepted,
+                               Outcome outcome) noexcept {
+  if (!log_.enabled()) return;
+  const bool leg = kind == Listener::Kind::legs;
+  log_.failed({.time = {},
+               .client = accepted.peer,
+               .target = accepted.address,
+               .from = leg ? "leg" : std::string_view{},
+               .way = {},
+               .leg = {},
+               .early = false,
+               .outcome = name_of(outcome),
+               .active = underway_},
+              polled_at_);
+}
+
+}  // namespace tw::relay
