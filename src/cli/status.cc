@@ -162,6 +162,11 @@ void print_table(const Json& status) {
   for (const Json& worker : status["workers"]) print_worker(worker);
   print_drops("handshake", status["handshakes"]["drops"]);
   print_drops("kernel", status["kernel_drops"]);
+  Json refused = Json::object();
+  for (const auto& [counter, packets] : status["firewall"].items()) {
+    if (packets != 0) refused[counter] = packets;
+  }
+  print_drops("firewall", refused);
   for (const Json& peer : status["peers"]) {
     fmt::print("peer {}: {}, handshake {}, {} in, {} out\n", peer["name"].get<std::string>(),
                peer["endpoint"].is_null() ? "no endpoint" : peer["endpoint"].get<std::string>(),

@@ -269,6 +269,11 @@ class StatusCollector final : public prometheus::Collectable {
     add(kernel, {{"queue", "udp"}}, status.kernel_drops_udp);
     add(kernel, {{"queue", "tun"}}, status.kernel_drops_tun);
     families.push_back(std::move(kernel));
+    auto refused = counters("firewall_refused_total", "Packets the firewall refused, by counter");
+    for (const FirewallCount& count : status.firewall) {
+      add(refused, {{"counter", count.name}}, count.packets);
+    }
+    families.push_back(std::move(refused));
     add_peers(families, status);
     if (status.relay) {
       add_relay(families, *status.relay);

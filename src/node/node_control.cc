@@ -34,6 +34,7 @@ NodeStatus Node::status() {
   if (const Result<std::uint64_t> dropped = links_->tx_dropped()) {
     status.kernel_drops_tun = *dropped;
   }
+  if (auto refused = links_->refused()) status.firewall = *std::move(refused);
   if (relay_) {
     relay_worker_->call([&]() noexcept { status.relay = relay_->snapshot(); });
     status.syn_watches = syn_watches_.status();

@@ -259,9 +259,11 @@ std::string to_json(const NodeStatus& status) {
             {"workers", Json::array()},
             {"handshakes", handshakes_json(status.handshakes)},
             {"kernel_drops", {{"udp", status.kernel_drops_udp}, {"tun", status.kernel_drops_tun}}},
+            {"firewall", Json::object()},
             {"peers", Json::array()},
             {"relay", Json{}}};
   for (const WorkerStatus& worker : status.workers) json["workers"].push_back(worker_json(worker));
+  for (const FirewallCount& count : status.firewall) json["firewall"][count.name] = count.packets;
   for (const PeerStatus& peer : status.peers) json["peers"].push_back(peer_json(peer));
   if (status.relay) {
     json["relay"] = relay_json(*status.relay);

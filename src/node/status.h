@@ -12,6 +12,7 @@
 #include "base/time.h"
 #include "lane/counters.h"
 #include "node/device/device_tuning.h"
+#include "node/machine/firewall.h"
 #include "node/syn_watches.h"
 #include "relay/relay.h"
 
@@ -69,8 +70,9 @@ struct NodeStatus {
   std::uint64_t lost_log_lines = 0;  ///< that found no room
   std::vector<WorkerStatus> workers;
   HandshakeStatus handshakes;
-  std::uint64_t kernel_drops_udp = 0;  ///< SO_RXQ_OVFL: datagrams the socket had no room for
-  std::uint64_t kernel_drops_tun = 0;  ///< the TUN's tx_dropped: packets its queue had no room for
+  std::uint64_t kernel_drops_udp = 0;   ///< SO_RXQ_OVFL: datagrams the socket had no room for
+  std::uint64_t kernel_drops_tun = 0;   ///< the TUN's tx_dropped: packets its queue had no room for
+  std::vector<FirewallCount> firewall;  ///< what it refused since it was made
   std::vector<PeerStatus> peers;
   std::optional<relay::RelaySnapshot> relay;  ///< empty: no relay configured
   std::vector<SynWatchStatus> syn_watches;    ///< of its client devices; those that are watched

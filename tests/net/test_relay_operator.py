@@ -90,6 +90,35 @@ protocol = "udp"
 action = "route"
 """
 
+# Answers each datagram with the address it was sent to.
+UDP_SERVER = """
+import select, socket
+sockets = []
+for address in (("192.0.2.80", 443), ("192.0.2.81", 443), ("192.0.2.80", 444)):
+    sockets.append(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    sockets[-1].bind(address)
+print("listening", flush=True)
+while True:
+    for ready in select.select(sockets, [], [])[0]:
+        _, peer = ready.recvfrom(2000)
+        ready.sendto(ready.getsockname()[0].encode(), peer)
+"""
+
+UDP_CLIENT = """
+import socket
+client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+client.settimeout(5)
+client.connect(("{}", {}))
+client.send(b"initial")
+try:
+    print(client.recv(100).decode())
+except ConnectionRefusedError:
+    print("refused")
+except TimeoutError:
+    print("silence")
+"""
+
+
 
 class RelayOperatorTest(lib.NetTest):
     def setUp(self):
@@ -221,6 +250,27 @@ class RelayOperatorTest(lib.NetTest):
         lib.wait_until(lambda: self.relay("first")["active"] == 0, "the connection to end")
         log = self.relay("first")["log"]
         self.assertEqual((log["lines"], log["left_out"], log["lost"]), (3, 0, 0))
+
+    def udp(self, namespace, address, port):
+        return namespace.run(["python3", "-c", UDP_CLIENT.format(address, port)]).stdout.strip()
+
+    def test_quic_is_rejected_where_its_tcp_would_be_relayed(self):
+        self.server.start(["python3", "-c", UDP_SERVER]).wait_log("listening")
+        clients = (self.client, self.lan)
+        for client in clients:
+            self.assertEqual(self.udp(client, SERVER, 443), SERVER, f"{client.label}, as a route")
+        self.set("first", "relay.quic", "reject")
+        for client in clients:
+            self.assertEqual(self.udp(client, SERVER, 443), "refused", client.label)
+            # Its TCP is routed; and what is not HTTP/3.
+            self.assertEqual(self.udp(client, "192.0.2.81", 443), "192.0.2.81", client.label)
+            self.assertEqual(self.udp(client, SERVER, 444), SERVER, client.label)
+        self.assertEqual(self.status("first")["firewall"]["quic"], 2)
+        self.assertIn("quic", self.ask("first", "status").stdout)
+        self.set("first", "relay.quic", "route")
+        self.assertEqual(self.udp(self.client, SERVER, 443), SERVER)
+        self.assertEqual(self.status("first")["firewall"]["quic"], 2)
+
 
 
 if __name__ == "__main__":

@@ -64,6 +64,12 @@ struct GatewayConfig {
   bool clamp_mss = true;           ///< TCP MSS of what is routed through the tunnel to its MTU
 };
 
+/// What becomes of HTTP/3, which would go past the relay.
+enum class Quic : std::uint8_t {
+  route,   ///< as any other UDP
+  reject,  ///< by ICMP where the same over TCP would be relayed: browsers then use TCP
+};
+
 /// [relay] and [[pop]]; the policy is [[policy]]
 struct RelayConfig {
   bool enabled = false;
@@ -77,6 +83,7 @@ struct RelayConfig {
   relay::EarlySynSettings early_syn;
   relay::Accept accept = relay::Accept::early;
   bool fast_open = true;
+  Quic quic = Quic::route;
   relay::LogSettings log;
   relay::RelayLimits limits;
 };

@@ -83,6 +83,7 @@ void read_relay(TableReader table, RelayConfig& relay) {
   table.value("direct", relay.direct, read_direct_way);
   table.value("accept", relay.accept, read_accept);
   table.boolean("fast_open", relay.fast_open);
+  table.value("quic", relay.quic, read_quic);
   table.list("client_devices", relay.client_devices, read_interface_name);
   table.number("max_connections", relay.limits.max_connections, 1, most_connections);
   table.number("max_connections_per_client", relay.limits.max_connections_per_client, 1,

@@ -1,4 +1,4 @@
-// What an operator sees and steers of the relay: [relay.log].
+// What an operator sees and steers of the relay: [relay.log], quic.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -101,6 +101,23 @@ TEST(ConfigRelayLog, IsChangedByHand) {
   set("relay.log.file", "\"\"");
   EXPECT_EQ(config.relay.log.file, "") << "back to the node's own log";
   EXPECT_FALSE(with_setting(config, "relay.log.format", "{clinet}"));
+}
+
+TEST(ConfigRelay, QuicIsRoutedUnlessItIsRejected) {
+  const TestFolder folder;
+  EXPECT_EQ(relay_of(folder, "").quic, Quic::route);
+  EXPECT_EQ(relay_of(folder, "quic = \"route\"\n").quic, Quic::route);
+  EXPECT_EQ(relay_of(folder, "quic = \"reject\"\n").quic, Quic::reject);
+  EXPECT_THAT(folder.mistakes(base + "quic = \"rejct\"\n"),
+              ElementsAre("node.toml:7:8: relay.quic: \"rejct\" is not one of its words — did you "
+                          "mean \"reject\"?"));
+  EXPECT_THAT(folder.mistakes(base + "quic = true\n"),
+              ElementsAre(StartsWith("node.toml:7:8: relay.quic: is a boolean, not a string")));
+  NodeConfig config;
+  config.relay.enabled = true;
+  const auto next = with_setting(config, "relay.quic", "reject");
+  ASSERT_TRUE(next);
+  EXPECT_EQ(next->relay.quic, Quic::reject);
 }
 
 }  // namespace

@@ -259,6 +259,12 @@ Parsed<relay::LogFormat> read_log_format(std::string_view text) {
               "write 1 to " + std::to_string(relay::LogFormat::longest_format));
 }
 
+Parsed<Quic> read_quic(std::string_view text) {
+  static constexpr std::array<Word<Quic>, 2> words{
+      {{"route", Quic::route}, {"reject", Quic::reject}}};
+  return read_word(text, words);
+}
+
 Parsed<log::Level> read_log_level(std::string_view text) {
   using enum log::Level;
   static constexpr std::array<Word<log::Level>, 4> words{

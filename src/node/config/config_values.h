@@ -45,6 +45,7 @@ Parsed<relay::PortRange> read_port_range(std::string_view text);
 /// Text with {fields}: relay/log_format.h.
 Parsed<relay::LogFormat> read_log_format(std::string_view text);
 Parsed<log::Level> read_log_level(std::string_view text);
+Parsed<Quic> read_quic(std::string_view text);
 Parsed<relay::Protocol> read_protocol(std::string_view text);
 Parsed<relay::Action> read_action(std::string_view text);
 Parsed<relay::DirectWay> read_direct_way(std::string_view text);

@@ -117,7 +117,8 @@ Result<void> Firewall::probe() {
   if (!firewall) return std::unexpected(firewall.error());
   FirewallSpec spec;
   spec.device = "probe";
-  spec.relay = spec.clamp_mss = true;
+  spec.relay = spec.reject_quic = spec.clamp_mss = true;
+  spec.policy = {{.action = relay::Action::relay}};
   spec.listen_port = 1;
   spec.leg_port = 2;
   spec.mark = 1;

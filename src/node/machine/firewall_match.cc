@@ -131,4 +131,15 @@ std::vector<std::string> rule_matches(const PolicyRule& rule, bool tcp_only) {
   return matches;
 }
 
+std::vector<std::string> matches_as_tcp(const PolicyRule& rule, std::uint16_t port) {
+  if (rule.protocol != Protocol::tcp && rule.protocol != Protocol::any) return {};
+  const bool covered =
+      rule.ports.empty() || std::ranges::any_of(rule.ports, [port](const PortRange& range) {
+        return range.first <= port && port <= range.last;
+      });
+  if (!covered) return {};
+  const bool any_protocol_and_port = false;
+  return rule_matches({.from = rule.from, .to = rule.to}, any_protocol_and_port);
+}
+
 }  // namespace tw::node

@@ -1,6 +1,7 @@
 // The matching part of a policy rule as nftables text.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,5 +29,8 @@ std::string address_match(Family family, std::string_view field,
 /// match (from IPv4 to IPv6). Each ends with a space unless empty; an empty one matches everything.
 /// With `tcp_only` the packets are known to be TCP.
 std::vector<std::string> rule_matches(const relay::PolicyRule& rule, bool tcp_only);
+
+/// The same for whatever comes from and goes to where the rule would match TCP to `port`.
+std::vector<std::string> matches_as_tcp(const relay::PolicyRule& rule, std::uint16_t port);
 
 }  // namespace tw::node

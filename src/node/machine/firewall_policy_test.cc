@@ -13,7 +13,9 @@ using relay::Policy;
 using relay::PolicyRule;
 using relay::Protocol;
 
-constexpr int policies = 25, packets_per_policy = 40;
+constexpr int policies = 50, packets_per_policy = 40;
+// Ports are drawn from 0 to this, which stands for the one that HTTP/3 has.
+constexpr std::uint16_t last_drawn = 7, quic = 443;
 
 // Few enough that rules and packets meet often.
 const std::array inside{ip("10.1.0.1"), ip("10.1.2.1"),  ip("10.2.0.1"),
@@ -49,7 +51,8 @@ class Draw {
     rule.action = static_cast<Action>(below(3));
     for (int left = rule.protocol == Protocol::icmp ? 0 : below(4); left > 0; --left) {
       const std::uint16_t first = below(6);
-      rule.ports.push_back({first, static_cast<std::uint16_t>(first + below(3))});
+      const auto last = static_cast<std::uint16_t>(first + below(3));
+      rule.ports.push_back({first, last == last_drawn ? quic : last});
     }
     return rule;
   }
@@ -70,6 +73,7 @@ class Draw {
       flow.protocol = one_of(std::array<std::uint8_t, 5>{6, 6, 17, echo, 132});
       flow.source_port = number;
       flow.target_port = below(8);
+      if (flow.target_port == last_drawn) flow.target_port = quic;
       if (flow.protocol == 132) flow.source_port = flow.target_port = 0;
       if (flow.protocol == echo) flow.target_port = 0;
       return flow;
@@ -86,7 +90,11 @@ Protocol protocol_of(std::uint8_t number) {
   return number == 132 ? Protocol::any : Protocol::icmp;
 }
 
-Fate expected(const Policy& policy, const Flow& flow, bool from_world) {
+Fate expected(const Policy& policy, const Flow& flow, bool from_world, bool reject_quic) {
+  if (reject_quic && !from_world && flow.protocol == 17 && flow.target_port == quic &&
+      policy.decide(flow.source, {flow.target, quic}, Protocol::tcp) == Action::relay) {
+    return Fate::unreachable;
+  }
   const Action action =
       policy.decide(flow.source, {flow.target, flow.target_port}, protocol_of(flow.protocol));
   if (action == Action::route) {
@@ -109,18 +117,19 @@ TEST(FirewallPolicy, TheKernelDecidesAsPolicyDoes) {
   ASSERT_TRUE(firewall);
   FirewallSpec spec = machine.spec();
 
-  std::array<int, 6> seen{};
+  std::array<int, 7> seen{};
   std::uint16_t number = 1000;
   for (std::uint64_t seed = 1; seed <= policies; ++seed) {
     Draw draw(seed);
     spec.policy = draw.policy();
+    spec.reject_quic = seed % 2 == 0;
     const Policy policy(spec.policy);
     auto applied = firewall->apply(spec);
     ASSERT_TRUE(applied) << applied.error().text() << "\n" << render_firewall(spec);
     for (int packet = 0; packet < packets_per_policy; ++packet) {
       bool from_world = false;
       const Flow flow = draw.flow(++number, from_world);
-      const Fate wanted = expected(policy, flow, from_world);
+      const Fate wanted = expected(policy, flow, from_world, spec.reject_quic);
       const Fate found =
           machine.fate(from_world ? machine.world : machine.tunnel, flow, wanted == Fate::nothing);
       ++seen[static_cast<std::size_t>(found)];
@@ -135,6 +144,7 @@ TEST(FirewallPolicy, TheKernelDecidesAsPolicyDoes) {
        {Fate::nothing, Fate::to_tunnel, Fate::to_world, Fate::answered, Fate::prohibited}) {
     EXPECT_GT(seen[static_cast<std::size_t>(fate)], 20) << static_cast<int>(fate);
   }
+  EXPECT_GT(seen[static_cast<std::size_t>(Fate::unreachable)], 5);
 }
 
 }  // namespace

@@ -17,12 +17,13 @@
 namespace tw::node::testing {
 
 enum class Fate : std::uint8_t {
-  nothing,     ///< not seen again
-  to_tunnel,   ///< forwarded to tw0 as it was
-  to_world,    ///< forwarded to out0 as it was
-  answered,    ///< SYN-ACK or echo reply, back where it came from
-  reset,       ///< TCP RST, back where it came from
-  prohibited,  ///< ICMP "administratively prohibited", back where it came from
+  nothing,      ///< not seen again
+  to_tunnel,    ///< forwarded to tw0 as it was
+  to_world,     ///< forwarded to out0 as it was
+  answered,     ///< SYN-ACK or echo reply, back where it came from
+  reset,        ///< TCP RST, back where it came from
+  unreachable,  ///< ICMP "port unreachable", back where it came from
+  prohibited,   ///< ICMP "administratively prohibited", back where it came from
 };
 
 inline IpAddress ip(std::string_view text) { return *IpAddress::parse(text); }
@@ -173,6 +174,9 @@ class Machine {
     const auto inner = flow_of(transport.subspan(8));
     const bool ours = inner && inner->target == sent.target &&
                       inner->source_port == sent.source_port && inner->protocol == sent.protocol;
+    const bool port =
+        v4 ? transport[0] == 3 && transport[1] == 3 : transport[0] == 1 && transport[1] == 4;
+    if (port && ours) return Fate::unreachable;
     return admin && ours ? Fate::prohibited : Fate::nothing;
   }
 };

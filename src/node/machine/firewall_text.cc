@@ -15,6 +15,7 @@ namespace {
 using relay::Action;
 using relay::PolicyRule;
 
+constexpr std::uint16_t quic_port = 443;
 constexpr std::size_t longest_device_name = 15;  // IFNAMSIZ without its NUL
 
 bool is_alphanumeric(char byte) noexcept {
@@ -167,6 +168,22 @@ void write_input(Text& text, const FirewallSpec& spec) {
   text.close_chain();
 }
 
+// HTTP/3 would go past the relay. The policy is asked as for the TCP that takes its place: the
+// rules in their order, and the first that matches decides.
+void write_quic(Text& text, const FirewallSpec& spec) {
+  text.open_chain("quic");
+  for (const PolicyRule& rule : spec.policy) {
+    if (!spec.relay || !spec.reject_quic) break;
+    for (const std::string& match : matches_as_tcp(rule, quic_port)) {
+      text.line("{}{}", match,
+                rule.action == Action::relay
+                    ? "counter name quic reject with icmpx port-unreachable"
+                    : "return");
+    }
+  }
+  text.close_chain();
+}
+
 void write_forward(Text& text, const FirewallSpec& spec) {
   text.open_chain("forward", "filter hook forward priority filter");
   text.line("iifname != {} oifname != \"{}\" return", client_sides(spec), spec.device);
@@ -176,6 +193,9 @@ void write_forward(Text& text, const FirewallSpec& spec) {
       text.line("{}tcp dport {} goto refused", address_match(family, "daddr", spec.pop_addresses),
                 spec.leg_port);
     }
+  }
+  if (spec.relay && spec.reject_quic) {
+    text.line("iifname {} udp dport {} jump quic", client_sides(spec), quic_port);
   }
   text.line("goto routed");
   text.close_chain();
@@ -239,6 +259,7 @@ std::string render_firewall(const FirewallSpec& spec) {
   write_routed(text, spec);
   write_prerouting(text, spec);
   write_input(text, spec);
+  write_quic(text, spec);
   write_forward(text, spec);
   write_gateway(text, spec);
   text.add("}\n");

@@ -10,8 +10,8 @@
 //                is set before `tproxy`: if there is no listener the packet is still routed here,
 //                never forwarded, and `input` lets marked packets reach transparent sockets only.
 //   input        established, relayed, echo to our addresses, legs from PoPs; then the policy.
-//   forward      established; then the policy. Peer to peer passes here too.
-//   clamp, source_nat   what a gateway needs.
+//   forward      established; QUIC, if it is rejected; then the policy. Peer to peer passes here
+//   too. clamp, source_nat   what a gateway needs.
 //
 // Further client devices have their TCP relayed, and what they send onward judged by the same
 // policy; what they say to this machine itself is none of this table's business.
@@ -37,6 +37,7 @@ struct FirewallSpec {
   std::vector<std::string> client_devices;  ///< whose TCP is relayed as that of the TUN
   std::uint16_t listen_port = 0;
   std::uint16_t leg_port = 0;
+  bool reject_quic = false;              ///< UDP to port 443 where the policy would relay TCP to it
   std::uint32_t mark = 0;                ///< of packets for the transparent listener; not 0
   std::vector<IpAddress> pop_addresses;  ///< overlay addresses of the other PoPs
 
@@ -51,6 +52,7 @@ inline constexpr std::array firewall_counters{
     std::string_view{"to_tunnel"},    ///< refused: was to enter the TUN
     std::string_view{"no_listener"},  ///< to be relayed, but no transparent socket took it
     std::string_view{"relay_ports"},  ///< to a port of the relay by another device
+    std::string_view{"quic"},         ///< to be relayed, if it were TCP (answered by ICMP)
 };
 
 /// What wg-quick takes too: 1 to 15 letters, digits and _=+.- . Nothing else is safe in a quoted

@@ -114,6 +114,35 @@ TEST(FirewallText, KeepsTheOrderOfTheRulesAndEndsClosed) {
             "    goto refused\n");
 }
 
+TEST(FirewallText, QuicIsRejectedWhereItsTcpWouldBeRelayed) {
+  FirewallSpec spec = spec_with_relay();
+  spec.client_devices = {"eth1"};
+  spec.policy = {rule(Action::route, Protocol::tcp, {}, {net("198.51.100.0/24")}, {{443, 443}}),
+                 rule(Action::refuse, Protocol::udp, {}, {net("203.0.113.0/24")}),
+                 rule(Action::relay, Protocol::tcp, {}, {net("192.0.2.0/25")}, {{80, 80}}),
+                 rule(Action::relay, Protocol::tcp, {net("10.0.0.0/8")}, {}, {{400, 500}}),
+                 rule(Action::refuse, Protocol::any, {}, {net("2001:db8::/32")}),
+                 rule(Action::relay, Protocol::tcp, {}, {}),
+                 rule(Action::route, Protocol::any, {}, {})};
+  EXPECT_EQ(chain(render_firewall(spec), "quic"), "") << "not unless it is asked for";
+  EXPECT_THAT(render_firewall(spec), Not(HasSubstr("jump quic")));
+  spec.reject_quic = true;
+  const std::string text = render_firewall(spec);
+  EXPECT_EQ(chain(text, "quic"),
+            "    ip daddr 198.51.100.0/24 return\n"
+            "    ip saddr 10.0.0.0/8 counter name quic reject with icmpx port-unreachable\n"
+            "    ip6 daddr 2001:db8::/32 return\n"
+            "    counter name quic reject with icmpx port-unreachable\n"
+            "    return\n");
+  EXPECT_THAT(chain(text, "forward"),
+              HasSubstr("    ct state established,related accept\n"
+                        "    ip daddr 10.0.0.2 tcp dport 9702 goto refused\n"
+                        "    iifname { \"wg0\", \"eth1\" } udp dport 443 jump quic\n"
+                        "    goto routed\n"));
+  spec.relay = false;
+  EXPECT_EQ(chain(render_firewall(spec), "quic"), "") << "there is nothing to fall back to";
+}
+
 TEST(FirewallText, MarksBeforeItHandsOver) {
   EXPECT_EQ(chain(render_firewall(spec_with_relay()), "to_listener"),
             "    meta l4proto tcp meta mark set 0x54570003 tproxy to :9701 accept\n");

@@ -95,6 +95,7 @@ void plan_firewall(const NodeConfig& config, std::uint32_t mark, FirewallSpec& f
   }
   firewall.relay = config.relay.enabled;
   firewall.client_devices = config.relay.client_devices;
+  firewall.reject_quic = config.relay.quic == Quic::reject;
   firewall.listen_port = config.relay.listen_port;
   firewall.leg_port = config.relay.leg_port;
   firewall.mark = mark;
