@@ -59,6 +59,7 @@ relay::RelaySettings relay_settings(const NodeConfig& config) {
   settings.early_syn = config.relay.early_syn;
   settings.accept = config.relay.accept;
   settings.fast_open = config.relay.fast_open;
+  settings.proxy_protocol = config.relay.proxy_protocol;
   settings.log = config.relay.log;
   settings.limits = config.relay.limits;
   return settings;

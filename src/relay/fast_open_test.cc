@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "relay/test_relays.h"
+#include "wire/proxy_v2.h"
 
 namespace tw::relay {
 namespace {
@@ -89,6 +90,30 @@ TEST_F(FastOpenTest, AServerWithoutItIsServed) {
   start();
   const UniqueFd listener = listen_at(target);
   for (int i = 0; i < 4; ++i) EXPECT_FALSE(exchange(listener));
+}
+
+// Its SYN would carry the header and not the question: it gets an ordinary one, and both after it.
+TEST_F(FastOpenTest, AServerThatIsToldItsClientIsToldFirst) {
+  allow_everywhere();
+  RelaySettings last = settings_of_last();
+  last.proxy_protocol = {ProxyTarget::parse(target).value()};
+  start(settings_of_first(), last);
+  const UniqueFd listener = listen_with_fast_open();
+  for (int i = 0; i < 3; ++i) {
+    const UniqueFd client = connect_with("question");
+    const UniqueFd server = accept_at(listener);
+    EXPECT_FALSE(came_by_fast_open(server.get()));
+    std::string bytes;
+    ASSERT_TRUE(until([&] {
+      bytes += get(server.get()).bytes;
+      return bytes.ends_with("question");
+    }));
+    const ProxyParse header = parse_proxy_header(
+        {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}, ProxyCrc::required);
+    ASSERT_EQ(header.status, ProxyParse::Status::complete);
+    EXPECT_EQ(header.header.source.address, ip("10.77.0.100"));
+    EXPECT_EQ(bytes.substr(header.length), "question");
+  }
 }
 
 }  // namespace

@@ -20,15 +20,24 @@ PoolSettings pool_of(const RelaySettings& settings, const PopSettings& pop) {
   return pool;
 }
 
+std::vector<std::uint8_t> proxy_header(const LegRequest& request, ByteView tlvs) {
+  std::array<std::uint8_t, proxy_max_size> header;
+  const std::size_t size = write_proxy_header(
+      {.local = false, .source = request.client, .target = request.target}, header, tlvs);
+  TW_ASSERT(size > 0);  // with so few TLVs it always fits
+  return {header.begin(), header.begin() + static_cast<std::ptrdiff_t>(size)};
+}
+
 }  // namespace
 
 Result<Leg> DirectLegs::acquire(const LegRequest& request, Instant /*now*/) {
+  const bool told = wants_proxy_header(proxy_protocol_, request.target);
   auto socket = open_onward({.target = request.target,
                              .limits = &limits_,
-                             .fast_open = request.fast_open,
-                             .bytes_follow = request.has_bytes});
+                             .fast_open = request.fast_open && !told,
+                             .bytes_follow = request.has_bytes || told});
   if (!socket) return std::unexpected(std::move(socket.error()));
-  return Leg{*std::move(socket), {}};
+  return Leg{*std::move(socket), told ? proxy_header(request, {}) : std::vector<std::uint8_t>{}};
 }
 
 PopLegs::PopLegs(const RelaySettings& settings, const PopSettings& pop,
@@ -97,16 +106,12 @@ Result<Leg> PopLegs::acquire(const LegRequest& request, Instant now) {
     if (!fresh) return std::unexpected(std::move(fresh.error()));
     socket = *std::move(fresh);
   }
-  std::array<std::uint8_t, proxy_max_size> header;
   std::array<std::uint8_t, leg_tlv_size> options;
-  const std::size_t size = write_proxy_header(
-      {.local = false, .source = request.client, .target = request.target}, header,
-      write_leg_options(
-          {.fast_open = request.fast_open, .answer = request.answer, .hops = request.hops},
-          options));
-  TW_ASSERT(size > 0);  // with so few TLVs it always fits
   return Leg{.socket = std::move(socket),
-             .header = {header.begin(), header.begin() + size},
+             .header = proxy_header(request, write_leg_options({.fast_open = request.fast_open,
+                                                                .answer = request.answer,
+                                                                .hops = request.hops},
+                                                               options)),
              .connected = warm,
              .warm = warm,
              .answers = request.answer};

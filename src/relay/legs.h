@@ -1,10 +1,13 @@
-// The two sources of legs: a connection straight to the target, and one to another PoP inside the
+// The two sources of legs: a connection straight to the target (which may be told the client, in a
+// PROXY v2 header), and one to another PoP inside the
 // tunnel, with the target in a PROXY v2 header. The latter keeps some warm.
 #pragma once
 
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/random.h"
 #include "relay/leg_pool.h"
@@ -16,11 +19,15 @@ namespace tw::relay {
 
 class DirectLegs final : public LegSource {
  public:
-  explicit DirectLegs(const RelayLimits& limits) noexcept : limits_(limits) {}
+  explicit DirectLegs(const RelayLimits& limits, std::vector<ProxyTarget> proxy_protocol = {})
+      : limits_(limits), proxy_protocol_(std::move(proxy_protocol)) {}
+  /// A server of `proxy_protocol` gets a PROXY v2 header first. Fast Open is not used towards it:
+  /// the kernel would put the header alone into the SYN, and the request would not come sooner.
   Result<Leg> acquire(const LegRequest& request, Instant now) override;
 
  private:
   const RelayLimits limits_;
+  const std::vector<ProxyTarget> proxy_protocol_;
 };
 
 class PopLegs final : public LegSource {

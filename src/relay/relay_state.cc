@@ -53,7 +53,7 @@ Relay::State::State(RelaySettings wanted, int tun, UniqueFd epoll,
       epoll_(std::move(epoll)),
       lookup_(std::move(lookup)),
       admission_(settings, tun_index_, *lookup_),
-      direct_(std::make_unique<DirectLegs>(settings.limits)),
+      direct_(std::make_unique<DirectLegs>(settings.limits, settings.proxy_protocol)),
       pipes_(settings.limits.pipe_bytes) {
   counters.outcomes.resize(outcome_count);
   // Without it nothing is measured, and every target goes by its PoP.
@@ -65,7 +65,7 @@ Relay::State::State(RelaySettings wanted, int tun, UniqueFd epoll,
 
 void Relay::State::use_settings() {
   admission_ = Admission{settings, tun_index_, *lookup_};
-  direct_ = std::make_unique<DirectLegs>(settings.limits);
+  direct_ = std::make_unique<DirectLegs>(settings.limits, settings.proxy_protocol);
   log_.apply(settings.log);
   use_pops();
   legs_ready_ = true;

@@ -10,6 +10,7 @@
 #include "base/time.h"
 #include "relay/log_format.h"
 #include "relay/policy.h"
+#include "relay/proxy_targets.h"
 #include "wire/address.h"
 
 namespace tw::relay {
@@ -135,6 +136,8 @@ struct RelaySettings {
   Accept accept = Accept::early;
   /// TCP Fast Open: taken from clients, and used towards servers for a client that used it.
   bool fast_open = true;
+  /// Servers that are told their clients, by who connects to them.
+  std::vector<ProxyTarget> proxy_protocol;
   LogSettings log;
   RelayLimits limits;
 };

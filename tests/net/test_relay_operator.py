@@ -72,6 +72,7 @@ endpoint = "198.18.2.1:51820"
 allowed_ips = ["10.9.0.1/32", "10.9.1.2/32", "198.18.4.0/24"]
 [relay]
 enabled = true
+proxy_protocol = ["192.0.2.80/32:8085", "192.0.2.80/32:8087"]
 [relay.log]
 connections = true
 [[pop]]
@@ -118,6 +119,42 @@ except TimeoutError:
     print("silence")
 """
 
+# Two servers that insist on the header, and one that has never heard of it.
+NGINX = """
+daemon off;
+worker_processes 1;
+user root;
+pid {folder}/told.pid;
+error_log stderr;
+events {{}}
+http {{
+  access_log off;
+  client_body_temp_path {folder}/told-body;
+  proxy_temp_path {folder}/told-proxy;
+  fastcgi_temp_path {folder}/told-fastcgi;
+  uwsgi_temp_path {folder}/told-uwsgi;
+  scgi_temp_path {folder}/told-scgi;
+  server {{
+    listen 192.0.2.80:8085 proxy_protocol;
+    return 200 "$proxy_protocol_addr $proxy_protocol_server_addr:$proxy_protocol_server_port";
+  }}
+  server {{
+    listen 192.0.2.80:8086;
+    return 200 "$remote_addr";
+  }}
+}}
+"""
+
+HAPROXY = """
+defaults
+  mode http
+  timeout connect 5s
+  timeout client 5s
+  timeout server 5s
+frontend told
+  bind 192.0.2.80:8087 accept-proxy
+  http-request return status 200 content-type text/plain lf-string "%[src] %[dst]:%[dst_port]"
+"""
 
 
 class RelayOperatorTest(lib.NetTest):
@@ -271,6 +308,19 @@ class RelayOperatorTest(lib.NetTest):
         self.assertEqual(self.udp(self.client, SERVER, 443), SERVER)
         self.assertEqual(self.status("first")["firewall"]["quic"], 2)
 
+    def test_servers_are_told_their_client(self):
+        for name, text in (("told.conf", NGINX), ("told.cfg", HAPROXY)):
+            with open(f"{self.net.folder}/{name}", "w", encoding="ascii") as stream:
+                stream.write(text.format(folder=self.net.folder) if name == "told.conf" else text)
+        self.server.start(["nginx", "-c", f"{self.net.folder}/told.conf"])
+        self.server.start(["haproxy", "-db", "-f", f"{self.net.folder}/told.cfg"])
+        lib.wait_until(lambda: all(f":{port} " in self.server.run("ss -Hltn").stdout
+                                   for port in (8085, 8086, 8087)), "the servers")
+        for namespace, address in ((self.client, CLIENT), (self.lan, LAN)):
+            for port, said in ((8085, f"{address} 192.0.2.80:8085"), (8086, "192.0.2.1"),
+                               (8087, f"{address} 192.0.2.80:8087")):
+                done = namespace.run(["curl", "-s", "-m", 10, "--noproxy", "*", f"http://192.0.2.80:{port}/"])
+                self.assertEqual(done.stdout, said, f"{namespace.label}, port {port}")
 
 
 if __name__ == "__main__":

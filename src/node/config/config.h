@@ -84,6 +84,7 @@ struct RelayConfig {
   relay::Accept accept = relay::Accept::early;
   bool fast_open = true;
   Quic quic = Quic::route;
+  std::vector<relay::ProxyTarget> proxy_protocol;
   relay::LogSettings log;
   relay::RelayLimits limits;
 };

@@ -84,6 +84,9 @@ void read_relay(TableReader table, RelayConfig& relay) {
   table.value("accept", relay.accept, read_accept);
   table.boolean("fast_open", relay.fast_open);
   table.value("quic", relay.quic, read_quic);
+  // By hand a list takes the place of the one before, as it does in a file.
+  if (table.has("proxy_protocol")) relay.proxy_protocol.clear();
+  table.list("proxy_protocol", relay.proxy_protocol, read_proxy_target);
   table.list("client_devices", relay.client_devices, read_interface_name);
   table.number("max_connections", relay.limits.max_connections, 1, most_connections);
   table.number("max_connections_per_client", relay.limits.max_connections_per_client, 1,

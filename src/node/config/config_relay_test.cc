@@ -1,4 +1,4 @@
-// What an operator sees and steers of the relay: [relay.log], quic.
+// What an operator sees and steers of the relay: [relay.log], quic, proxy_protocol.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -118,6 +118,31 @@ TEST(ConfigRelay, QuicIsRoutedUnlessItIsRejected) {
   const auto next = with_setting(config, "relay.quic", "reject");
   ASSERT_TRUE(next);
   EXPECT_EQ(next->relay.quic, Quic::reject);
+}
+
+TEST(ConfigRelay, ServersThatTakeTheProxyProtocol) {
+  const TestFolder folder;
+  EXPECT_TRUE(relay_of(folder, "").proxy_protocol.empty());
+  const auto servers =
+      relay_of(folder, "proxy_protocol = [\"10.1.0.0/16\", \"192.0.2.7/32:443\"]\n").proxy_protocol;
+  ASSERT_EQ(servers.size(), 2U);
+  EXPECT_EQ(servers[0].prefix.text(), "10.1.0.0/16");
+  EXPECT_EQ(servers[0].port, 0);
+  EXPECT_EQ(servers[1].prefix.text(), "192.0.2.7/32");
+  EXPECT_EQ(servers[1].port, 443);
+  EXPECT_THAT(
+      folder.mistakes(base + "proxy_protocol = [\"10.1.0.0/16\",\n  \"10.2.0.0/16:0\"]\n"),
+      ElementsAre(
+          "node.toml:8:3: relay.proxy_protocol[2]: \"10.2.0.0/16:0\" is neither a prefix nor "
+          "a prefix with a port — write \"10.1.0.0/16\", \"192.0.2.7/32:443\" or "
+          "\"2001:db8::/32:443\""));
+  NodeConfig config;
+  config.relay.enabled = true;
+  config.relay.proxy_protocol = servers;
+  const auto next = with_setting(config, "relay.proxy_protocol", "[\"10.3.0.0/16\"]");
+  ASSERT_TRUE(next) << next.error().text();
+  ASSERT_EQ(next->relay.proxy_protocol.size(), 1U) << "the list before is gone";
+  EXPECT_EQ(next->relay.proxy_protocol[0].prefix.text(), "10.3.0.0/16");
 }
 
 }  // namespace

@@ -259,6 +259,12 @@ Parsed<relay::LogFormat> read_log_format(std::string_view text) {
               "write 1 to " + std::to_string(relay::LogFormat::longest_format));
 }
 
+Parsed<relay::ProxyTarget> read_proxy_target(std::string_view text) {
+  if (const auto target = relay::ProxyTarget::parse(text)) return *target;
+  return flaw(shown(text) + " is neither a prefix nor a prefix with a port",
+              R"(write "10.1.0.0/16", "192.0.2.7/32:443" or "2001:db8::/32:443")");
+}
+
 Parsed<Quic> read_quic(std::string_view text) {
   static constexpr std::array<Word<Quic>, 2> words{
       {{"route", Quic::route}, {"reject", Quic::reject}}};

@@ -45,6 +45,8 @@ Parsed<relay::PortRange> read_port_range(std::string_view text);
 /// Text with {fields}: relay/log_format.h.
 Parsed<relay::LogFormat> read_log_format(std::string_view text);
 Parsed<log::Level> read_log_level(std::string_view text);
+/// ADDRESS/BITS, with :PORT or without.
+Parsed<relay::ProxyTarget> read_proxy_target(std::string_view text);
 Parsed<Quic> read_quic(std::string_view text);
 Parsed<relay::Protocol> read_protocol(std::string_view text);
 Parsed<relay::Action> read_action(std::string_view text);
