@@ -105,18 +105,24 @@ while True:
         ready.sendto(ready.getsockname()[0].encode(), peer)
 """
 
+# Retransmits, as QUIC does: the kernel rations what it sends by ICMP, redirects among it.
 UDP_CLIENT = """
 import socket
 client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-client.settimeout(5)
+client.settimeout(0.5)
 client.connect(("{}", {}))
-client.send(b"initial")
-try:
-    print(client.recv(100).decode())
-except ConnectionRefusedError:
-    print("refused")
-except TimeoutError:
-    print("silence")
+said = "silence"
+for attempt in range(20):
+    try:
+        client.send(b"initial")
+        said = client.recv(100).decode()
+        break
+    except ConnectionRefusedError:
+        said = "refused"
+        break
+    except TimeoutError:
+        pass
+print(said)
 """
 
 # Two servers that insist on the header, and one that has never heard of it.
@@ -180,7 +186,8 @@ class RelayOperatorTest(lib.NetTest):
         lib.configure(self.client, interface, self.keys["client"], [lib.Peer(
             lib.pubkey(self.keys["first"]), "10.9.0.0/16,192.0.2.0/24", "198.18.1.2:51820")])
         self.client.address(interface, "10.9.1.2/32", mtu=1420)
-        self.client.ip(f"route add 192.0.2.0/24 dev {interface}")
+        for prefix in ("10.9.0.0/16", "192.0.2.0/24"):
+            self.client.ip(f"route add {prefix} dev {interface}")
         lib.wait_until(lambda: self.relay("first")["pops"][0]["warm"]["idle"] >= 4, "warm legs")
         lib.wait_until(lambda: self.relay("last")["waiting_legs"] >= 4, "them at the other end")
 
@@ -302,11 +309,12 @@ class RelayOperatorTest(lib.NetTest):
             # Its TCP is routed; and what is not HTTP/3.
             self.assertEqual(self.udp(client, "192.0.2.81", 443), "192.0.2.81", client.label)
             self.assertEqual(self.udp(client, SERVER, 444), SERVER, client.label)
-        self.assertEqual(self.status("first")["firewall"]["quic"], 2)
+        rejected = self.status("first")["firewall"]["quic"]
+        self.assertGreaterEqual(rejected, 2)
         self.assertIn("quic", self.ask("first", "status").stdout)
         self.set("first", "relay.quic", "route")
         self.assertEqual(self.udp(self.client, SERVER, 443), SERVER)
-        self.assertEqual(self.status("first")["firewall"]["quic"], 2)
+        self.assertEqual(self.status("first")["firewall"]["quic"], rejected)
 
     def test_servers_are_told_their_client(self):
         for name, text in (("told.conf", NGINX), ("told.cfg", HAPROXY)):

@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 
 #include <nlohmann/json.hpp>
+#include <system_error>
+#include <thread>
 #include <utility>
 
 #include "base/unique_fd.h"
@@ -20,6 +22,17 @@ struct Freed {
 // nftables says each problem with the line it stands in and a ruler below; one sentence will do.
 std::string first_line(std::string_view text) {
   return std::string{text.substr(0, text.find('\n'))};
+}
+
+// libnftables' parser wants more stack than the metrics library gives its threads (100 KB).
+template <typename Work>
+Result<void> on_a_large_stack(Work&& work) {
+  try {
+    std::thread{work}.join();
+  } catch (const std::system_error& error) {
+    return system_error(error.code().value(), "thread for nftables");
+  }
+  return {};
 }
 
 }  // namespace
@@ -87,10 +100,14 @@ Result<std::vector<FirewallCount>> Firewall::counts() {
   std::vector<FirewallCount> counts;
   if (!present_) return counts;
   const std::string doing = "read the firewall counters of " + device_;
-  nft_ctx_output_set_flags(context_->handle.get(), NFT_CTX_OUTPUT_JSON);
-  auto text =
-      context_->run(fmt::format("list counters table inet {}", firewall_table(device_)), doing);
-  nft_ctx_output_set_flags(context_->handle.get(), 0);
+  Result<std::string> text;
+  const auto list = [&] {
+    nft_ctx_output_set_flags(context_->handle.get(), NFT_CTX_OUTPUT_JSON);
+    text =
+        context_->run(fmt::format("list counters table inet {}", firewall_table(device_)), doing);
+    nft_ctx_output_set_flags(context_->handle.get(), 0);
+  };
+  if (auto ran = on_a_large_stack(list); !ran) return std::unexpected(ran.error());
   if (!text) return std::unexpected(text.error());
   const auto json = nlohmann::json::parse(*text, nullptr, false);
   if (!json.is_object() || !json.contains("nftables") || !json["nftables"].is_array()) {

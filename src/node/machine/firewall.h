@@ -40,7 +40,8 @@ class Firewall {
   /// Makes or replaces the table, all or nothing. Needs CAP_NET_ADMIN.
   Result<void> apply(const FirewallSpec& spec);
   Result<void> remove();
-  /// What was refused since the table was made.
+  /// What was refused since the table was made. From any thread that has the object to itself, with
+  /// however small a stack.
   Result<std::vector<FirewallCount>> counts();
 
   /// Whether this kernel has every nftables feature that a table of ours uses, tried without

@@ -14,8 +14,10 @@ using relay::PolicyRule;
 using relay::Protocol;
 
 constexpr int policies = 50, packets_per_policy = 40;
-// Ports are drawn from 0 to this, which stands for the one that HTTP/3 has.
-constexpr std::uint16_t last_drawn = 7, quic = 443;
+constexpr std::uint16_t quic = 443;
+
+/// Small ones meet often; beyond them is HTTP/3's.
+std::uint16_t port_of(int drawn) { return drawn < 6 ? static_cast<std::uint16_t>(drawn) : quic; }
 
 // Few enough that rules and packets meet often.
 const std::array inside{ip("10.1.0.1"), ip("10.1.2.1"),  ip("10.2.0.1"),
@@ -51,8 +53,7 @@ class Draw {
     rule.action = static_cast<Action>(below(3));
     for (int left = rule.protocol == Protocol::icmp ? 0 : below(4); left > 0; --left) {
       const std::uint16_t first = below(6);
-      const auto last = static_cast<std::uint16_t>(first + below(3));
-      rule.ports.push_back({first, last == last_drawn ? quic : last});
+      rule.ports.push_back({first, port_of(first + below(3))});
     }
     return rule;
   }
@@ -70,10 +71,9 @@ class Draw {
       flow.target = from_world || below(3) == 0 ? one_of(inside) : one_of(outside);
       if (flow.source.family() != flow.target.family() || flow.source == flow.target) continue;
       const std::uint8_t echo = flow.source.is_v4() ? 1 : 58;
-      flow.protocol = one_of(std::array<std::uint8_t, 5>{6, 6, 17, echo, 132});
+      flow.protocol = one_of(std::array<std::uint8_t, 6>{6, 6, 17, 17, echo, 132});
       flow.source_port = number;
-      flow.target_port = below(8);
-      if (flow.target_port == last_drawn) flow.target_port = quic;
+      flow.target_port = port_of(below(9));
       if (flow.protocol == 132) flow.source_port = flow.target_port = 0;
       if (flow.protocol == echo) flow.target_port = 0;
       return flow;

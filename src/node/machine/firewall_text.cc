@@ -93,6 +93,22 @@ void write_routed(Text& text, const FirewallSpec& spec) {
   text.close_chain();
 }
 
+// HTTP/3 would go past the relay. The policy is asked as for the TCP that takes its place: the
+// rules in their order, and the first that matches decides.
+void write_quic(Text& text, const FirewallSpec& spec) {
+  text.open_chain("quic");
+  for (const PolicyRule& rule : spec.policy) {
+    if (!spec.relay || !spec.reject_quic) break;
+    for (const std::string& match : matches_as_tcp(rule, quic_port)) {
+      text.line("{}{}", match,
+                rule.action == Action::relay
+                    ? "counter name quic reject with icmpx port-unreachable"
+                    : "return");
+    }
+  }
+  text.close_chain();
+}
+
 void write_prerouting(Text& text, const FirewallSpec& spec) {
   text.open_chain("to_listener");
   if (spec.relay) {
@@ -112,6 +128,13 @@ void write_prerouting(Text& text, const FirewallSpec& spec) {
   text.open_chain("prerouting", "filter hook prerouting priority mangle");
   if (spec.relay) {
     text.line("iifname != {} return", client_sides(spec));
+    if (spec.reject_quic) {
+      // Before it is routed: a redirect for what goes back by the device it came from would use up
+      // the client's share of ICMP.
+      text.line(
+          "udp dport {} ct state != {{ established, related }} fib daddr type unicast jump quic",
+          quic_port);
+    }
     text.line("meta l4proto != tcp return");
     if (!spec.client_devices.empty()) {
       text.line("iifname != \"{}\" fib daddr type {{ local, broadcast, multicast }} return",
@@ -168,22 +191,6 @@ void write_input(Text& text, const FirewallSpec& spec) {
   text.close_chain();
 }
 
-// HTTP/3 would go past the relay. The policy is asked as for the TCP that takes its place: the
-// rules in their order, and the first that matches decides.
-void write_quic(Text& text, const FirewallSpec& spec) {
-  text.open_chain("quic");
-  for (const PolicyRule& rule : spec.policy) {
-    if (!spec.relay || !spec.reject_quic) break;
-    for (const std::string& match : matches_as_tcp(rule, quic_port)) {
-      text.line("{}{}", match,
-                rule.action == Action::relay
-                    ? "counter name quic reject with icmpx port-unreachable"
-                    : "return");
-    }
-  }
-  text.close_chain();
-}
-
 void write_forward(Text& text, const FirewallSpec& spec) {
   text.open_chain("forward", "filter hook forward priority filter");
   text.line("iifname != {} oifname != \"{}\" return", client_sides(spec), spec.device);
@@ -193,9 +200,6 @@ void write_forward(Text& text, const FirewallSpec& spec) {
       text.line("{}tcp dport {} goto refused", address_match(family, "daddr", spec.pop_addresses),
                 spec.leg_port);
     }
-  }
-  if (spec.relay && spec.reject_quic) {
-    text.line("iifname {} udp dport {} jump quic", client_sides(spec), quic_port);
   }
   text.line("goto routed");
   text.close_chain();
@@ -257,9 +261,9 @@ std::string render_firewall(const FirewallSpec& spec) {
   text.add(fmt::format("table inet {} {{\n  flags owner\n", table));
   write_counters(text);
   write_routed(text, spec);
+  write_quic(text, spec);
   write_prerouting(text, spec);
   write_input(text, spec);
-  write_quic(text, spec);
   write_forward(text, spec);
   write_gateway(text, spec);
   text.add("}\n");

@@ -9,9 +9,10 @@
 //   prerouting   TCP from the TUN that the policy relays goes to the transparent listener. The mark
 //                is set before `tproxy`: if there is no listener the packet is still routed here,
 //                never forwarded, and `input` lets marked packets reach transparent sockets only.
+//                QUIC from clients is rejected here, if it is.
 //   input        established, relayed, echo to our addresses, legs from PoPs; then the policy.
-//   forward      established; QUIC, if it is rejected; then the policy. Peer to peer passes here
-//   too. clamp, source_nat   what a gateway needs.
+//   forward      established; then the policy. Peer to peer passes here too.
+//   clamp, source_nat   what a gateway needs.
 //
 // Further client devices have their TCP relayed, and what they send onward judged by the same
 // policy; what they say to this machine itself is none of this table's business.

@@ -134,11 +134,11 @@ TEST(FirewallText, QuicIsRejectedWhereItsTcpWouldBeRelayed) {
             "    ip6 daddr 2001:db8::/32 return\n"
             "    counter name quic reject with icmpx port-unreachable\n"
             "    return\n");
-  EXPECT_THAT(chain(text, "forward"),
-              HasSubstr("    ct state established,related accept\n"
-                        "    ip daddr 10.0.0.2 tcp dport 9702 goto refused\n"
-                        "    iifname { \"wg0\", \"eth1\" } udp dport 443 jump quic\n"
-                        "    goto routed\n"));
+  EXPECT_THAT(chain(text, "prerouting"),
+              HasSubstr("    iifname != { \"wg0\", \"eth1\" } return\n"
+                        "    udp dport 443 ct state != { established, related } fib daddr type "
+                        "unicast jump quic\n"
+                        "    meta l4proto != tcp return\n"));
   spec.relay = false;
   EXPECT_EQ(chain(render_firewall(spec), "quic"), "") << "there is nothing to fall back to";
 }
