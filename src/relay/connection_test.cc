@@ -413,7 +413,8 @@ TEST_F(ConnectionTest, AHalfCloseWaitsForASlowReader) {
 TEST_F(ConnectionTest, NotesWhenEachStageWasReached) {
   Connection connection = Connection::half({}, {}, start + 3s, start);
   EXPECT_EQ(connection.via(), Via::direct);
-  connection.go_onward({.socket = std::move(back.ours), .header = {}, .warm = true}, "pop", 1s, start);
+  connection.go_onward({.socket = std::move(back.ours), .header = {}, .warm = true}, "pop", 1s,
+                       start);
   EXPECT_EQ(connection.via(), Via::warm_leg);
   advance(connection, start + 10ms);
   EXPECT_EQ(connection.times().after(Stage::connect), 10ms);

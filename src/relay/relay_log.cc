@@ -1,7 +1,16 @@
-// The part of Relay::State that tells the connection log what has become of whom.
+// The part of Relay::State that remembers when connections reached which stage, and tells the
+// connection log what has become of whom.
 #include "relay/relay_state.h"
 
 namespace tw::relay {
+
+void Relay::State::note_stages(Connection& connection) noexcept {
+  const Via via = connection.via();
+  const bool connected = connection.is_connected();
+  connection.times().take_news([&](Stage stage, Duration after) {
+    if (stage != Stage::end || connected) counters.stages.record(via, stage, after);
+  });
+}
 
 void Relay::State::log_end(const Connection& connection) noexcept {
   // A warm leg that was never used, a health check: nobody's connection.

@@ -347,14 +347,6 @@ void Relay::State::count(Outcome outcome) noexcept {
   ++counters.outcomes[std::to_underlying(outcome)];
 }
 
-void Relay::State::note_stages(Connection& connection) noexcept {
-  const Via via = connection.via();
-  const bool connected = connection.is_connected();
-  connection.times().take_news([&](Stage stage, Duration after) {
-    if (stage != Stage::end || connected) counters.stages.record(via, stage, after);
-  });
-}
-
 Instant Relay::State::next_deadline() const noexcept {
   Instant next =
       std::min({table.next_deadline(), accept_again_, pipes_again_, probes_.next_deadline()});
