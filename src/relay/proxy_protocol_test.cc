@@ -39,6 +39,8 @@ class ProxyProtocolTest : public TwoRelaysTest {
     return parse_proxy_header({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()},
                               ProxyCrc::required);
   }
+
+  std::unique_ptr<SynRing> syns;  // for who wants early halves
 };
 
 TEST_F(ProxyProtocolTest, TheLastPopTellsTheClientByteForByte) {
@@ -99,6 +101,7 @@ TEST_F(ProxyProtocolTest, WorksForIpv6) {
 
 TEST_F(ProxyProtocolTest, LeavesAtTheSynOfAnEarlyClient) {
   syns = *SynRing::open(syn_ring_capacity);
+  syn_source = std::make_unique<SynRingSource>(*syns);
   start(telling(settings_of_first(), {"203.0.113.80"}), settings_of_last());
   const UniqueFd listener = listen_at("203.0.113.80:8080");
   ASSERT_TRUE(syns->push({.client = client_port,

@@ -43,6 +43,7 @@ class RelayLogTest : public TwoRelaysTest {
     relay_last.reset();
   }
   TestFolder folder;
+  std::unique_ptr<SynRing> syns;  // for who wants early halves
 };
 
 using Lines = std::vector<std::string>;
@@ -101,6 +102,7 @@ TEST_F(RelayLogTest, WhatIsRefusedAtTheDoorAndWhatIsCutAtTheEndAreSaid) {
 
 TEST_F(RelayLogTest, AHalfThatBeganAtASynIsEarly) {
   syns = *SynRing::open(syn_ring_capacity);
+  syn_source = std::make_unique<SynRingSource>(*syns);
   start_logging();
   const UniqueFd listener = listen_at(target);
   ASSERT_TRUE(syns->push({.client = client_port, .target = at(target), .sequence = 1}));
