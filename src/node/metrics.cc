@@ -151,6 +151,14 @@ void add_stages(Families& families, const relay::StageTimes& stages) {
   families.push_back(std::move(times));
 }
 
+void add_connection_log(Families& families, const relay::ConnectionLogCounters& log) {
+  auto lines = counters("relay_log_lines_total", "Connections logged, left out, and lost");
+  add(lines, {{"what", "said"}}, log.lines);
+  add(lines, {{"what", "left_out"}}, log.left_out);
+  add(lines, {{"what", "lost"}}, log.lost);
+  families.push_back(std::move(lines));
+}
+
 void add_relay(Families& families, const relay::RelaySnapshot& relay) {
   auto accepted = counters("relay_accepted_total", "Connections accepted, by side");
   add(accepted, {{"side", "client"}}, relay.accepted_clients);
@@ -203,12 +211,8 @@ void add_relay(Families& families, const relay::RelaySnapshot& relay) {
         std::pair{"refused", answered.refused}, std::pair{"repeated", answered.repeated}}) {
     add(held, {{"what", what}}, count);
   }
-  auto lines = counters("relay_log_lines_total", "Connections logged, left out, and lost");
-  add(lines, {{"what", "said"}}, relay.log.lines);
-  add(lines, {{"what", "left_out"}}, relay.log.left_out);
-  add(lines, {{"what", "lost"}}, relay.log.lost);
-  for (auto* made : {&accepted, &active, &bytes, &outcomes, &legs, &usable, &warm, &idle, &early,
-                     &held, &lines}) {
+  for (auto* made :
+       {&accepted, &active, &bytes, &outcomes, &legs, &usable, &warm, &idle, &early, &held}) {
     families.push_back(std::move(*made));
   }
 }
@@ -279,6 +283,7 @@ class StatusCollector final : public prometheus::Collectable {
       add_relay(families, *status.relay);
       add_syn_watches(families, status.syn_watches);
       add_stages(families, status.relay->stages);
+      add_connection_log(families, status.relay->log);
     }
     return families;
   }

@@ -6,9 +6,9 @@ namespace tw::relay {
 
 void Relay::State::note_stages(Connection& connection) noexcept {
   const Via via = connection.via();
-  const bool connected = connection.is_connected();
+  const bool relayed = connection.is_connected() && connection.outcome() != Outcome::connect_failed;
   connection.times().take_news([&](Stage stage, Duration after) {
-    if (stage != Stage::end || connected) counters.stages.record(via, stage, after);
+    if (stage != Stage::end || relayed) counters.stages.record(via, stage, after);
   });
 }
 
@@ -37,7 +37,9 @@ void Relay::State::log_end(const Connection& connection) noexcept {
     record.way = connection.pop().empty() ? std::string_view{"direct"} : connection.pop();
     if (!connection.pop().empty()) record.leg = connection.was_warm() ? "warm" : "fresh";
   }
-  if (connection.is_connected()) return log_.relayed(record);
+  // A leg that brought its server's refusal was connected itself.
+  const bool relayed = connection.is_connected() && connection.outcome() != Outcome::connect_failed;
+  if (relayed) return log_.relayed(record);
   log_.failed(record, polled_at_);
 }
 
