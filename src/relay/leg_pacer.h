@@ -82,6 +82,7 @@ class LegPacer {
   void give_up() noexcept;
   bool try_probe(const TcpSample& sample, Instant now) noexcept;
   void cruise(const TcpSample& sample, Instant now) noexcept;
+  double delivered_share(const TcpSample& sample, Duration time) const noexcept;
   void review(const TcpSample& sample, Instant now) noexcept;
 
   PathShare share_;
