@@ -1,7 +1,9 @@
 #include "relay/leg_pacer.h"
 
+#include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -124,6 +126,11 @@ void LegPacer::drive(Instant now) noexcept {
   if (!sample) return give_up();
   const auto rate = on_sample(*sample, now);
   if (rate && !set_pacing_rate(share_.socket(), *rate)) give_up();
+}
+
+bool LegPacer::has_unsent() const noexcept {
+  int bytes = 0;
+  return ::ioctl(share_.socket(), SIOCOUTQNSD, &bytes) == 0 && bytes > 0;
 }
 
 void LegPacer::give_up() noexcept {

@@ -64,6 +64,8 @@ class LegPacer {
   /// When deadline() is due: samples the socket and sets its rate. A socket that refuses is left
   /// alone from then on.
   void drive(Instant now) noexcept;
+  /// Bytes, or the end, wait in the socket for their turn.
+  bool has_unsent() const noexcept;
 
  private:
   enum class Phase : std::uint8_t { resting, burst, flight, cruising };
