@@ -397,7 +397,7 @@ TEST_F(ConnectionTest, APacedLegIsKeptUntilAllHasLeft) {
   client = std::move(front.theirs);
   server = std::move(back.theirs);
   Connection connection = relaying();
-  connection.pace(std::make_shared<PathRate>(20'000'000, lower_socket), start);
+  connection.pace(Side::back, std::make_shared<PathRate>(20'000'000, lower_socket), start);
   const auto set_pace = [&connection](std::uint64_t bytes_per_s) {
     ::setsockopt(connection.socket(Side::back), SOL_SOCKET, SO_MAX_PACING_RATE, &bytes_per_s,
                  sizeof bytes_per_s);
