@@ -10,7 +10,6 @@ import json
 import os
 import secrets
 import signal
-import time
 
 import lib
 from lib.relay import SERVER, RelayCase
@@ -18,12 +17,17 @@ from lib.relay import SERVER, RelayCase
 SEED = os.environ.get("TW_SEED") or secrets.token_hex(4)
 ROUGH_RUNS = 10 if os.environ.get("TW_LONG") else 1
 ROUGH, ALIVE, STEADY = 240, 48, 24  # connections
-BEFORE_S, OUTAGE_S = 1.0, 0.5
 
 
 def module(side, kind, seed, indices, addresses=()):
     return ["python3", "-B", "-m", "chaos.side", side, kind, seed, indices.start, len(indices), indices.step,
             *addresses]
+
+
+def retransmitted(host):
+    """Segments that TCP has sent again in this namespace."""
+    names, values = (line.split() for line in host.run("grep ^Tcp: /proc/net/snmp").stdout.splitlines())
+    return int(dict(zip(names, values))["RetransSegs"])
 
 
 def reports(process):
@@ -104,11 +108,10 @@ class ChaosTest(RelayCase):
     def kill_and_restart(self, host):
         """kill -9 with connections of all kinds alive: each ends with an error, soon, at both ends."""
         server, clients = self.begin("held", ALIVE)
-        time.sleep(BEFORE_S)  # some bytes have moved
+        lib.wait_until(lambda: self.status("last")["bytes_upstream"] > 100_000, "bytes to move")
         lib.wait_until(lambda: self.status("last")["active"] >= ALIVE, "the connections")
         self.nodes[host].signal(signal.SIGKILL)
         self.nodes[host].wait()
-        time.sleep(OUTAGE_S)
         self.start_node(host)
         if host == "first":
             # The client's device would find out by itself, after 15 s of silence.
@@ -137,10 +140,14 @@ class ChaosTest(RelayCase):
     def test_an_unplugged_pop(self):
         """Its cable to the other PoP, then that to the client: what is under way waits and goes on."""
         server, clients = self.begin("steady", STEADY)
-        for cable in ("to-last", "to-client"):
-            time.sleep(1)
+        for cable, host in (("to-last", self.first), ("to-client", self.client)):
+            moved = self.status("last")["bytes_upstream"]
+            lib.wait_until(lambda moved=moved: self.status("last")["bytes_upstream"] > moved, "bytes to move")
+            before = retransmitted(host)
             self.first.ip(f"link set {cable} down")
-            time.sleep(OUTAGE_S)
+            # Each of them twice or more: that takes about a second.
+            lib.wait_until(lambda host=host, before=before: retransmitted(host) >= before + 2 * STEADY,
+                           "TCP to try again in vain")
             self.first.ip(f"link set {cable} up")
         ours, theirs = self.finish(server, clients)
         for report in (*ours.values(), *theirs.values()):

@@ -105,7 +105,8 @@ class RelayClientsTest(RelayCase):
     def start_sshd(self):
         folder = self.net.folder
         for name in ("ssh_host_key", "ssh_key"):
-            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", f"{folder}/{name}"], check=True)
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", f"{folder}/{name}"],
+                           check=True)
         config = pathlib.Path(folder, "sshd_config")
         config.write_text(SSHD_CONFIG.format(folder=folder, port=SSH_PORT), encoding="ascii")
         if not os.path.exists(PRIVILEGE_FOLDER):
@@ -130,8 +131,8 @@ class RelayClientsTest(RelayCase):
             host.run(["scp", *options, "-P", SSH_PORT, remote, back], timeout=60)
             self.assertEqual(there.read_bytes(), sent.read_bytes())
             self.assertEqual(back.read_bytes(), sent.read_bytes())
-            forward = host.start(["ssh", *options, "-v", "-N", "-o", "LogLevel=DEBUG1", "-L", "127.0.0.1:7000:127.0.0.1:8080",
-                                  "-p", SSH_PORT, f"root@{SERVER[version]}"])
+            forward = host.start(["ssh", "-o", "LogLevel=DEBUG1", *options, "-N", "-p", SSH_PORT,
+                                  "-L", "127.0.0.1:7000:127.0.0.1:8080", f"root@{SERVER[version]}"])
             forward.wait_log("Local forwarding listening on 127.0.0.1 port 7000")
             forward.wait_log("Entering interactive session")
             self.assertEqual(lib.curl(host, "http://127.0.0.1:7000/file").sha256, served["file"])
@@ -140,7 +141,8 @@ class RelayClientsTest(RelayCase):
     def test_websocket(self):
         self.server.start([DEBIANS_PYTHON, "-c", WEBSOCKET_SERVER]).wait_log("listening")
         for host, version in self.each_way():
-            done = host.run([DEBIANS_PYTHON, "-c", WEBSOCKET_CLIENT, f"ws://{in_url(version)}:8090/"], timeout=60)
+            done = host.run([DEBIANS_PYTHON, "-c", WEBSOCKET_CLIENT, f"ws://{in_url(version)}:8090/"],
+                            timeout=60)
             self.assertEqual(done.stdout.strip(), "1000", done.stderr)
 
     def test_http2(self):
@@ -155,8 +157,8 @@ class RelayClientsTest(RelayCase):
         for host, version in self.each_way():
             into = pathlib.Path(folder, "h2")
             into.mkdir(exist_ok=True)
-            done = host.run(["curl", "-sk", "--http2", "--parallel", "--noproxy", "*", "-m", "60", "-o", f"{into}/#1",
-                             "-w", "%{http_version} %{response_code} %{num_connects}\\n",
+            done = host.run(["curl", "-sk", "--http2", "--parallel", "--noproxy", "*", "-m", "60",
+                             "-o", f"{into}/#1", "-w", "%{http_version} %{response_code} %{num_connects}\\n",
                              f"https://{in_url(version)}:{8440 + version}/{{{','.join(files)}}}"], timeout=70)
             answers = [line.split() for line in done.stdout.splitlines()]
             self.assertEqual([answer[:2] for answer in answers], [["2", "200"]] * len(files))

@@ -85,7 +85,7 @@ def _reader(dice, size):
         buffers += [1_152, 1_152]  # the kernel's least, twice of which it takes
     slow = dice.random() < 0.3
     return Reader(receive_buffer=dice.choice(buffers),
-                  read_bytes=dice.choice([4_096, 65_536, 1 << 20] if size > 100_000 else [100, 4_096, 65_536]),
+                  read_bytes=dice.choice([4_096, 65_536, 1 << 20 if size > 100_000 else 100]),
                   pauses=dice.randint(1, 20) if slow else 0, pause_s=dice.uniform(0, 0.1),
                   delay_s=dice.choice([0, 0, 0, 0.01, 0.3, 1.0]))
 
@@ -122,7 +122,8 @@ def held(seed, index):
     """A connection that would last for a minute: for what happens to those that are alive. Some move
     bytes both ways, some one way, some are silent after the first byte."""
     dice = random.Random(f"{seed}/held/{index}")
-    send = {side: _trickle(dice, 600) if index % 4 in busy else Stream(b"xx", [(1, 0, False), (1, 600, False)], 0)
+    silent = Stream(b"xx", [(1, 0, False), (1, 600, False)], 0)
+    send = {side: _trickle(dice, 600) if index % 4 in busy else silent
             for side, busy in (("client", (1, 2)), ("server", (2, 3)))}
     return _calm(dice, send)
 

@@ -59,7 +59,8 @@ class Connection:
         try:
             done, _ = await asyncio.wait(tasks, timeout=SILENCE_S, return_when=asyncio.FIRST_EXCEPTION)
             errors = [task.exception() for task in done if task.exception()]
-            for kind, result in ((Corrupt, "corrupt"), (Cut, "cut"), (Resetting, "resetting"), (OSError, "reset")):
+            for kind, result in ((Corrupt, "corrupt"), (Cut, "cut"), (Resetting, "resetting"),
+                                 (OSError, "reset")):
                 for error in errors:
                     if isinstance(error, kind):
                         return result, repr(error)

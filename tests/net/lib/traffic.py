@@ -139,7 +139,8 @@ def serve_files(namespace, address, files, port=80, options=""):
     host = f"[{address}]" if ipaddress.ip_address(address).version == 6 else address
     config = os.path.join(root, "..", f"nginx-{namespace.label}-{port}.conf")
     with open(config, "w", encoding="utf-8") as stream:
-        stream.write(NGINX.format(user="root", folder=namespace.network.folder, listen=f"{host}:{port} {options}",
+        stream.write(NGINX.format(user="root", folder=namespace.network.folder,
+                                  listen=f"{host}:{port} {options}",
                                   root=root))
     process = namespace.start(["nginx", "-c", config])
 
