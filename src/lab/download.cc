@@ -64,11 +64,13 @@ std::optional<Timing> parse_timing(std::string_view printed, std::uint64_t bytes
 }
 
 Command download_command(const Namespace& client, const Request& request) {
-  return {
+  Command command{
       .argv = {"curl", "--silent", "--show-error", "--noproxy", "*", "--max-time",
                fmt::format("{}", request.limit.count()), "--output", request.file, "--write-out",
                curl_format, fmt::format("http://{}/{}", request.authority, request.bytes)},
       .netns_fd = client.fd()};
+  if (request.fast_open) command.argv.insert(command.argv.end() - 1, "--tcp-fastopen");
+  return command;
 }
 
 Result<Fetched> fetch(const Namespace& client, const Request& request, Interrupt& interrupt) {

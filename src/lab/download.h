@@ -45,8 +45,9 @@ std::optional<Timing> parse_timing(std::string_view printed, std::uint64_t bytes
 struct Request {
   std::string authority;  ///< of the URL: "198.19.0.1", "198.18.1.2:8080"
   std::uint64_t bytes = 0;
-  std::string sha256;  ///< that the file must have
-  std::string file;    ///< that it is written to
+  std::string sha256;      ///< that the file must have
+  std::string file;        ///< that it is written to
+  bool fast_open = false;  ///< in the SYN, as soon as there is a cookie of the server
   std::chrono::seconds limit{120};
 };
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 #include <system_error>
 
@@ -21,9 +22,13 @@ std::string random_bytes(std::uint64_t size, std::uint64_t seed) {
 }
 
 std::string configuration(const std::filesystem::path& folder,
-                          const std::vector<std::string>& addresses, bool nopush) {
+                          const std::vector<std::string>& addresses, bool nopush,
+                          const std::vector<std::string>& fast_open) {
   std::string listen;
-  for (const std::string& address : addresses) listen += fmt::format("listen {}:80; ", address);
+  for (const std::string& address : addresses) {
+    const bool fast = std::ranges::find(fast_open, address) != fast_open.end();
+    listen += fmt::format("listen {}:80{}; ", address, fast ? " fastopen=256" : "");
+  }
   // The folder is root's alone, so the worker has to be root too.
   return fmt::format(
       "daemon off;\nuser root;\nworker_processes 1;\npid {0}/nginx.pid;\n"
@@ -51,7 +56,7 @@ Result<std::string> sha256_of(const std::string& path, Interrupt& interrupt) {
 Result<WebServer> WebServer::start(const Namespace& host, const ScratchFolder& scratch,
                                    const std::vector<std::uint64_t>& sizes, std::uint64_t seed,
                                    const std::vector<std::string>& addresses, Interrupt& interrupt,
-                                   bool nopush) {
+                                   bool nopush, const std::vector<std::string>& fast_open) {
   std::error_code error;
   std::filesystem::create_directory(scratch.path() / "www", error);
   if (error) return system_error(error.value(), "make a folder for the web server");
@@ -63,7 +68,8 @@ Result<WebServer> WebServer::start(const Namespace& host, const ScratchFolder& s
     if (!sum) return std::unexpected(sum.error());
     sha256[size] = *sum;
   }
-  auto file = scratch.write("nginx.conf", configuration(scratch.path(), addresses, nopush));
+  auto file =
+      scratch.write("nginx.conf", configuration(scratch.path(), addresses, nopush, fast_open));
   if (!file) return std::unexpected(file.error());
   Command command{.argv = {"nginx", "-p", scratch.path().string(), "-c", *file, "-e",
                            (scratch.path() / "nginx.log").string()},

@@ -16,11 +16,13 @@ namespace tw::lab {
 
 class WebServer {
  public:
-  /// Makes a file for each of `sizes` (bytes) and starts nginx on port 80 of `addresses`.
+  /// Makes a file for each of `sizes` (bytes) and starts nginx on port 80 of `addresses`. It takes
+  /// requests in SYNs (RFC 7413) at those that are in `fast_open` as well.
   static Result<WebServer> start(const Namespace& host, const ScratchFolder& scratch,
                                  const std::vector<std::uint64_t>& sizes, std::uint64_t seed,
                                  const std::vector<std::string>& addresses, Interrupt& interrupt,
-                                 bool nopush = false);
+                                 bool nopush = false,
+                                 const std::vector<std::string>& fast_open = {});
 
   /// Lower-case hexadecimal SHA-256 of the file of `bytes`, which must be one of the sizes.
   const std::string& sha256(std::uint64_t bytes) const { return sha256_.at(bytes); }

@@ -4,6 +4,7 @@
 #include <sys/ioctl.h>
 
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
@@ -15,6 +16,10 @@
 
 namespace tw::relay {
 namespace {
+
+constexpr Duration farewell_look = 20ms;
+// What a leg has not sent by then is the kernel's, as it is where nothing is paced.
+constexpr Duration longest_farewell = 1min;
 
 /// Whether the other side has acknowledged anything that was sent, before the connection ended.
 bool has_delivered(int socket) noexcept {
@@ -270,7 +275,10 @@ Step Connection::relay(Instant now, PipePool& pipes, std::size_t quantum) noexce
     if (!pass_probation()) return end(Outcome::reset, up_.os_errno());
   }
 
-  if (up == Flow::ended && down == Flow::ended) return end(Outcome::closed);
+  if (up == Flow::ended && down == Flow::ended) {
+    if (is_held_back(now)) return Step::waiting;
+    return end(Outcome::closed);
+  }
   if (up == Flow::more || down == Flow::more) return Step::more;
   if (up == Flow::no_pipe || down == Flow::no_pipe) return Step::no_pipe;
   return Step::waiting;
@@ -297,6 +305,7 @@ Instant Connection::end_of_silence(const RelayLimits& limits) const noexcept {
       // What a leg has taken may wait for minutes in the far PoP's buffers, where only that PoP can
       // see it move: it is the one that ends the silence, and this side follows.
       const bool half_closed = (up_.ended() && pop_.empty()) || (down_.ended() && !is_leg_);
+      if (up_.ended() && down_.ended()) return look_again_;
       return last_activity_ + (half_closed ? limits.half_close_timeout : limits.idle_timeout);
     }
     case Phase::doomed:
@@ -318,6 +327,19 @@ bool Connection::still_delivering() noexcept {
   return std::exchange(undelivered_, queued) != queued && queued > 0;
 }
 
+// A closed leg would send what is left at the rate it has now, be that a share among hundreds.
+bool Connection::is_held_back(Instant now) noexcept {
+  const auto unsent = [](const auto& pacer) { return pacer && pacer->has_unsent(); };
+  if (!unsent(front_pacer_) && !unsent(back_pacer_)) return false;
+  if (now - last_activity_ > longest_farewell) return false;
+  if (look_again_ == Instant::max()) {
+    // The second way's end was left to close(), which comes later now.
+    for (const int socket : {front_.get(), back_.get()}) ::shutdown(socket, SHUT_WR);
+  }
+  look_again_ = now + farewell_look;
+  return true;
+}
+
 Step Connection::expire(Instant now) noexcept {
   if (now >= answer_by_) return review_leg();
   if (!is_claimed()) return end(held_ ? Outcome::connect_failed : Outcome::unclaimed);
@@ -328,6 +350,9 @@ Step Connection::expire(Instant now) noexcept {
     case Phase::asking:
       return end(Outcome::connect_failed);
     case Phase::relaying:
+      if (up_.ended() && down_.ended()) {
+        return is_held_back(now) ? Step::waiting : end(Outcome::closed);
+      }
       if (still_delivering()) {
         last_activity_ = now;
         return Step::waiting;

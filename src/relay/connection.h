@@ -164,6 +164,7 @@ class Connection {
   bool pass_probation() noexcept;
   Instant end_of_silence(const RelayLimits& limits) const noexcept;
   bool still_delivering() noexcept;
+  bool is_held_back(Instant now) noexcept;
 
   UniqueFd front_, back_;
   Endpoint peer_, client_, target_;
@@ -174,8 +175,9 @@ class Connection {
   ConnectionTimes times_;
   Instant last_activity_;
   Instant claim_by_ = Instant::max();
-  Instant answer_by_ = Instant::max();  // the leg's PoP
-  std::uint64_t undelivered_ = 0;       // bytes in both send queues when last looked at
+  Instant answer_by_ = Instant::max();   // the leg's PoP
+  Instant look_again_ = Instant::max();  // both ways have ended: whether all has left
+  std::uint64_t undelivered_ = 0;        // bytes in both send queues when last looked at
   int os_errno_ = 0;
   Phase phase_;
   Outcome outcome_ = Outcome::shutdown;

@@ -1,7 +1,9 @@
 #include "relay/leg_pacer.h"
 
+#include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -25,11 +27,12 @@ constexpr double held_back_share = 0.85;  // of its pacing rate: it would send m
 constexpr double probe_from = 1.1;        // times the proven rate: faster, or it proves nothing
 constexpr double passed_part = 0.7;       // of what a burst exceeds the proven rate by
 constexpr double all_but_noise = 0.97;
-constexpr double narrower_share = 0.8;     // of the proven rate delivered: no hiccup explains it
-constexpr double tolerated_loss = 0.02;    // retransmitted: radio links and hiccups lose as much
-constexpr double below_delivered = 0.95;   // so that what queues drains
-constexpr double draining_share = 0.9;     // of the leg's share while a queue stands
-constexpr std::uint64_t few_bytes = 6000;  // retransmitted by chance within one burst
+constexpr double narrower_share = 0.8;    // of the proven rate delivered: no hiccup explains it
+constexpr double tolerated_loss = 0.02;   // retransmitted: radio links and hiccups lose as much
+constexpr double below_delivered = 0.95;  // so that what queues drains
+constexpr double draining_share = 0.9;    // of the leg's share while a queue stands
+constexpr std::uint64_t few_trains = 4U << 16U;  // the kernel sends 64 KB at a time on short paths
+constexpr std::uint64_t few_bytes = 6000;        // retransmitted by chance within one burst
 
 Duration rtt_of(const TcpSample& sample) noexcept {
   return sample.rtt > Duration::zero() ? sample.rtt : unmeasured_rtt;
@@ -123,6 +126,11 @@ void LegPacer::drive(Instant now) noexcept {
   if (!sample) return give_up();
   const auto rate = on_sample(*sample, now);
   if (rate && !set_pacing_rate(share_.socket(), *rate)) give_up();
+}
+
+bool LegPacer::has_unsent() const noexcept {
+  int bytes = 0;
+  return ::ioctl(share_.socket(), SIOCOUTQNSD, &bytes) == 0 && bytes > 0;
 }
 
 void LegPacer::give_up() noexcept {
@@ -255,6 +263,16 @@ void LegPacer::cruise(const TcpSample& sample, Instant now) noexcept {
   deadline_ = now + std::max(rtt_of(sample), shortest_review);
 }
 
+// What arrived in this interval was sent in the one before. But where that was a train or two, it
+// may have been acknowledged by then, and silence follows: only what was on its way can be missed.
+double LegPacer::delivered_share(const TcpSample& sample, Duration time) const noexcept {
+  const std::uint64_t arrived = since(review_.delivered, sample.delivered_bytes);
+  const double share = share_of(rate_of(arrived, time), reviewed_bps_);
+  if (bytes_in(reviewed_bps_, time) >= few_trains) return share;
+  const std::uint64_t in_flight = since(review_.delivered + review_.retransmitted, review_.sent);
+  return std::max(share, share_of(arrived, in_flight));
+}
+
 void LegPacer::review(const TcpSample& sample, Instant now) noexcept {
   const Duration time = now - review_.at;
   const std::uint64_t sent_bytes = since(review_.sent, sample.sent_bytes);
@@ -264,9 +282,7 @@ void LegPacer::review(const TcpSample& sample, Instant now) noexcept {
   const bool queued = queue_stands(sample);
   bool lossy = false;
   if (was_held_back_) {
-    // What arrived in this interval was sent in the one before.
-    const double delivered =
-        share_of(rate_of(since(review_.delivered, sample.delivered_bytes), time), reviewed_bps_);
+    const double delivered = delivered_share(sample, time);
     const std::uint64_t lost = since(review_.retransmitted, sample.retransmitted_bytes);
     lossy = lost > few_bytes && rate_of(lost, time) > scale(reviewed_bps_, tolerated_loss);
     if (lossy && delivered < all_but_noise) {  // else it repairs what was lost earlier

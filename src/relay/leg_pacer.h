@@ -64,6 +64,8 @@ class LegPacer {
   /// When deadline() is due: samples the socket and sets its rate. A socket that refuses is left
   /// alone from then on.
   void drive(Instant now) noexcept;
+  /// Bytes, or the end, wait in the socket for their turn.
+  bool has_unsent() const noexcept;
 
  private:
   enum class Phase : std::uint8_t { resting, burst, flight, cruising };
@@ -82,6 +84,7 @@ class LegPacer {
   void give_up() noexcept;
   bool try_probe(const TcpSample& sample, Instant now) noexcept;
   void cruise(const TcpSample& sample, Instant now) noexcept;
+  double delivered_share(const TcpSample& sample, Duration time) const noexcept;
   void review(const TcpSample& sample, Instant now) noexcept;
 
   PathShare share_;

@@ -109,6 +109,24 @@ TEST(LegPacer, ChanceLossesAreNotTakenForANarrowPath) {
   }
 }
 
+// The kernel's trains do not get smaller with the rate: at 20 Mbps one comes every 26 ms, and is
+// acknowledged before the next look. A smoothed RTT that is still high must not make that a queue.
+TEST(LegPacer, ATrainThatHasArrivedBeforeTheLookIsNoNarrowPath) {
+  const auto path = std::make_shared<PathRate>(first_rate, [](int, std::uint64_t) {});
+  LegPacer pacer{path, -1};
+  TcpSample sample{.rtt = 13ms, .min_rtt = 8ms, .notsent_bytes = megabyte};
+  pacer.on_written(megabyte, Instant{1s});
+  const auto look = [&] { pacer.on_sample(sample, pacer.deadline()); };
+  for (int i = 0; i < 20; ++i) look();  // nothing to be sent: no burst, but looks all the same
+  for (int trains = 0; trains < 10; ++trains) {
+    sample.sent_bytes += 64U << 10U;
+    sample.delivered_bytes = sample.sent_bytes;
+    look();
+    look();
+  }
+  EXPECT_GE(path->rate_bps(pacer.deadline()), first_rate * 9 / 10);
+}
+
 struct Crowd {
   std::vector<std::unique_ptr<TestPath::Leg>> owned;
   std::vector<TestPath::Leg*> legs;

@@ -10,7 +10,8 @@ import unittest
 import test_demo
 from lib import case
 
-ALL = ("end-to-end", "routed", "ssh", "haproxy", "split", "+early-syn", "+warm-legs", "+turbo")
+ALL = ("end-to-end", "routed", "ssh", "haproxy", "split", "+early-syn", "+warm-legs", "+turbo",
+       "+fast-open", "+fast-open-server")
 NEEDS_MORE = ("ssh", "haproxy")  # programs that may not be installed
 SHORT_WAY = ("--rtt", "2,10,2", "--warmups", "0")
 

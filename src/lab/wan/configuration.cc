@@ -43,6 +43,23 @@ constexpr std::array<Traits, configuration_count> table{{
      .early_syn = true,
      .warm_legs = true,
      .turbo = true},
+    {.name = "+fast-open",
+     .meaning = "and a client that sends its request in the SYN",
+     .carrier = Carrier::relay,
+     .way = Way::split,
+     .early_syn = true,
+     .warm_legs = true,
+     .turbo = true,
+     .fast_open = true},
+    {.name = "+fast-open-server",
+     .meaning = "and a server that takes it in the last PoP's",
+     .carrier = Carrier::relay,
+     .way = Way::split,
+     .early_syn = true,
+     .warm_legs = true,
+     .turbo = true,
+     .fast_open = true,
+     .server_fast_open = true},
 }};
 
 /// The kernel doubles what it is asked for: 6 MB, what its own tcp_rmem lets a socket grow to.

@@ -20,13 +20,16 @@ enum class Configuration : std::uint8_t {
   split,       ///< the relay, with every improvement off that can be
   early_syn,
   warm_legs,
-  turbo,  ///< the relay as it is by default
+  turbo,             ///< the relay as it is by default, for a client that does without Fast Open
+  fast_open,         ///< the same relay, and a client that sends its request in the SYN
+  fast_open_server,  ///< and a server that takes it so
 };
-inline constexpr std::size_t configuration_count = 8;
-inline constexpr std::array all_configurations{Configuration::end_to_end, Configuration::routed,
-                                               Configuration::ssh,        Configuration::haproxy,
-                                               Configuration::split,      Configuration::early_syn,
-                                               Configuration::warm_legs,  Configuration::turbo};
+inline constexpr std::size_t configuration_count = 10;
+inline constexpr std::array all_configurations{
+    Configuration::end_to_end,      Configuration::routed, Configuration::ssh,
+    Configuration::haproxy,         Configuration::split,  Configuration::early_syn,
+    Configuration::warm_legs,       Configuration::turbo,  Configuration::fast_open,
+    Configuration::fast_open_server};
 
 /// What carries the bytes on R_C and R_S.
 enum class Carrier : std::uint8_t { kernel, tunnel, ssh, haproxy, relay };
@@ -37,6 +40,7 @@ struct Traits {
   Carrier carrier = Carrier::kernel;
   Way way = Way::unsplit;
   bool early_syn = false, warm_legs = false, turbo = false;
+  bool fast_open = false, server_fast_open = false;  ///< of client and server (RFC 7413)
 };
 
 const Traits& traits_of(Configuration configuration) noexcept;

@@ -14,7 +14,7 @@ TEST(Configuration, NamesAreReadAsTheyAreWritten) {
     EXPECT_EQ(parse_configuration(name_of(configuration)), configuration);
     EXPECT_FALSE(traits_of(configuration).meaning.empty());
   }
-  EXPECT_FALSE(parse_configuration("+fast-open"));
+  EXPECT_FALSE(parse_configuration("+slow-open"));
   EXPECT_FALSE(parse_configuration(""));
 }
 
@@ -50,8 +50,11 @@ TEST(Configuration, EachStepTurnsOneThingOnAndKeepsTheOthers) {
   }
 }
 
-TEST(Configuration, LastStepIsTheDefault) {
-  EXPECT_EQ(turbo_of(Configuration::turbo, "", true, true), relay::TurboSettings{});
+TEST(Configuration, LastStepsAreTheDefault) {
+  for (const Configuration step :
+       {Configuration::turbo, Configuration::fast_open, Configuration::fast_open_server}) {
+    EXPECT_EQ(turbo_of(step, "", true, true), relay::TurboSettings{});
+  }
 }
 
 TEST(Configuration, OnlyTheRelayHasSwitches) {

@@ -31,9 +31,9 @@ double request_at_server(const ModelInput& input) {
   const double middle = input.middle.rtt_ms;
   const double server = input.server.rtt_ms;
   // The request leaves the client with the last segment of its handshake.
-  if (input.way == Way::unsplit) return 1.5 * end_to_end_rtt(input);
+  if (input.way == Way::unsplit) return 1.5 * end_to_end_rtt(input);  // none has Fast Open
   const double syn_at_rc = client / 2;
-  const double request_at_rc = 1.5 * client;
+  const double request_at_rc = input.fast_open ? syn_at_rc : 1.5 * client;
   if (input.way == Way::channel) {
     // There to open it and back to say so, with the server's handshake between: only then data.
     return request_at_rc + middle + server + middle / 2 + server / 2;
@@ -41,7 +41,8 @@ double request_at_server(const ModelInput& input) {
   const double begin = input.early_syn ? syn_at_rc : request_at_rc;
   const double leg_ready = input.warm_legs ? begin : begin + middle;
   // The target goes ahead as soon as there is a leg; the request follows when it has come.
-  const double server_ready = leg_ready + middle / 2 + server;
+  const double server_handshake = input.server_fast_open ? 0 : server;
+  const double server_ready = leg_ready + middle / 2 + server_handshake;
   const double request_at_rs = std::max(leg_ready, request_at_rc) + middle / 2;
   return std::max(request_at_rs, server_ready) + server / 2;
 }

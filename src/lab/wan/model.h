@@ -30,6 +30,8 @@ struct ModelInput {
   /// The first flight between R_C and R_S is as large as the download, and paced at the link's
   /// rate.
   bool turbo = false;
+  /// The request is in the client's SYN; and in that to the server, too.
+  bool fast_open = false, server_fast_open = false;
   std::uint64_t bytes = 0;
   /// A first segment of so many bytes that nothing is added to: HTTP headers, if the server sends
   /// them apart from the file (nginx without tcp_nopush). 0: part of the first full segment.

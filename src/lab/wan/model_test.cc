@@ -38,6 +38,15 @@ TEST(Model, EarlySynWaitsForTheRequestWhereTheServerIsNear) {
   EXPECT_NEAR(predict(input).ttfb_ms, 32.7 + 32.7 + 215 + 2, 1e-9);
 }
 
+TEST(Model, RequestsInSynsLeaveOneRoundTrip) {
+  ModelInput input = paper(Way::split);
+  input.early_syn = input.warm_legs = input.fast_open = true;
+  EXPECT_NEAR(predict(input).ttfb_ms, 299.7, 1e-9);
+  input.server_fast_open = true;
+  EXPECT_NEAR(predict(input).ttfb_ms, 273.7, 1e-9);
+  EXPECT_NEAR(predict(input).ttfb_ms, ideal(input).ttfb_ms, 1e-9);
+}
+
 TEST(Model, SlowStartDoublesEachRoundTrip) {
   constexpr double rtt = 32.7 + 215 + 26;
   const auto total = [](std::uint64_t segments) {

@@ -102,14 +102,20 @@ Result<void> describe(Stage& stage, const std::vector<Configuration>& configurat
 Result<void> start_server(Stage& stage, const std::vector<Configuration>& configurations) {
   const Namespace& host = stage.topology.server();
   std::vector<std::string> services{address::service_direct};
+  std::vector<std::string> fast_open;
   std::string commands;
   for (std::size_t nth = 0; nth < configurations.size(); ++nth) {
     services.push_back(service_of(nth));
     commands += fmt::format("address add {}/32 dev lo\n", services.back());
+    if (traits_of(configurations[nth]).server_fast_open) fast_open.push_back(services.back());
+  }
+  // The sockets that ask for it may; nobody else does by this.
+  if (!fast_open.empty()) {
+    if (auto set = host.set_sysctl("net/ipv4/tcp_fastopen", "3"); !set) return set;
   }
   if (auto added = host.ip(commands, stage.interrupt); !added) return added;
   auto server = WebServer::start(host, stage.scratch, stage.options.sizes, stage.options.seed,
-                                 services, stage.interrupt, stage.options.server_nopush);
+                                 services, stage.interrupt, stage.options.server_nopush, fast_open);
   if (!server) return std::unexpected(server.error());
   stage.server.emplace(std::move(*server));
   stage.report.commands.push_back(stage.server->command().text());
@@ -120,7 +126,8 @@ Request request_for(const Stage& stage, const Contestant& contestant, std::uint6
   return {.authority = contestant.authority(),
           .bytes = bytes,
           .sha256 = stage.server->sha256(bytes),
-          .file = (stage.scratch.path() / "downloaded").string()};
+          .file = (stage.scratch.path() / "downloaded").string(),
+          .fast_open = traits_of(contestant.configuration()).fast_open};
 }
 
 Result<void> start_contestants(Stage& stage, const std::vector<Configuration>& configurations) {
@@ -142,6 +149,12 @@ Result<void> start_contestants(Stage& stage, const std::vector<Configuration>& c
     const Request request = request_for(stage, contestant, smallest);
     auto up = await_service(
         stage.topology.client(), request, [&] { return stage.check(); }, stage.interrupt);
+    // The client has a cookie of its server now; the last PoP asks for its own with the next.
+    if (up && request.fast_open) {
+      if (auto next = fetch(stage.topology.client(), request, stage.interrupt); !next) {
+        up = std::unexpected(next.error());
+      }
+    }
     if (!up) return in_context(name + " does not come up", up.error());
     for (std::string& command : contestant.commands()) {
       stage.report.commands.push_back(name + ": " + std::move(command));

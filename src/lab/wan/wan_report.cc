@@ -69,6 +69,8 @@ ModelInput model_input(const WanReport& report, Configuration configuration, std
                    .early_syn = traits.early_syn,
                    .warm_legs = traits.warm_legs,
                    .turbo = traits.turbo,
+                   .fast_open = traits.fast_open,
+                   .server_fast_open = traits.server_fast_open,
                    .bytes = bytes,
                    .header_bytes = header_bytes,
                    .segment_bytes = tunnelled ? tunnel_segment : plain_segment};

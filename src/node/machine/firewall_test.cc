@@ -136,6 +136,17 @@ TEST_F(FirewallInKernel, KeepsTheRelaysPortsToTheRelay) {
   EXPECT_EQ(count("relay_ports"), 2);
 }
 
+// An ICMP error would not end a connection, and what is silent would stay for minutes.
+TEST_F(FirewallInKernel, TellsAnotherPopThatItsLegIsGone) {
+  apply({rule(Action::refuse)});
+  const auto data_of = [&](const Flow& flow) {
+    return machine_->fate(machine_->tunnel, tcp_packet(flow, {.flags = 0x10}));
+  };
+  EXPECT_EQ(data_of({ip("10.50.0.2"), ip("10.50.0.1"), 6, 9702, 2001}), Fate::reset);
+  EXPECT_EQ(data_of({ip("fd50::2"), ip("fd50::1"), 6, 9702, 2002}), Fate::reset);
+  EXPECT_EQ(data_of({client, ip("10.50.0.1"), 6, 9702, 2003}), Fate::prohibited);
+}
+
 // A connection that the world has opened to a client, with a rule that relays what clients open.
 TEST_F(FirewallInKernel, DoesNotRelayAnswers) {
   const UniqueFd listener = Machine::listen(Machine::listen_port, true, Family::v4);

@@ -128,8 +128,9 @@ http {{
 """
 
 
-def serve_files(namespace, address, files, port=80):
-    """nginx with these files, {name: bytes}; returns {name: sha256}, for comparison with downloads."""
+def serve_files(namespace, address, files, port=80, options=""):
+    """nginx with these files, {name: bytes}; returns {name: sha256}, for comparison with downloads.
+    `options` follow the address: of nginx's listen, or further lines of its server."""
     root = os.path.join(namespace.network.folder, f"www-{namespace.label}-{port}")
     os.mkdir(root)
     for name, content in files.items():
@@ -138,7 +139,8 @@ def serve_files(namespace, address, files, port=80):
     host = f"[{address}]" if ipaddress.ip_address(address).version == 6 else address
     config = os.path.join(root, "..", f"nginx-{namespace.label}-{port}.conf")
     with open(config, "w", encoding="utf-8") as stream:
-        stream.write(NGINX.format(user="root", folder=namespace.network.folder, listen=f"{host}:{port}",
+        stream.write(NGINX.format(user="root", folder=namespace.network.folder,
+                                  listen=f"{host}:{port} {options}",
                                   root=root))
     process = namespace.start(["nginx", "-c", config])
 
