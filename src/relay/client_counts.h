@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory_resource>
 #include <unordered_map>
 
 #include "base/assert.h"
@@ -27,7 +28,9 @@ class ClientCounts {
   std::size_t clients() const noexcept { return counts_.size(); }
 
  private:
-  std::unordered_map<IpAddress, std::size_t> counts_;
+  // Entries that have gone make room for those that come.
+  std::pmr::unsynchronized_pool_resource entries_;
+  std::pmr::unordered_map<IpAddress, std::size_t> counts_{&entries_};
 };
 
 }  // namespace tw::relay

@@ -245,7 +245,7 @@ Step Connection::take_answer(Instant now) noexcept {
 Step Connection::begin_relaying(Instant now) noexcept {
   phase_ = Phase::relaying;
   last_activity_ = now;
-  if (asked_ && !std::exchange(told_, true)) down_.prepend(std::array{leg_answer_connected});
+  if (asked_ && !std::exchange(told_, true)) down_.prepend({leg_answer_connected});
   return Step::more;
 }
 

@@ -35,7 +35,7 @@ class ConnectionAnswerTest : public testing::Test {
   Leg leg(bool answers) {
     constexpr std::array<std::uint8_t, 3> header{'h', 'd', 'r'};
     return {.socket = std::move(back.ours),
-            .header = {header.begin(), header.end()},
+            .header = ByteView{header},
             .connected = true,
             .answers = answers};
   }

@@ -25,12 +25,14 @@ ConnectionId ConnectionTable::add(Connection connection) {
   TW_ASSERT(!full());
   if (free_.empty()) {
     free_.push_back(static_cast<std::uint32_t>(slots_.size()));
-    slots_.emplace_back();
+    slots_.emplace_back(slab_);
   }
   const std::uint32_t index = free_.back();
   free_.pop_back();
   Slot& slot = slots_[index];
-  slot.connection = std::make_unique<Connection>(std::move(connection));
+  void* const memory = slab_.take();
+  TW_ASSERT(memory != nullptr);  // as any other allocation that fails
+  slot.connection.reset(std::construct_at(static_cast<Connection*>(memory), std::move(connection)));
   ++size_;
   return {index, slot.generation};
 }
@@ -40,30 +42,36 @@ Connection* ConnectionTable::find(ConnectionId id) noexcept {
   return slots_[id.index].connection.get();
 }
 
+// Its place in the queue stays until its turn has come, and is passed over then.
 void ConnectionTable::remove(ConnectionId id) noexcept {
   if (find(id) == nullptr) return;
   Slot& slot = slots_[id.index];
   if (slot.timer) timers_->cancel(*slot.timer);
   slot.timer.reset();
   slot.connection.reset();
-  slot.queued = false;
   slot.generation = slot.generation == INT32_MAX ? 1 : slot.generation + 1;
   free_.push_back(id.index);
   --size_;
 }
 
 void ConnectionTable::make_runnable(ConnectionId id) {
-  if (find(id) == nullptr || std::exchange(slots_[id.index].queued, true)) return;
-  queue_.push_back(id);
+  if (find(id) == nullptr) return;
+  slots_[id.index].queued_generation = id.generation;
+  if (std::exchange(slots_[id.index].queued, true)) return;
+  slots_[id.index].queued_next = nobody;
+  (first_queued_ == nobody ? first_queued_ : slots_[last_queued_].queued_next) = id.index;
+  last_queued_ = id.index;
 }
 
 std::optional<ConnectionId> ConnectionTable::next_runnable() noexcept {
-  while (!queue_.empty()) {
-    const ConnectionId id = queue_.front();
-    queue_.pop_front();
-    if (find(id) == nullptr) continue;
-    slots_[id.index].queued = false;
-    return id;
+  while (first_queued_ != nobody) {
+    const std::uint32_t index = first_queued_;
+    Slot& slot = slots_[index];
+    first_queued_ = slot.queued_next;
+    slot.queued = false;
+    if (slot.connection && slot.queued_generation == slot.generation) {
+      return ConnectionId{index, slot.generation};
+    }
   }
   return std::nullopt;
 }

@@ -5,11 +5,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <vector>
 
+#include "base/page_slab.h"
 #include "base/time.h"
 #include "exec/timer_wheel.h"
 #include "relay/connection.h"
@@ -42,7 +42,7 @@ class ConnectionTable {
   void make_runnable(ConnectionId id);
   /// Takes the first of the queue; empty if nobody's turn has come.
   std::optional<ConnectionId> next_runnable() noexcept;
-  bool has_runnable() const noexcept { return !queue_.empty(); }
+  bool has_runnable() const noexcept { return first_queued_ != nobody; }
 
   /// Sees to it that take_due() names `id` not later than `deadline`. One that has moved further
   /// away costs nothing: it is named early, and looked at again.
@@ -69,19 +69,33 @@ class ConnectionTable {
 
  private:
   static constexpr Duration tick = 1ms;  // pacing wants to be asked in time
+  static constexpr std::uint32_t nobody = UINT32_MAX;
+  struct GiveBack {
+    PageSlab* slab;
+    void operator()(Connection* connection) const noexcept {
+      std::destroy_at(connection);
+      slab->give_back(connection);
+    }
+  };
+  using Place = std::unique_ptr<Connection, GiveBack>;
   struct Slot {
-    std::unique_ptr<Connection> connection;
+    explicit Slot(PageSlab& slab) noexcept : connection(nullptr, GiveBack{&slab}) {}
+    Place connection;
     std::uint32_t generation = 1;
     bool queued = false;
+    std::uint32_t queued_generation = 0;  // whose turn it will be
+    std::uint32_t queued_next = nobody;  // behind it
     std::optional<TimerId> timer;
     Instant watched;
   };
 
   std::size_t capacity_;
   std::size_t size_ = 0;
+  // A connection that comes takes the place of one that has gone: no memory is asked for.
+  PageSlab slab_{sizeof(Connection)};
   std::vector<Slot> slots_;
   std::vector<std::uint32_t> free_;
-  std::deque<ConnectionId> queue_;
+  std::uint32_t first_queued_ = nobody, last_queued_ = nobody;
   std::unique_ptr<TimerWheel> timers_;
 };
 

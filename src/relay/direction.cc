@@ -60,26 +60,32 @@ Direction::Turn Direction::fail_sink(int os_errno) noexcept {
 }
 
 Direction::Turn Direction::send_first(int source, int sink) noexcept {
-  std::size_t sent = 0;
-  while (sent < first_.size()) {
+  std::size_t left_sent = 0;
+  while (!first_.empty() || left_sent < left_.size()) {
     if (!sink_ready_) break;
     // Corked only if bytes are there to follow at once: header and data then share a segment.
     const int flags = MSG_NOSIGNAL | (source_ready_ && has_bytes(source) ? MSG_MORE : 0);
-    const auto count = ::send(sink, first_.data() + sent, first_.size() - sent, flags);
+    const ByteView bytes = first_.empty() ? ByteView{left_}.subspan(left_sent) : first_.view();
+    const auto count = ::send(sink, bytes.data(), bytes.size(), flags);
     if (count >= 0) {
-      sent += static_cast<std::size_t>(count);
+      const auto gone = static_cast<std::size_t>(count);
+      if (first_.empty()) {
+        left_sent += gone;
+      } else {
+        first_.drop(gone);
+      }
     } else if (would_block(errno)) {
       sink_ready_ = false;
     } else if (errno != EINTR) {
       return fail_sink(errno);
     }
   }
-  if (sent < first_.size()) {
-    first_.erase(first_.begin(), first_.begin() + static_cast<std::ptrdiff_t>(sent));
-    return Turn::blocked;
+  if (left_sent < left_.size()) {
+    left_.erase(left_.begin(), left_.begin() + static_cast<std::ptrdiff_t>(left_sent));
+  } else if (!left_.empty()) {
+    left_ = {};
   }
-  if (sent > 0) first_ = {};
-  return Turn::done;
+  return first_.empty() && left_.empty() ? Turn::done : Turn::blocked;
 }
 
 // Done when there is nothing to be retained any more: the rest goes by the pipe.
@@ -151,7 +157,7 @@ Direction::Turn Direction::copy_some(int source, int sink, std::size_t& taken) n
   const auto sent = ::send(sink, buffer.data(), size, flags);
   if (sent < 0 && !would_block(errno) && errno != EINTR) return fail_sink(errno);
   const auto gone = sent > 0 ? sent : 0;
-  if (gone < received) first_.assign(buffer.begin() + gone, buffer.begin() + received);
+  if (gone < received) left_.assign(buffer.begin() + gone, buffer.begin() + received);
   return Turn::done;
 }
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "relay/first_bytes.h"
 #include "relay/splice_pipe.h"
 
 namespace tw::relay {
@@ -37,8 +38,8 @@ class Direction {
   /// A new sink, and the bytes that go to it before all others (the PROXY header of a leg). Only
   /// while can_restart(): what the sink before it was sent is sent again. `retain`: this one may
   /// have to be replaced as well, until confirm().
-  void begin_sink(ByteView prefix, bool retain = false) {
-    first_.assign(prefix.begin(), prefix.end());
+  void begin_sink(const FirstBytes& prefix, bool retain = false) {
+    first_ = prefix;
     sink_ready_ = false;
     source_ready_ |= retained_ > 0;
     bytes_ -= retained_;
@@ -52,7 +53,7 @@ class Direction {
   bool confirm(int source) noexcept;
 
   /// Bytes for the sink before the first one of the source, of which none may have been taken yet.
-  void prepend(ByteView bytes) { first_.assign(bytes.begin(), bytes.end()); }
+  void prepend(const FirstBytes& bytes) noexcept { first_ = bytes; }
 
   /// Edges, as epoll reports them.
   void source_ready() noexcept { source_ready_ = true; }
@@ -88,7 +89,10 @@ class Direction {
   Turn fail(int os_errno) noexcept;
   Turn fail_sink(int os_errno) noexcept;
 
-  std::vector<std::uint8_t> first_;  // goes before all that is still in the source
+  // Goes before all that is still in the source: first what begins the connection, then what was
+  // copied and found no room.
+  FirstBytes first_;
+  std::vector<std::uint8_t> left_;
   std::optional<SplicePipe> pipe_;
   std::size_t in_pipe_ = 0;
   std::size_t retained_ = 0;  // sent, and still in the source

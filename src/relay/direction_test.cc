@@ -96,7 +96,7 @@ TEST_F(DirectionTest, EndOfFileIsPassedOnAfterTheLastByte) {
 }
 
 TEST_F(DirectionTest, PrefixGoesFirstAndIsNotCounted) {
-  const std::string header = noise(232);
+  const std::string header = noise(64);
   direction.begin_sink(as_bytes(header));
   direction.sink_ready();
   put(source.theirs.get(), "data");

@@ -4,11 +4,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
 #include "base/result.h"
 #include "base/time.h"
 #include "base/unique_fd.h"
+#include "relay/first_bytes.h"
 #include "wire/address.h"
 
 namespace tw::relay {
@@ -30,10 +30,10 @@ struct LegRequest {
 
 /// An onward connection, being made or made already.
 struct Leg {
-  UniqueFd socket;                   ///< non-blocking; writable once it is connected
-  std::vector<std::uint8_t> header;  ///< goes out before the client's bytes; may be empty
-  bool connected = false;            ///< writable now: the header need not wait for an event
-  bool warm = false;                 ///< was established before anybody asked for it
+  UniqueFd socket;         ///< non-blocking; writable once it is connected
+  FirstBytes header;       ///< goes out before the client's bytes; may be empty
+  bool connected = false;  ///< writable now: the header need not wait for an event
+  bool warm = false;       ///< was established before anybody asked for it
   /// Says when the target's server has accepted the connection, before anything else
   /// (leg_header.h). False: to be connected is the answer.
   bool answers = false;

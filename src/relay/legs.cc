@@ -20,12 +20,12 @@ PoolSettings pool_of(const RelaySettings& settings, const PopSettings& pop) {
   return pool;
 }
 
-std::vector<std::uint8_t> proxy_header(const LegRequest& request, ByteView tlvs) {
-  std::array<std::uint8_t, proxy_max_size> header;
+FirstBytes proxy_header(const LegRequest& request, ByteView tlvs) {
+  std::array<std::uint8_t, FirstBytes::capacity> header;
   const std::size_t size = write_proxy_header(
       {.local = false, .source = request.client, .target = request.target}, header, tlvs);
   TW_ASSERT(size > 0);  // with so few TLVs it always fits
-  return {header.begin(), header.begin() + static_cast<std::ptrdiff_t>(size)};
+  return ByteView{header}.first(size);
 }
 
 }  // namespace
@@ -37,7 +37,7 @@ Result<Leg> DirectLegs::acquire(const LegRequest& request, Instant /*now*/) {
                              .fast_open = request.fast_open && !told,
                              .bytes_follow = request.has_bytes || told});
   if (!socket) return std::unexpected(std::move(socket.error()));
-  return Leg{*std::move(socket), told ? proxy_header(request, {}) : std::vector<std::uint8_t>{}};
+  return Leg{*std::move(socket), told ? proxy_header(request, {}) : FirstBytes{}};
 }
 
 PopLegs::PopLegs(const RelaySettings& settings, const PopSettings& pop,

@@ -63,9 +63,9 @@ TEST_F(PopLegsTest, AWarmLegCarriesTheHeaderAtOnce) {
   ASSERT_TRUE(leg);
   EXPECT_TRUE(leg->warm);
   EXPECT_TRUE(leg->connected);
-  put(leg->socket.get(), {reinterpret_cast<const char*>(leg->header.data()), leg->header.size()});
+  put(leg->socket.get(), as_text(leg->header.view()));
   // The one that was made last was accepted last.
-  ASSERT_TRUE(wait_for_bytes(far[2].get(), leg->header.size()));
+  ASSERT_TRUE(wait_for_bytes(far[2].get(), leg->header.view().size()));
   const LegHeader header = read_leg_header(far[2].get(), false);
   ASSERT_EQ(header.state, LegHeader::State::complete);
   EXPECT_EQ(header.header.source, request.client);

@@ -50,11 +50,14 @@ PathRate::PathRate(std::uint64_t first_rate_bps, Lower lower)
 
 void PathRate::set_first_rate(std::uint64_t first_rate_bps) noexcept {
   configured_bps_ = first_rate_bps;
-  const std::uint64_t stock =
-      min_rtt_ > Duration::zero() ? rate_of(stock_window_bytes, min_rtt_) : 0;
-  const std::uint64_t first = in_bounds(std::max(first_rate_bps, stock));
+  const std::uint64_t first = in_bounds(std::max(first_rate_bps, stock_bps()));
   if (rate_bps_ == first_bps_) rate_bps_ = first;
   first_bps_ = first;
+  rate_bps_ = std::max(rate_bps_, stock_bps());
+}
+
+std::uint64_t PathRate::stock_bps() const noexcept {
+  return min_rtt_ > Duration::zero() ? rate_of(stock_window_bytes, min_rtt_) : 0;
 }
 
 void PathRate::note_rtt(Duration min_rtt) noexcept {
@@ -78,7 +81,7 @@ std::uint64_t PathRate::probe_extra_bps(Instant now) const noexcept {
 }
 
 void PathRate::learn(std::uint64_t rate_bps, Instant now) noexcept {
-  rate_bps_ = in_bounds(rate_bps);
+  rate_bps_ = in_bounds(std::max(rate_bps, stock_bps()));
   learned_ = now;
 }
 

@@ -46,7 +46,9 @@ class PathRate {
   /// Of a path about which nothing is known. What has been learned stays.
   void set_first_rate(std::uint64_t first_rate_bps) noexcept;
 
-  /// The path's least RTT: a short one starts as fast as any TCP does, ten segments an RTT.
+  /// The path's least RTT: it starts at ten segments an RTT at least, and is never asked for less,
+  /// as any TCP begins. On a short path that is more than what a busy machine, whose looks and
+  /// acknowledgements come late, could take for its rate.
   void note_rtt(Duration min_rtt) noexcept;
 
   /// What all legs together may send.
@@ -59,6 +61,7 @@ class PathRate {
 
  private:
   friend class PathShare;
+  std::uint64_t stock_bps() const noexcept;
   void learn(std::uint64_t rate_bps, Instant now) noexcept;
   void set_limit(std::uint64_t limit_bps, Instant now) noexcept;
   void lower_all(Instant now) noexcept;

@@ -152,6 +152,14 @@ TEST_F(PathRateTest, NeverFallsToNothingNorRisesForever) {
   EXPECT_EQ(path_->rate_bps(start + 1h), PathRate::highest_bps);
 }
 
+// A busy machine sees acknowledgements late: on a short path that is soon a tenth of the rate.
+TEST_F(PathRateTest, NeverFallsBelowWhatAnyTcpBeginsWith) {
+  path_->note_rtt(1ms);
+  PathShare share = sending(1);
+  for (int i = 0; i < 20; ++i) share.lower(0.1, rtt, start + i * rtt);
+  EXPECT_EQ(path_->rate_bps(start + 20 * rtt), 10U * 1380 * 8 * 1000);
+}
+
 TEST_F(PathRateTest, OneLegProbesAtATime) {
   PathShare one = sending(1), two = sending(2);
   ASSERT_TRUE(one.take_probe(start).has_value());

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
+#include <string_view>
 #include <utility>
 
 #include "wire/sockaddr.h"
@@ -22,9 +23,22 @@ constexpr int listen_backlog = 4096;
 constexpr int fast_open_backlog = 256;
 
 // The options of one socket, in order; after the first that fails the others are not tried.
+// What is being done, in words for an error: put together only if there is one.
+struct What {
+  std::string_view action;
+  const Endpoint* endpoint = nullptr;
+  std::string_view device{};
+  std::string text() const {
+    std::string text{action};
+    if (endpoint != nullptr) text += ' ' + endpoint->text();
+    if (!device.empty()) text.append(" of ").append(device);
+    return text;
+  }
+};
+
 class Options {
  public:
-  Options(int socket, std::string what) : socket_(socket), what_(std::move(what)) {}
+  Options(int socket, const What& what) : socket_(socket), what_(what) {}
 
   template <typename T>
   Options& set(int level, int name, const T& value, const char* text) {
@@ -38,19 +52,19 @@ class Options {
  private:
   Options& set_bytes(int level, int name, const void* value, socklen_t size, const char* text) {
     if (result_ && ::setsockopt(socket_, level, name, value, size) != 0) {
-      result_ = system_error(what_ + ": " + text);
+      result_ = system_error(what_.text() + ": " + text);
     }
     return *this;
   }
   const int socket_;
-  const std::string what_;
+  const What what_;
   Result<void> result_;
 };
 
-Result<UniqueFd> open_tcp(Family family, const std::string& what) {
+Result<UniqueFd> open_tcp(Family family, const What& what) {
   const int domain = family == Family::v4 ? AF_INET : AF_INET6;
   UniqueFd socket{::socket(domain, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP)};
-  if (!socket) return system_error(what + ": socket");
+  if (!socket) return system_error(what.text() + ": socket");
   auto set =
       std::move(Options{socket.get(), what}
                     .set(SOL_SOCKET, SO_LINGER, linger{.l_onoff = 1, .l_linger = 0}, "linger")
@@ -67,7 +81,7 @@ Result<UniqueFd> open_tcp(Family family, const std::string& what) {
 // limits are made for hosts, and a leg must hold a long path's whole bandwidth-delay product.
 Result<void> start_fast(int socket, const TurboSettings& turbo) {
   const auto bytes = static_cast<int>(std::min<std::uint32_t>(turbo.socket_buffer_bytes, INT_MAX));
-  Options options{socket, "set up a leg"};
+  Options options{socket, What{"set up a leg"}};
   if (bytes > 0) {
     options.set(SOL_SOCKET, SO_SNDBUFFORCE, bytes, "send buffer")
         .set(SOL_SOCKET, SO_RCVBUFFORCE, bytes, "receive buffer");
@@ -84,7 +98,7 @@ Result<void> notice_death(int socket, const RelayLimits& limits) {
   };
   const auto timeout_ms = static_cast<unsigned>(
       std::chrono::duration_cast<std::chrono::milliseconds>(limits.user_timeout).count());
-  Options options{socket, "watch for a dead peer"};
+  Options options{socket, What{"watch for a dead peer"}};
   options.set(SOL_SOCKET, SO_KEEPALIVE, limits.keepalive > 0s ? 1 : 0, "keepalive")
       .set(IPPROTO_TCP, TCP_USER_TIMEOUT, timeout_ms, "user timeout");
   if (limits.keepalive > 0s) {
@@ -96,7 +110,7 @@ Result<void> notice_death(int socket, const RelayLimits& limits) {
 }
 
 Result<UniqueFd> open_listener(const ListenerOptions& wanted) {
-  const std::string what = "listen on " + wanted.address.text() + " of " + wanted.device;
+  const What what{"listen on", &wanted.address, wanted.device};
   const bool v4 = wanted.address.address.is_v4();
   auto socket = open_tcp(wanted.address.address.family(), what);
   if (!socket) return socket;
@@ -114,13 +128,13 @@ Result<UniqueFd> open_listener(const ListenerOptions& wanted) {
   if (!done) return std::unexpected(std::move(done.error()));
 
   const SocketAddress address = to_sockaddr(wanted.address);
-  if (::bind(socket->get(), address.get(), address.length) != 0) return system_error(what);
-  if (::listen(socket->get(), listen_backlog) != 0) return system_error(what);
+  if (::bind(socket->get(), address.get(), address.length) != 0) return system_error(what.text());
+  if (::listen(socket->get(), listen_backlog) != 0) return system_error(what.text());
   return socket;
 }
 
 Result<UniqueFd> open_onward(const OnwardOptions& wanted) {
-  const std::string what = "connect to " + wanted.target.text();
+  const What what{"connect to", &wanted.target};
   auto socket = open_tcp(wanted.target.address.family(), what);
   if (!socket) return socket;
   if (wanted.limits) {
@@ -137,7 +151,7 @@ Result<UniqueFd> open_onward(const OnwardOptions& wanted) {
     if (!done) return std::unexpected(std::move(done.error()));
     const SocketAddress source = to_sockaddr(wanted.source);
     if (::bind(socket->get(), source.get(), source.length) != 0) {
-      return system_error(what + ": bind " + wanted.source.text());
+      return system_error(what.text() + ": bind " + wanted.source.text());
     }
   }
   // Where the kernel will not (tcp_fastopen is off), an ordinary handshake does.
@@ -152,7 +166,7 @@ Result<UniqueFd> open_onward(const OnwardOptions& wanted) {
   }
   const SocketAddress target = to_sockaddr(wanted.target);
   if (::connect(socket->get(), target.get(), target.length) != 0 && errno != EINPROGRESS) {
-    return system_error(what);
+    return system_error(what.text());
   }
   return socket;
 }
