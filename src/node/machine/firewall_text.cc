@@ -184,8 +184,9 @@ void write_input(Text& text, const FirewallSpec& spec) {
     for (const Family family : common_families(own, spec.pop_addresses)) {
       text.line("{}{}tcp dport {} accept", address_match(family, "saddr", spec.pop_addresses),
                 address_match(family, "daddr", own), spec.leg_port);
-      // Of a leg that we had before we were killed: the other PoP is to know that it is gone.
-      text.line("{}{}tcp sport {} reject with tcp reset",
+      // Of a leg that we had before we were killed: the other PoP is to know that it is gone. Only
+      // what connection tracking has never seen: of a living leg it calls late duplicates invalid.
+      text.line("{}{}tcp sport {} ct state new reject with tcp reset",
                 address_match(family, "saddr", spec.pop_addresses),
                 address_match(family, "daddr", own), spec.leg_port);
     }

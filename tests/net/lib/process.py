@@ -76,7 +76,7 @@ class Process:
             match = pattern.search(self.log())
             if match is None and ended:
                 raise AssertionError(f"{self} ended with {self.exit_code} without printing "
-                                     f"{pattern.pattern!r}")
+                                     f"{pattern.pattern!r}; it said: {self.log()[-300:]!r}")
             return match
         return wait_until(found, f"{pattern.pattern!r} in the log of {self}", timeout)
 
