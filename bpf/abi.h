@@ -115,3 +115,8 @@ static inline __u64 tw_syn_taken(__u64 full_at, __u64 now, struct tw_syn_rate ra
 static inline int tw_syn_had_token(__u64 taken, __u64 now, struct tw_syn_rate rate) {
   return taken - now <= rate.depth_ns;
 }
+
+/// initial_window.bpf.c: the most it opens a window to.
+struct tw_window_limit {
+  __u32 segments;
+};

@@ -25,6 +25,9 @@ class BpfObject {
   /// Descriptors of a program or a map by the name it has in the source.
   Result<UniqueFd> program(const char* name) const;
   Result<UniqueFd> map(const char* name) const;
+  /// The map of a struct_ops (".struct_ops" in the source) with its programs in it: what a link
+  /// registers, and unregisters when it is closed. Once.
+  Result<UniqueFd> struct_ops(const char* name) const;
 
  private:
   struct Close {
