@@ -129,6 +129,7 @@ void Connection::keep_pace(Instant now) noexcept {
     pacer->on_written(bytes, now);
     if (now >= pacer->deadline()) pacer->drive(now);
   };
+  if (client_start_) client_start_->on_written(down_.bytes(), now);
   keep(front_pacer_, down_.bytes());
   keep(back_pacer_, up_.bytes());
 }
@@ -265,6 +266,7 @@ Step Connection::relay(Instant now, PipePool& pipes, std::size_t quantum) noexce
   if (up == Flow::broken && up_.sink_broke()) return lose_back(Outcome::reset, up_.os_errno());
   if (up == Flow::broken) return end(Outcome::reset, up_.os_errno());
   if (up_.bytes() > 0 && !times_.has_reached(Stage::request)) times_.reach(Stage::request, now);
+  if (client_start_ && down_.has_source()) client_start_->begin(now);
   const Flow down = down_.pump(back_.get(), front_.get(), pipes, quantum, up_.ended());
   if (down_.bytes() > 0 && !times_.has_reached(Stage::first_byte)) {
     times_.reach(Stage::first_byte, now);
@@ -288,6 +290,7 @@ Instant Connection::deadline(const RelayLimits& limits) const noexcept {
   const Instant silent = is_claimed() ? end_of_silence(limits) : claim_by_;
   Instant earliest = std::min(silent, answer_by_);
   if (phase_ != Phase::relaying) return earliest;
+  if (client_start_) earliest = std::min(earliest, client_start_->deadline());
   for (const auto* pacer : {&front_pacer_, &back_pacer_}) {
     if (*pacer) earliest = std::min(earliest, (*pacer)->deadline());
   }
@@ -415,6 +418,7 @@ Step Connection::give_up_back() noexcept {
 }
 
 void Connection::close() noexcept {
+  client_start_.reset();
   front_pacer_.reset();
   back_pacer_.reset();
   if (outcome_ == Outcome::closed) {

@@ -21,9 +21,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "base/time.h"
 #include "base/unique_fd.h"
+#include "relay/client_start.h"
 #include "relay/direction.h"
 #include "relay/leg_pacer.h"
 #include "relay/leg_source.h"
@@ -91,6 +93,13 @@ class Connection {
   /// The leg on that side sends at what `path` carries. When its target is known, before its first
   /// byte.
   void pace(Side side, std::shared_ptr<PathRate> path, Instant now);
+  /// The front is a client's: how it is sent to begins like this. When it has been claimed, before
+  /// its first byte.
+  void start_client(ClientStart start) noexcept { client_start_.emplace(std::move(start)); }
+  /// Before close(): what was delivered to the client is learned.
+  void learn_client(Instant now) noexcept {
+    if (client_start_) client_start_->finish(now);
+  }
   /// After each turn, and when it is due.
   void keep_pace(Instant now) noexcept;
 
@@ -171,6 +180,7 @@ class Connection {
   std::string pop_;
   Direction up_, down_;
   std::optional<LegPacer> front_pacer_, back_pacer_;
+  std::optional<ClientStart> client_start_;
   std::optional<HeldSyn> held_;
   ConnectionTimes times_;
   Instant last_activity_;

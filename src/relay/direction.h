@@ -70,6 +70,8 @@ class Direction {
   /// the sink will be closed, in order, as soon as this direction has ended; that is its FIN.
   Flow pump(int source, int sink, PipePool& pipes, std::size_t quantum, bool last = false) noexcept;
 
+  /// Bytes, or the end, wait in the source, as far as is known.
+  bool has_source() const noexcept { return source_ready_; }
   /// Taken from the source for the sink so far, without the prefix.
   std::uint64_t bytes() const noexcept { return bytes_; }
   bool ended() const noexcept { return ended_; }

@@ -92,7 +92,8 @@ Result<TcpSample> read_tcp_sample(int socket) noexcept {
                    .delivered_bytes =
                        read.tcpi_bytes_acked + std::uint64_t{read.tcpi_sacked} * read.tcpi_snd_mss,
                    .retransmitted_bytes = read.tcpi_bytes_retrans,
-                   .notsent_bytes = read.tcpi_notsent_bytes};
+                   .notsent_bytes = read.tcpi_notsent_bytes,
+                   .delivery_bps = read.tcpi_delivery_rate * 8};
 }
 
 Result<void> set_pacing_rate(int socket, std::uint64_t bits_per_s) noexcept {

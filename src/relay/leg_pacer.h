@@ -29,6 +29,9 @@ struct TcpSample {
   std::uint64_t delivered_bytes = 0;  ///< acknowledged, also selectively
   std::uint64_t retransmitted_bytes = 0;
   std::uint64_t notsent_bytes = 0;  ///< in the send buffer, and never sent
+  /// Bits a second at which the last flight was delivered that the application did not bound; if it
+  /// bounded all, the fastest.
+  std::uint64_t delivery_bps = 0;
 };
 /// Fails only if `socket` is not TCP.
 Result<TcpSample> read_tcp_sample(int socket) noexcept;

@@ -80,7 +80,16 @@ void Relay::State::serve_client(Accepted accepted, Instant now) {
     connection.finish(Outcome::limit, errno);
     return end(id, connection, now);
   }
+  start_client(connection);
   go_onward(id, connection, *verdict, now);
+}
+
+void Relay::State::start_client(Connection& connection) {
+  const ClientStartSettings& wanted = settings.client_start;
+  if (!wanted.enabled || settings.window_control.empty()) return;
+  connection.start_client(ClientStart{client_rates_, connection.client().address,
+                                      connection.socket(Side::front), wanted.cap_bps,
+                                      settings.window_control});
 }
 
 void Relay::State::serve_leg(Accepted accepted, Instant now) {

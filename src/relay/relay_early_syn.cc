@@ -112,6 +112,7 @@ void Relay::State::claim(ConnectionId id, Connection& connection, Accepted accep
     connection.finish(Outcome::limit, errno);
   }
   if (connection.is_finished()) return end(id, connection, now);
+  start_client(connection);
   table.make_runnable(id);
   table.watch(id, connection.deadline(settings.limits));
 }

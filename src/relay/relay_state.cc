@@ -68,6 +68,7 @@ void Relay::State::use_settings() {
   direct_ = std::make_unique<DirectLegs>(settings.limits, settings.proxy_protocol);
   log_.apply(settings.log);
   use_pops();
+  if (!settings.client_start.enabled) client_rates_ = std::make_shared<ClientRates>();
   legs_ready_ = true;
   pipes_.set_pipe_bytes(settings.limits.pipe_bytes);
   for (const Door& door : doors_) {
@@ -339,6 +340,7 @@ void Relay::State::end(ConnectionId id, Connection& connection, Instant now) {
       --held;
     }
   }
+  connection.learn_client(now);
   connection.close();
   table.remove(id);
 }
@@ -363,6 +365,10 @@ RelaySnapshot Relay::State::snapshot() {
   snapshot.early_syn.unclaimed = unclaimed;
   snapshot.accept = settings.accept;
   snapshot.held_syns.waiting = held;
+  snapshot.client_start = {.enabled = settings.client_start.enabled,
+                           .possible = !settings.window_control.empty(),
+                           .known = client_rates_->known(polled_at_),
+                           .starts = client_rates_->starts()};
   snapshot.log = log_.counters();
   snapshot.pops = pops;
   for (std::size_t i = 0; i < pops.size(); ++i) {

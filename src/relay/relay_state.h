@@ -14,6 +14,7 @@
 #include "relay/admission.h"
 #include "relay/client_counts.h"
 #include "relay/client_index.h"
+#include "relay/client_rates.h"
 #include "relay/connection_log.h"
 #include "relay/connection_table.h"
 #include "relay/direct_probes.h"
@@ -88,6 +89,7 @@ struct Relay::State {
   void wake_holder() noexcept;
   void claim(ConnectionId id, Connection& connection, Accepted accepted, Instant now);
   void serve_leg(Accepted accepted, Instant now);
+  void start_client(Connection& connection);
   void say_crowd(const IpAddress& client, Instant now);
   void refuse(Listener::Kind kind, const Accepted& accepted, Outcome outcome);
   void take_turn(ConnectionId id, Instant now);
@@ -118,7 +120,8 @@ struct Relay::State {
   std::unique_ptr<LegSource> direct_;
   std::vector<std::unique_ptr<PopLegs>> by_pop_;  // beside settings.pops
   std::vector<std::shared_ptr<PathRate>> paths_;  // the same: what our legs to them may send
-  PathChoice path_choice_;                        // with DirectWay::measured
+  std::shared_ptr<ClientRates> client_rates_ = std::make_shared<ClientRates>();
+  PathChoice path_choice_;  // with DirectWay::measured
   DirectProbes probes_;
   bool legs_ready_ = false;  // one of them has something to do
   std::vector<Door> doors_;

@@ -42,6 +42,16 @@ struct TurboSettings {
   friend bool operator==(const TurboSettings&, const TurboSettings&) noexcept = default;
 };
 
+/// A faster start towards clients whose path is known (ClientRates).
+struct ClientStartSettings {
+  bool enabled = false;
+  /// Bits a second that the start of one client's connections may use, whatever was remembered.
+  std::uint64_t cap_bps = 50'000'000;
+  /// Segments of the first flight, at most. A client's first receive window rarely takes more.
+  std::uint32_t initcwnd = 64;
+  friend bool operator==(const ClientStartSettings&, const ClientStartSettings&) noexcept = default;
+};
+
 /// Warm legs (KTCP, section 4.3): connections to a PoP that wait for a target.
 struct PoolSettings {
   bool enabled = true;
@@ -129,6 +139,10 @@ struct RelaySettings {
   Policy policy;
   std::vector<Prefix> local_targets;  ///< addresses of this machine that may be a target after all
   TurboSettings turbo;
+  ClientStartSettings client_start;
+  /// The congestion control that opens windows of client_start, the kernel having one; empty: none,
+  /// and everybody starts as the system does.
+  std::string window_control;
   DirectWay direct = DirectWay::never;
   PoolSettings pool;
   EarlySynSettings early_syn;
