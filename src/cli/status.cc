@@ -99,6 +99,11 @@ void print_relay(const Json& relay) {
   fmt::print("  accept: {}; SYNs held: {}, {} passed, {} refused, {} repeated, {} waiting\n",
              relay["accept"].get<std::string>(), number(held, "held"), number(held, "passed"),
              number(held, "refused"), number(held, "repeated"), number(held, "waiting"));
+  if (const Json& start = relay["client_start"]; start["enabled"].get<bool>()) {
+    fmt::print("  client start: {} clients known, {} faster starts{}\n",
+               number(start, "known_clients"), number(start, "starts"),
+               start["possible"].get<bool>() ? "" : " (the kernel refuses; see the log)");
+  }
   print_stages(relay["stages"]);
   const Json& lines = relay["log"];
   if (number(lines, "left_out") + number(lines, "lost") > 0) {

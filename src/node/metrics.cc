@@ -159,6 +159,16 @@ void add_connection_log(Families& families, const relay::ConnectionLogCounters& 
   families.push_back(std::move(lines));
 }
 
+void add_client_start(Families& families, const relay::ClientStartCounters& start) {
+  auto starts = counters("relay_client_starts_total", "Connections that started faster by memory");
+  add(starts, {}, start.starts);
+  auto known = family("relay_known_clients", "Clients whose path is remembered",
+                      prometheus::MetricType::Gauge);
+  add(known, {}, static_cast<double>(start.known));
+  families.push_back(std::move(starts));
+  families.push_back(std::move(known));
+}
+
 void add_relay(Families& families, const relay::RelaySnapshot& relay) {
   auto accepted = counters("relay_accepted_total", "Connections accepted, by side");
   add(accepted, {{"side", "client"}}, relay.accepted_clients);
@@ -284,6 +294,7 @@ class StatusCollector final : public prometheus::Collectable {
       add_syn_watches(families, status.syn_watches);
       add_stages(families, status.relay->stages);
       add_connection_log(families, status.relay->log);
+      add_client_start(families, status.relay->client_start);
     }
     return families;
   }

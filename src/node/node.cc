@@ -102,6 +102,7 @@ Result<void> Node::open_sockets() {
       UapiServer::open(config_.tunnel.interface, *device_, clock_);
   if (!uapi) return std::unexpected(uapi.error());
   uapi_ = std::move(*uapi);
+  if (config_.relay.enabled) window_opener_.prepare(config_.relay.client_start);
   return {};
 }
 
@@ -144,6 +145,7 @@ Result<void> Node::start_relay_parts() {
   tunnel_syns_ = std::make_unique<relay::SynRingSource>(*syns_);
   relay::RelaySettings wanted = relay_settings(config_);
   syn_watches_.open(wanted);
+  wanted.window_control = window_opener_.apply(wanted.client_start);
   Result<std::unique_ptr<relay::Relay>> relay =
       relay::Relay::create(std::move(wanted), syn_sources());
   if (!relay) return std::unexpected(relay.error());
@@ -169,6 +171,7 @@ void Node::stop_relay() noexcept {
   relay_worker_.reset();
   relay_.reset();
   syn_watches_.close();
+  window_opener_.close();
   tunnel_syns_.reset();
   syns_.reset();
   answers_.reset();
@@ -185,6 +188,7 @@ Result<void> Node::tell_relay(relay::RelaySettings settings) {
   const bool watch = settings.early_syn.enabled;
   if (watch && !syn_watches_.is_open()) syn_watches_.open(settings);
   syn_watches_.set_budget(settings.early_syn);
+  settings.window_control = window_opener_.apply(settings.client_start);
   Result<void> taken;
   std::vector<relay::SynSource*> sources = syn_sources();
   if (!watch) sources = {tunnel_syns_.get()};

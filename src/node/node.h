@@ -26,6 +26,7 @@
 #include "node/metrics.h"
 #include "node/status.h"
 #include "node/syn_watches.h"
+#include "node/window_opener.h"
 #include "relay/relay.h"
 
 namespace tw::node {
@@ -91,6 +92,7 @@ class Node {
   std::unique_ptr<relay::SynRingSource> tunnel_syns_;
   std::unique_ptr<relay::SynAnswers> answers_;  // from the relay to the device
   SynWatches syn_watches_;
+  WindowOpener window_opener_;
   std::unique_ptr<relay::Relay> relay_;
   std::unique_ptr<Worker> relay_worker_;
   std::unique_ptr<UapiServer> uapi_;

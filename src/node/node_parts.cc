@@ -55,6 +55,7 @@ relay::RelaySettings relay_settings(const NodeConfig& config) {
   settings.local_targets = config.relay.local_targets;
   settings.direct = config.relay.direct;
   settings.turbo = config.relay.turbo;
+  settings.client_start = config.relay.client_start;
   settings.pool = config.relay.pool;
   settings.early_syn = config.relay.early_syn;
   settings.accept = config.relay.accept;

@@ -79,6 +79,7 @@ struct RelayConfig {
   relay::DirectWay direct = relay::DirectWay::never;
   std::vector<std::string> client_devices;  ///< whose TCP is relayed as the tunnel's is
   relay::TurboSettings turbo;
+  relay::ClientStartSettings client_start;
   relay::PoolSettings pool;
   relay::EarlySynSettings early_syn;
   relay::Accept accept = relay::Accept::early;

@@ -106,6 +106,8 @@ TEST(ConfigRules, Ranges) {
        "5:12: relay.leg_port: 0 is out of range — write a number from 1 to 65535"},
       {tunnel + "[relay]\nidle_timeout_s = 0\n",
        "5:18: relay.idle_timeout_s: 0 is out of range — write a number from 1 to 2592000"},
+      {tunnel + "[relay.client_start]\ncap_mbps = 0\n",
+       "5:12: relay.client_start.cap_mbps: 0 is out of range — write a number from 1 to 100000"},
       {tunnel + "[relay.turbo]\ninitcwnd = 0\n",
        "5:12: relay.turbo.initcwnd: 0 is out of range — write a number from 1 to 65535"},
   });

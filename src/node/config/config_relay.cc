@@ -37,6 +37,15 @@ void read_turbo(TableReader table, relay::TurboSettings& turbo) {
   table.close();
 }
 
+void read_client_start(TableReader table, relay::ClientStartSettings& start) {
+  table.boolean("enabled", start.enabled);
+  std::uint64_t cap_mbps = start.cap_bps / bits_per_megabit;
+  table.number("cap_mbps", cap_mbps, 1, largest_rate_mbps);
+  start.cap_bps = cap_mbps * bits_per_megabit;
+  table.number("initcwnd", start.initcwnd, 1, largest_initcwnd);
+  table.close();
+}
+
 void read_pool(TableReader table, relay::PoolSettings& pool) {
   table.boolean("enabled", pool.enabled);
   table.number("low", pool.low, 0, most_warm_legs);
@@ -98,6 +107,7 @@ void read_relay(TableReader table, RelayConfig& relay) {
   table.seconds("keepalive_s", relay.limits.keepalive, 0, longest_keepalive_s);
   table.seconds("user_timeout_s", relay.limits.user_timeout, 0, longest_user_timeout_s);
   read_turbo(table.table("turbo"), relay.turbo);
+  read_client_start(table.table("client_start"), relay.client_start);
   read_pool(table.table("pool"), relay.pool);
   read_early_syn(table.table("early_syn"), relay.early_syn);
   read_log(table.table("log"), relay.log);

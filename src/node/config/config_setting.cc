@@ -16,7 +16,8 @@ constexpr std::array<std::string_view, 5> fixed_keys{"relay.enabled", "relay.lis
                                                      "relay.leg_port", "relay.local_targets",
                                                      "relay.client_devices"};
 /// Tables that are one switch with details.
-constexpr std::array<std::string_view, 2> switches{"relay.pool", "relay.early_syn"};
+constexpr std::array<std::string_view, 3> switches{"relay.pool", "relay.early_syn",
+                                                   "relay.client_start"};
 
 ConfigMistake mistake(std::string_view key, std::string what, std::string mend) {
   return {

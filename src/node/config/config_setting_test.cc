@@ -35,6 +35,8 @@ TEST(ConfigSetting, ChangesOneKeyAndNoOther) {
 TEST(ConfigSetting, TakesWordsAsPeopleWriteThem) {
   EXPECT_FALSE(after("relay.early_syn", "off").relay.early_syn.enabled);
   EXPECT_FALSE(after("relay.early_syn.enabled", "false").relay.early_syn.enabled);
+  EXPECT_TRUE(after("relay.client_start", "on").relay.client_start.enabled);
+  EXPECT_EQ(after("relay.client_start.cap_mbps", "80").relay.client_start.cap_bps, 80'000'000U);
   EXPECT_TRUE(after("relay.pool", "on").relay.pool.enabled);
   EXPECT_FALSE(after("relay.fast_open", "off").relay.fast_open);
   EXPECT_EQ(after("relay.turbo.congestion_control", "bbr").relay.turbo.congestion_control, "bbr");

@@ -39,6 +39,8 @@ TEST(Config, SmallestFileHasTheDefaults) {
   EXPECT_TRUE(config->gateway.clamp_mss);
   EXPECT_FALSE(config->relay.enabled);
   EXPECT_EQ(config->relay.turbo, relay::TurboSettings{});
+  EXPECT_EQ(config->relay.client_start, relay::ClientStartSettings{});
+  EXPECT_FALSE(config->relay.client_start.enabled);
   EXPECT_EQ(config->relay.limits, relay::RelayLimits{});
   EXPECT_THAT(config->policy, IsEmpty());
 }
@@ -97,6 +99,11 @@ user_timeout_s = 30
 initcwnd = 100
 socket_buffer_bytes = 1048576
 congestion_control = "bbr"
+
+[relay.client_start]
+enabled = true
+cap_mbps = 80
+initcwnd = 40
 
 [[pop]]
 peer = "singapore"
@@ -157,6 +164,7 @@ TEST(Config, ReadsTheRelayAndThePolicy) {
   EXPECT_THAT(config->relay.local_targets, ElementsAre(prefix("192.0.2.7/32")));
   EXPECT_EQ(config->relay.limits, (relay::RelayLimits{77, 7, 65536, 3s, 60s, 9s, 90s, 30s}));
   EXPECT_EQ(config->relay.turbo, (relay::TurboSettings{100, 1048576, "bbr"}));
+  EXPECT_EQ(config->relay.client_start, (relay::ClientStartSettings{true, 80'000'000, 40}));
   ASSERT_EQ(config->pops.size(), 1U);
   EXPECT_EQ(config->pops[0].peer, "singapore");
   EXPECT_EQ(config->pops[0].pop,
