@@ -35,15 +35,11 @@ Result<lab::Report> measure(const lab::DemoOptions& options, lab::Interrupt& int
 
 int present(const DemoFlags& flags, const lab::Report& report) {
   const std::string text = flags.json ? lab::to_json(report) + "\n" : lab::to_table(report);
-  if (std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout) != 0) {
-    return fail("cannot write the result");
+  auto done = print_report(text);
+  if (done && !flags.html.empty()) {
+    done = write_page(flags.html, lab::to_html(report, lab::demo_page()));
   }
-  if (!flags.html.empty()) {
-    if (!write_file(flags.html, lab::to_html(report, lab::demo_page()))) {
-      return fail("cannot write " + flags.html);
-    }
-    std::fputs(fmt::format("plots: {}\n", flags.html).c_str(), stderr);
-  }
+  if (!done) return fail(done.error().text());
   for (const lab::Row& row : lab::rows_of(report)) {
     if (!row.sha256_ok) return fail("a download's checksum was wrong");
   }

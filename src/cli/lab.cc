@@ -99,9 +99,7 @@ int present(const ClientsFlags& flags, lab::ClientsReport& report) {
   report.command = own_command();
   const std::string text =
       flags.json ? lab::to_json(report, flags.per_peer) + "\n" : lab::to_table(report);
-  if (std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout) != 0) {
-    return fail("cannot write the result");
-  }
+  if (const auto done = print_report(text); !done) return fail(done.error().text());
   return report.interrupted ? exit_interrupted : 0;
 }
 

@@ -102,15 +102,11 @@ Result<lab::WanReport> measure(const lab::WanOptions& options, lab::Interrupt& i
 
 int present(const WanFlags& flags, const lab::WanReport& report) {
   const std::string text = flags.json ? lab::to_json(report) + "\n" : lab::to_table(report);
-  if (std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout) != 0) {
-    return fail("cannot write the result");
+  auto done = print_report(text);
+  if (done && !flags.html.empty()) {
+    done = write_page(flags.html, lab::to_html(report, lab::wan_page()));
   }
-  if (!flags.html.empty()) {
-    if (!write_file(flags.html, lab::to_html(report, lab::wan_page()))) {
-      return fail("cannot write " + flags.html);
-    }
-    std::fputs(fmt::format("plots: {}\n", flags.html).c_str(), stderr);
-  }
+  if (!done) return fail(done.error().text());
   if (report.interrupted) return exit_interrupted;
   if (!std::ranges::all_of(lab::rows_of(report), &lab::WanRow::sound)) {
     return fail("a download failed, or its checksum was wrong");

@@ -22,14 +22,24 @@ bool can_be_written(const std::filesystem::path& file) {
   return access(folder.c_str(), W_OK | X_OK) == 0 && !std::filesystem::is_directory(file);
 }
 
-bool write_file(const std::string& path, const std::string& contents) {
+Result<void> print_report(const std::string& text) {
+  if (std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout) != 0) {
+    return make_error(Error::Kind::unavailable, "cannot write the result");
+  }
+  return {};
+}
+
+Result<void> write_page(const std::string& path, const std::string& contents) {
   const std::string draft = fmt::format("{}.{}", path, getpid());
   std::ofstream file{draft, std::ios::binary};
   file << contents;
   file.close();
-  if (file && std::rename(draft.c_str(), path.c_str()) == 0) return true;
-  std::remove(draft.c_str());
-  return false;
+  if (!file || std::rename(draft.c_str(), path.c_str()) != 0) {
+    std::remove(draft.c_str());
+    return make_error(Error::Kind::unavailable, "cannot write " + path);
+  }
+  std::fputs(fmt::format("plots: {}\n", path).c_str(), stderr);
+  return {};
 }
 
 }  // namespace tw::cli

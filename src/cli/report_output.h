@@ -1,9 +1,11 @@
-// What the commands that report have in common: how they were called, and files that are there
-// whole or not at all.
+// What the commands that report have in common: how they were called, where the report goes, and
+// pages that are there whole or not at all.
 #pragma once
 
 #include <filesystem>
 #include <string>
+
+#include "base/result.h"
 
 namespace tw::cli {
 
@@ -13,7 +15,10 @@ std::string own_command();
 /// Whether a file can be made there: said before minutes are spent, not after.
 bool can_be_written(const std::filesystem::path& file);
 
-/// A page is never half there: it is renamed into place. False if that failed.
-bool write_file(const std::string& path, const std::string& contents);
+/// A report on stdout, which must have taken all of it.
+Result<void> print_report(const std::string& text);
+
+/// A page is never half there: it is renamed into place. Then stderr says where it is.
+Result<void> write_page(const std::string& path, const std::string& contents);
 
 }  // namespace tw::cli

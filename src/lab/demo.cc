@@ -135,10 +135,8 @@ void list_downloads(const DemoOptions& options, const Stage& stage, Report& repo
 Result<Report> run_demo(const DemoOptions& options, Interrupt& interrupt, Progress& progress) {
   const auto ready = check_machine("the demonstration", {"wg", "wireguard-go"});
   if (!ready) return std::unexpected(ready.error());
-  for (const std::string& name : remove_stale_runs()) {
-    progress.note("removed what a killed run had left: " + name);
-  }
-  progress.show("building hosts and links");
+  const auto lock = begin_run(progress);
+  if (!lock) return std::unexpected(lock.error());
   auto scratch = ScratchFolder::create();
   if (!scratch) return std::unexpected(scratch.error());
   auto topology = Topology::create(shape_of(options), interrupt);

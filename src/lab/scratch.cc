@@ -9,26 +9,16 @@
 #include <charconv>
 #include <csignal>
 #include <cstdlib>
-#include <fstream>
 #include <utility>
 
 #include "base/unique_fd.h"
 #include "lab/netns.h"
+#include "lab/run_lock.h"
 
 namespace tw::lab {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string program_name(int pid) {
-  std::ifstream file{"/proc/" + std::to_string(pid) + "/comm"};
-  std::string name;
-  std::getline(file, name);
-  return name;
-}
-
-/// A pid that now belongs to some other program does not keep a dead run's things alive.
-bool is_dead(int pid) { return pid != 0 && program_name(pid) != program_name(getpid()); }
 
 std::vector<fs::path> entries(const fs::path& folder) {
   std::vector<fs::path> result;
@@ -43,7 +33,7 @@ std::vector<fs::path> entries(const fs::path& folder) {
 std::vector<fs::path> stale_entries(const fs::path& folder, std::string_view prefix) {
   std::vector<fs::path> result;
   for (const fs::path& path : entries(folder)) {
-    if (is_dead(pid_in_name(path.filename().string(), prefix))) result.push_back(path);
+    if (is_dead_run(pid_in_name(path.filename().string(), prefix))) result.push_back(path);
   }
   return result;
 }

@@ -30,7 +30,7 @@ class ScratchFolder {
 
 /// Removes what runs that no longer live have left behind: the processes in their namespaces, the
 /// namespaces, scratch folders, and the files that daemons keep by interface name. Returns what it
-/// removed. Things whose name carries the pid of a living run are never touched.
+/// removed. Things whose name carries the pid of a living run (run_lock.h) are never touched.
 std::vector<std::string> remove_stale_runs();
 
 /// The pid in a name that begins with `prefix` and then digits: 12 in "thalweg-12-rc". 0: none.

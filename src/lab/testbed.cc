@@ -8,6 +8,7 @@
 
 #include "lab/process.h"
 #include "lab/round_trip.h"
+#include "lab/scratch.h"
 #include "lab/tcp_probe.h"
 
 namespace tw::lab {
@@ -35,6 +36,16 @@ Result<void> check_machine(const std::string& what, std::initializer_list<const 
   }
   if (missing.empty()) return {};
   return make_error(Error::Kind::unavailable, "not installed: " + missing + " — run scripts/deps");
+}
+
+Result<RunLock> begin_run(Progress& progress) {
+  auto lock = RunLock::hold();
+  if (!lock) return lock;
+  for (const std::string& name : remove_stale_runs()) {
+    progress.note("removed what a killed run had left: " + name);
+  }
+  progress.show("building hosts and links");
+  return lock;
 }
 
 Result<LinkFigures> measure_links(const TopologyShape& shape, const Topology& topology,

@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "base/result.h"
+#include "lab/progress.h"
 #include "lab/report.h"
+#include "lab/run_lock.h"
 #include "lab/topology.h"
 
 namespace tw::lab {
@@ -16,6 +18,10 @@ namespace tw::lab {
 /// An error, which says what to do, without root, /dev/net/tun, or a program that is needed: those
 /// of every run and `programs`. `what` wants it, as in "the demonstration".
 Result<void> check_machine(const std::string& what, std::initializer_list<const char*> programs);
+
+/// Locks the run, so that no other takes its things for a dead one's, and removes what dead ones
+/// have left, which `progress` hears of. To be kept until all that the run makes is gone.
+Result<RunLock> begin_run(Progress& progress);
 
 struct LinkFigures {
   std::vector<LinkReport> links;  ///< client_rc, rc_rs, rs_server

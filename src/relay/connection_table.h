@@ -84,7 +84,7 @@ class ConnectionTable {
     std::uint32_t generation = 1;
     bool queued = false;
     std::uint32_t queued_generation = 0;  // whose turn it will be
-    std::uint32_t queued_next = nobody;  // behind it
+    std::uint32_t queued_next = nobody;   // behind it
     std::optional<TimerId> timer;
     Instant watched;
   };

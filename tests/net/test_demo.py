@@ -174,6 +174,8 @@ class DemoTest(unittest.TestCase):
         self.interrupt(signal.SIGTERM, "[2/")
 
     def test_killed_run_is_cleaned_up_by_the_next(self):
+        # A program that lives may be a run, whatever its name: what has its pid stays.
+        living = self.enterContext(tempfile.TemporaryDirectory(prefix=f"thalweg-{os.getpid()}-"))
         with Demo("--quick") as demo:
             demo.wait_said("[2/")
             demo.popen.kill()
@@ -184,6 +186,8 @@ class DemoTest(unittest.TestCase):
             with Demo("--runs", "1", "--sizes", "10KB", "--paths", "end-to-end") as after:
                 self.assertEqual(after.popen.wait(60), 0, after.said())
                 self.assertIn("removed what a killed run had left", after.said())
+                self.assertNotIn(f"thalweg-{os.getpid()}-", after.said())
+                self.assertTrue(os.path.isdir(living))
                 self.check_clean(after)
             self.check_clean(demo)
 

@@ -237,10 +237,8 @@ Result<WanReport> run_wan(const WanOptions& options, Interrupt& interrupt, Progr
   auto configurations = chosen(options, report);
   if (!configurations) return std::unexpected(configurations.error());
   for (const auto& [name, why] : report.skipped) progress.note("without " + name + ": " + why);
-  for (const std::string& name : remove_stale_runs()) {
-    progress.note("removed what a killed run had left: " + name);
-  }
-  progress.show("building hosts and links");
+  const auto lock = begin_run(progress);
+  if (!lock) return std::unexpected(lock.error());
   auto scratch = ScratchFolder::create();
   if (!scratch) return std::unexpected(scratch.error());
   auto topology = Topology::create(shape_of(options), interrupt);

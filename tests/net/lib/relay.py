@@ -13,7 +13,7 @@ from .process import wait_until
 from .tunnel import Peer, configure, genkey, pubkey, thalweg, unique_interface, wireguard_go
 
 SERVER = {4: "192.0.2.80", 6: "2001:db8:80::80"}
-SERVER_NETWORKS = ("192.0.2.0/24", "2001:db8:80::/64")
+TUNNELLED = ("10.9.0.0/16", "192.0.2.0/24", "2001:db8:80::/64", "198.18.4.0/24")
 
 COMMON_TOML = """
 [node]
@@ -36,7 +36,7 @@ name = "last"
 public_key = "{last_public}"
 endpoint = "198.18.2.2:51820"
 allowed_ips = ["10.9.0.2/32"]
-persistent_keepalive_s = 1
+persistent_keepalive_s = {keepalive_s}
 [relay]
 enabled = true
 client_devices = ["to-lan"]
@@ -58,7 +58,7 @@ name = "first"
 public_key = "{first_public}"
 endpoint = "198.18.2.1:51820"
 allowed_ips = ["10.9.0.1/32"]
-persistent_keepalive_s = 1
+persistent_keepalive_s = {keepalive_s}
 [relay]
 enabled = true
 {relay}
@@ -69,6 +69,7 @@ overlay_address = "10.9.0.1"
 from = ["10.9.1.0/24", "fd09::/64", "198.18.4.0/24", "2001:db8:4::/64"]
 to = ["192.0.2.0/24", "2001:db8:80::/64"]
 protocol = "tcp"
+ports = ["{ports}"]
 action = "relay"
 """
 
@@ -78,6 +79,8 @@ class RelayCase(NetTest):
     whatever listens on `server`. `self.nodes` has the PoPs' processes, by `first` and `last`."""
 
     RELAY = ""  # further lines of both PoPs' [relay]
+    KEEPALIVE_S = 1  # between the PoPs, in the tunnel; 0: none
+    PORTS = "1-65535"  # what the last PoP's policy lets through
 
     def setUp(self):
         super().setUp()
@@ -107,7 +110,8 @@ class RelayCase(NetTest):
             stream.write(self.keys[host] + "\n")
         with open(f"{path}.toml", "w", encoding="utf-8") as stream:
             stream.write(text.format(host=host, folder=self.net.folder, interface=self.interfaces[host],
-                                     relay=self.RELAY, **publics))
+                                     relay=self.RELAY, keepalive_s=self.KEEPALIVE_S,
+                                     ports=self.PORTS, **publics))
 
     def start_node(self, host):
         node = thalweg(getattr(self, host), "run", "-c", f"{self.net.folder}/{host}.toml")
@@ -119,21 +123,37 @@ class RelayCase(NetTest):
         wireguard_go(self.client, interface)
         self.introduce_client()
         self.client.address(interface, "10.9.1.2/32", "fd09::1:2/128", mtu=1420)
-        for network in ("10.9.0.0/16", *SERVER_NETWORKS):
+        for network in TUNNELLED:
             self.client.ip(f"route add {network} dev {interface}")
 
     def introduce_client(self):
         """Tells the client's device whom it talks to; whatever session it had is forgotten."""
         configure(self.client, self.interfaces["client"], self.keys["client"], [Peer(
-            pubkey(self.keys["first"]), ",".join(("10.9.0.0/16", *SERVER_NETWORKS)), "198.18.1.2:51820")])
+            pubkey(self.keys["first"]), ",".join(TUNNELLED), "198.18.1.2:51820")])
 
     def status(self, host):
         done = getattr(self, host).run([os.environ["TW_BIN"], "status", "--json", "--socket",
                                         f"{self.net.folder}/{host}.sock"])
         return json.loads(done.stdout)["relay"]
 
+    def pop(self):
+        """What the first PoP says of the last."""
+        return self.status("first")["pops"][0]
+
+    def early(self):
+        return self.status("first")["early_syn"]
+
+    def device_syns(self):
+        """What the program at the LAN's device has counted."""
+        return self.early()["devices"][0]
+
+    def control(self, *words):
+        """A command to the first PoP's node; its failures are for the caller to judge."""
+        return self.first.run([os.environ["TW_BIN"], *words, "--socket",
+                               f"{self.net.folder}/first.sock"], check=False)
+
     def await_warm_legs(self, timeout=20):
-        wait_until(lambda: self.status("first")["pops"][0]["warm"]["idle"] >= 4, "warm legs", timeout)
+        wait_until(lambda: self.pop()["warm"]["idle"] >= 4, "warm legs", timeout)
 
     def await_idle(self, timeout=20):
         """Until neither PoP relays anything any more."""
