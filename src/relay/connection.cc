@@ -124,7 +124,7 @@ void Connection::pace(Side side, std::shared_ptr<PathRate> path, Instant now) {
 
 void Connection::keep_pace(Instant now) noexcept {
   if (phase_ != Phase::relaying) return;
-  const auto keep = [now](std::optional<LegPacer>& pacer, std::uint64_t bytes) {
+  const auto keep = [now](OnDemand<LegPacer>& pacer, std::uint64_t bytes) {
     if (!pacer) return;
     pacer->on_written(bytes, now);
     if (now >= pacer->deadline()) pacer->drive(now);

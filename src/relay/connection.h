@@ -29,6 +29,7 @@
 #include "relay/direction.h"
 #include "relay/leg_pacer.h"
 #include "relay/leg_source.h"
+#include "relay/on_demand.h"
 #include "relay/relay.h"
 #include "relay/settings.h"
 #include "relay/splice_pipe.h"
@@ -179,8 +180,8 @@ class Connection {
   Endpoint peer_, client_, target_;
   std::string pop_;
   Direction up_, down_;
-  std::optional<LegPacer> front_pacer_, back_pacer_;
-  std::optional<ClientStart> client_start_;
+  OnDemand<LegPacer> front_pacer_, back_pacer_;
+  OnDemand<ClientStart> client_start_;
   std::optional<HeldSyn> held_;
   ConnectionTimes times_;
   Instant last_activity_;
