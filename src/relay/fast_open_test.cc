@@ -63,6 +63,31 @@ TEST_F(FastOpenTest, ReachesTheServerOnceBothHaveCookies) {
   EXPECT_TRUE(exchange(listener));
 }
 
+// The question is on its way to the server, in a SYN again, while the client's own handshake is a
+// long round trip from its end: here it does not end at all.
+TEST_F(FastOpenTest, DoesNotWaitForTheClientsHandshake) {
+  allow_everywhere();
+  start();
+  const UniqueFd listener = listen_with_fast_open();
+  for (int i = 0; i < 3; ++i) exchange(listener);
+  network->client.enter();
+  ASSERT_TRUE(run_words({"nft",
+                         "table inet deaf { chain in { type filter hook input priority 0;"
+                         " tcp flags & (syn | ack) == syn | ack drop; }; }"}));
+  const UniqueFd client = connect_with("question");
+  const UniqueFd server = accept_at(listener);
+  ASSERT_TRUE(server);
+  EXPECT_TRUE(came_by_fast_open(server.get()));
+  std::string asked;
+  EXPECT_TRUE(until([&] {
+    asked += get(server.get()).bytes;
+    return asked == "question";
+  }));
+  network->client.enter();
+  ASSERT_TRUE(run("nft delete table inet deaf"));
+  send_and_end(server, client, "answer");
+}
+
 // Data in a SYN may arrive twice: only a client that has risked it itself agrees to that.
 TEST_F(FastOpenTest, IsNotUsedForAClientThatDidNotUseIt) {
   allow_everywhere();

@@ -2,7 +2,6 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -180,8 +179,10 @@ Duration connect_rtt(int socket) noexcept {
 }
 
 bool has_bytes(int socket) noexcept {
-  int bytes = 0;
-  return ::ioctl(socket, FIONREAD, &bytes) == 0 && bytes > 0;
+  // Not FIONREAD: that says zero until the handshake is complete, and with Fast Open bytes come
+  // before that.
+  char byte = 0;
+  return ::recv(socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
 }
 
 bool came_by_fast_open(int socket) noexcept {
