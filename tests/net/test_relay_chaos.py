@@ -14,14 +14,15 @@ import signal
 import lib
 from lib.relay import SERVER, RelayCase
 
+FOLDER = os.path.dirname(os.path.abspath(__file__))
 SEED = os.environ.get("TW_SEED") or secrets.token_hex(4)
 ROUGH_RUNS = 10 if os.environ.get("TW_LONG") else 1
 ROUGH, ALIVE, STEADY = 240, 48, 24  # connections
 
 
 def module(side, kind, seed, indices, addresses=()):
-    return ["python3", "-B", "-m", "chaos.side", side, kind, seed, indices.start, len(indices), indices.step,
-            *addresses]
+    return ["env", f"PYTHONPATH={FOLDER}", "python3", "-B", "-m", "chaos.side", side, kind, seed,
+            indices.start, len(indices), indices.step, *addresses]
 
 
 def retransmitted(host):
