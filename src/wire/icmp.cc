@@ -8,17 +8,16 @@
 #include "wire/address.h"
 #include "wire/be.h"
 #include "wire/checksum.h"
+#include "wire/ip_header.h"
 #include "wire/ip_packet.h"
 
 namespace tw {
 namespace {
 
-constexpr std::size_t icmp_header = 8, v4_header = 20, v6_header = 40;
+constexpr std::size_t icmp_header = 8;
 constexpr std::size_t v4_error_max = 576;
 /// RFC 1812, section 4.3.2.5: errors travel as internetwork control.
 constexpr std::uint8_t v4_precedence = 0xc0;
-constexpr std::uint8_t hop_limit = 64;
-constexpr std::uint16_t dont_fragment = 0x4000;
 
 /// Extension headers that a chain may have here: more is nobody's honest packet.
 constexpr int extensions_max = 8;
@@ -32,7 +31,7 @@ struct Upper {
 };
 
 std::optional<Upper> upper_of_v6(ByteView packet) noexcept {
-  Upper upper{packet[6], v6_header};
+  Upper upper{packet[6], ipv6_header_size};
   for (int steps = 0; steps < extensions_max; ++steps) {
     const bool is_fragment = upper.protocol == fragment;
     const bool is_authentication = upper.protocol == authentication;
@@ -93,33 +92,25 @@ std::size_t write_icmp(ByteView packet, std::uint8_t type, std::uint8_t code, st
 std::size_t answer_v4(ByteView packet, const IpPacketView& ip, const Undelivered& reason,
                       ByteSpan out) noexcept {
   const bool too_big = reason.why == Undelivered::Why::too_big;
-  const ByteSpan icmp = out.first(v4_error_max).subspan(v4_header);
+  const ByteSpan icmp = out.first(v4_error_max).subspan(ipv4_header_size);
   const std::size_t length =
       write_icmp(packet, 3, too_big ? 4 : 1, too_big ? std::min(reason.mtu, 0xffffU) : 0, icmp);
   InternetSum sum;
   sum.add(icmp.first(length));
   store_be16(icmp, 2, sum.checksum());
 
-  const ByteSpan header = out.first(v4_header);
-  std::ranges::fill(header, std::uint8_t{0});
-  header[0] = 0x45;
-  header[1] = v4_precedence;
-  store_be16(header, 2, static_cast<std::uint16_t>(v4_header + length));
-  store_be16(header, 6, dont_fragment);
-  header[8] = hop_limit;
-  header[9] = protocol_icmp4;
-  std::ranges::copy(ip.target, header.begin() + 12);
-  std::ranges::copy(ip.source, header.begin() + 16);
-  InternetSum header_sum;
-  header_sum.add(header);
-  store_be16(header, 10, header_sum.checksum());
-  return v4_header + length;
+  write_ip_header({.source = ip.target,
+                   .target = ip.source,
+                   .protocol = protocol_icmp4,
+                   .traffic_class = v4_precedence},
+                  length, out);
+  return ipv4_header_size + length;
 }
 
 std::size_t answer_v6(ByteView packet, const IpPacketView& ip, const Undelivered& reason,
                       ByteSpan out) noexcept {
   const bool too_big = reason.why == Undelivered::Why::too_big;
-  const ByteSpan icmp = out.first(icmp_error_max).subspan(v6_header);
+  const ByteSpan icmp = out.first(icmp_error_max).subspan(ipv6_header_size);
   const std::size_t length =
       write_icmp(packet, too_big ? 2 : 1, too_big ? 0 : 3, too_big ? reason.mtu : 0, icmp);
   InternetSum sum =
@@ -127,15 +118,9 @@ std::size_t answer_v6(ByteView packet, const IpPacketView& ip, const Undelivered
   sum.add(icmp.first(length));
   store_be16(icmp, 2, sum.checksum());
 
-  const ByteSpan header = out.first(v6_header);
-  std::ranges::fill(header, std::uint8_t{0});
-  header[0] = 0x60;
-  store_be16(header, 4, static_cast<std::uint16_t>(length));
-  header[6] = protocol_icmp6;
-  header[7] = hop_limit;
-  std::ranges::copy(ip.target, header.begin() + 8);
-  std::ranges::copy(ip.source, header.begin() + 24);
-  return v6_header + length;
+  write_ip_header({.source = ip.target, .target = ip.source, .protocol = protocol_icmp6}, length,
+                  out);
+  return ipv6_header_size + length;
 }
 
 }  // namespace
