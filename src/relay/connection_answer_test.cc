@@ -3,33 +3,23 @@
 #include <poll.h>
 
 #include <array>
-#include <csignal>
 #include <string>
 
-#include "relay/connection.h"
 #include "relay/leg_header.h"
-#include "relay/loopback_pair.h"
+#include "relay/test_connection.h"
 
 namespace tw::relay {
 namespace {
 
-constexpr std::size_t quantum = 1U << 20U;
-constexpr Instant start{Duration{100s}};
-constexpr Duration patience = 900ms;
-const Endpoint client_end = Endpoint::parse("10.0.0.9:40000").value();
-const Endpoint target = Endpoint::parse("192.0.2.80:443").value();
-
-class ConnectionAnswerTest : public testing::Test {
+class ConnectionAnswerTest : public TwoPairsTest {
  protected:
-  ConnectionAnswerTest() { std::signal(SIGPIPE, SIG_IGN); }
-
   // A client whose SYN is held, and the leg that was asked for it, its header gone.
   Connection held_half(bool answers = true) {
     Connection half = Connection::half(client_end, target, start + 5s, start);
     half.hold({.number = 3, .sequence = 77}, start + 10s);
     EXPECT_TRUE(half.request().answer);
     half.go_onward(leg(answers), "last", patience, start);
-    EXPECT_EQ(advance(half), Step::waiting);
+    EXPECT_EQ(settle(half), Step::waiting);
     return half;
   }
   Leg leg(bool answers) {
@@ -49,19 +39,14 @@ class ConnectionAnswerTest : public testing::Test {
     put(front.theirs.get(), as_text(ByteView{header}.first(size)));
     Connection connection = Connection::leg(std::move(front.ours), client_end, start);
     EXPECT_TRUE(wait_for_bytes(connection.socket(Side::front), size));
-    EXPECT_EQ(advance(connection), Step::header);
+    EXPECT_EQ(settle(connection), Step::header);
     return connection;
   }
-  // Both sockets' present state as epoll would report it, then turns until nothing is left to do.
-  Step advance(Connection& connection, Instant now = start) {
-    for (const Side side : {Side::front, Side::back}) {
-      const int socket = connection.socket(side);
-      if (socket < 0) continue;
-      const short events = wait_for(socket, POLLIN | POLLOUT | POLLRDHUP, 0);
-      connection.on_events(side, static_cast<std::uint32_t>(events));  // POLLx == EPOLLx
-    }
-    Step step = Step::more;
-    while (step == Step::more) step = connection.advance(now, pipes, quantum);
+  // An advance(), and turns until nothing is left to do: to take an answer is one of its own, and
+  // what came with it is not reported again.
+  Step settle(Connection& connection) {
+    Step step = advance(connection);
+    while (step == Step::more) step = connection.advance(start, pipes, quantum);
     return step;
   }
   // The leg's PoP has acknowledged the header: it lives, and may take its time to answer.
@@ -72,11 +57,8 @@ class ConnectionAnswerTest : public testing::Test {
   Step say(Connection& connection, std::string_view bytes) {
     put(back.theirs.get(), bytes);
     EXPECT_TRUE(wait_for_bytes(connection.socket(Side::back), bytes.size()));
-    return advance(connection);
+    return settle(connection);
   }
-
-  LoopbackPair front = connect_pair(), back = connect_pair();
-  PipePool pipes{64U << 10U};
 };
 
 TEST_F(ConnectionAnswerTest, TheAnswerIsTakenAndNeverReachesTheClient) {
@@ -95,7 +77,7 @@ TEST_F(ConnectionAnswerTest, TheAnswerIsTakenAndNeverReachesTheClient) {
   EXPECT_EQ(half.let_go(start + 5s), 3U);
   EXPECT_FALSE(half.held());
   half.claim(std::move(front.ours), start);
-  EXPECT_EQ(advance(half), Step::waiting);
+  EXPECT_EQ(settle(half), Step::waiting);
   ASSERT_TRUE(wait_for_bytes(front.theirs.get(), 9));
   EXPECT_EQ(get(front.theirs.get()).bytes, "220 ready");
   EXPECT_EQ(half.bytes_downstream(), 9U);
@@ -110,7 +92,7 @@ TEST_F(ConnectionAnswerTest, ARefusalEndsItAtOnce) {
   Connection half = held_half();
   back.theirs.reset();
   EXPECT_TRUE(wait_for(half.socket(Side::back), POLLERR));
-  EXPECT_EQ(advance(half), Step::finished);
+  EXPECT_EQ(settle(half), Step::finished);
   EXPECT_EQ(half.outcome(), Outcome::connect_failed);
   EXPECT_TRUE(half.held());
 }
@@ -119,7 +101,7 @@ TEST_F(ConnectionAnswerTest, AnEndInsteadOfAnAnswerIsARefusal) {
   Connection half = held_half();
   ::shutdown(back.theirs.get(), SHUT_WR);
   EXPECT_TRUE(wait_for(half.socket(Side::back), POLLRDHUP));
-  EXPECT_EQ(advance(half), Step::finished);
+  EXPECT_EQ(settle(half), Step::finished);
   EXPECT_EQ(half.outcome(), Outcome::connect_failed);
 }
 
@@ -157,7 +139,7 @@ TEST_F(ConnectionAnswerTest, AClaimedOneWaitsForTheAnswerToo) {
   half.let_go(Instant::max());
   half.claim(std::move(front.ours), start);
   put(front.theirs.get(), "question");
-  EXPECT_EQ(advance(half), Step::waiting);
+  EXPECT_EQ(settle(half), Step::waiting);
   expect_heard(half);
   EXPECT_EQ(half.deadline({}), start + RelayLimits{}.connect_timeout);
   say(half, "\x01");
@@ -170,7 +152,7 @@ TEST_F(ConnectionAnswerTest, TheLastPopAnswersBeforeTheServersFirstByte) {
   EXPECT_TRUE(leg_here.request().answer);
   put(back.theirs.get(), "220 ready");
   leg_here.go_directly({.socket = std::move(back.ours), .header = {}}, start);
-  EXPECT_EQ(advance(leg_here), Step::waiting);
+  EXPECT_EQ(settle(leg_here), Step::waiting);
   ASSERT_TRUE(wait_for_bytes(front.theirs.get(), 10));
   EXPECT_EQ(get(front.theirs.get()).bytes,
             "\x01"
@@ -180,7 +162,7 @@ TEST_F(ConnectionAnswerTest, TheLastPopAnswersBeforeTheServersFirstByte) {
 TEST_F(ConnectionAnswerTest, TheLastPopAnswersThoughTheServerIsSilent) {
   Connection leg_here = asked_leg({.answer = true});
   leg_here.go_directly({.socket = std::move(back.ours), .header = {}}, start);
-  EXPECT_EQ(advance(leg_here), Step::waiting);
+  EXPECT_EQ(settle(leg_here), Step::waiting);
   ASSERT_TRUE(wait_for_bytes(front.theirs.get(), 1));
   EXPECT_EQ(get(front.theirs.get()).bytes, "\x01");
   EXPECT_EQ(leg_here.bytes_downstream(), 0U);
@@ -190,7 +172,7 @@ TEST_F(ConnectionAnswerTest, WhoDidNotAskGetsNoAnswer) {
   Connection leg_here = asked_leg({});
   EXPECT_FALSE(leg_here.request().answer);
   leg_here.go_directly({.socket = std::move(back.ours), .header = {}}, start);
-  EXPECT_EQ(advance(leg_here), Step::waiting);
+  EXPECT_EQ(settle(leg_here), Step::waiting);
   EXPECT_EQ(get(front.theirs.get()).bytes, "");
 }
 
@@ -198,7 +180,7 @@ TEST_F(ConnectionAnswerTest, WhoDidNotAskGetsNoAnswer) {
 TEST_F(ConnectionAnswerTest, APopInTheMiddleHandsTheAnswerOn) {
   Connection middle = asked_leg({.answer = true});
   middle.go_onward(leg(middle.request().answer), "last", patience, start);
-  EXPECT_EQ(advance(middle), Step::waiting);
+  EXPECT_EQ(settle(middle), Step::waiting);
   EXPECT_EQ(middle.phase(), Connection::Phase::asking);
   expect_heard(middle);
   EXPECT_EQ(middle.deadline({}), start + RelayLimits{}.connect_timeout);
@@ -211,10 +193,10 @@ TEST_F(ConnectionAnswerTest, APopInTheMiddleHandsTheAnswerOn) {
 TEST_F(ConnectionAnswerTest, APopInTheMiddleHandsARefusalOn) {
   Connection middle = asked_leg({.answer = true});
   middle.go_onward(leg(true), "last", patience, start);
-  EXPECT_EQ(advance(middle), Step::waiting);
+  EXPECT_EQ(settle(middle), Step::waiting);
   back.theirs.reset();
   EXPECT_TRUE(wait_for(middle.socket(Side::back), POLLERR));
-  EXPECT_EQ(advance(middle), Step::finished);
+  EXPECT_EQ(settle(middle), Step::finished);
   middle.close();
   EXPECT_TRUE(wait_for(front.theirs.get(), POLLERR) & POLLERR);
   EXPECT_EQ(get(front.theirs.get()).end, ECONNRESET);

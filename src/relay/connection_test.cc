@@ -7,45 +7,31 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 
-#include <csignal>
-
-#include "relay/loopback_pair.h"
+#include "relay/test_connection.h"
 
 namespace tw::relay {
 namespace {
 
-constexpr std::size_t quantum = 1U << 20U;
-constexpr Instant start{Duration{100s}};
-constexpr Duration patience = 900ms;
-
 // client ──▶ front ══ connection ══▶ back ──▶ server
-class ConnectionTest : public testing::Test {
+class ConnectionTest : public TwoPairsTest {
  protected:
-  ConnectionTest() {
-    std::signal(SIGPIPE, SIG_IGN);
-    front = connect_pair();
-    back = connect_pair();
+  ConnectionTest() { take_other_ends(); }
+
+  void take_other_ends() {
     client = std::move(front.theirs);
     server = std::move(back.theirs);
   }
+  void connect_anew(int buffer_bytes = 0) {
+    front = connect_pair(buffer_bytes);
+    back = connect_pair(buffer_bytes);
+    take_other_ends();
+  }
   Connection relaying() {
-    Connection connection =
-        Connection::client(std::move(front.ours), Endpoint::parse("10.0.0.9:40000").value(),
-                           Endpoint::parse("192.0.2.80:443").value(), start);
+    Connection connection = Connection::client(std::move(front.ours), client_end, target, start);
     connection.go_directly({.socket = std::move(back.ours), .header = {}}, start);
     EXPECT_EQ(advance(connection), Step::waiting);
     EXPECT_EQ(connection.phase(), Connection::Phase::relaying);
     return connection;
-  }
-  // Both sockets' present state as epoll would report it, then a turn.
-  Step advance(Connection& connection, Instant now = start) {
-    for (const Side side : {Side::front, Side::back}) {
-      const int socket = connection.socket(side);
-      if (socket < 0) continue;
-      const short events = wait_for(socket, POLLIN | POLLOUT | POLLRDHUP, 0);
-      connection.on_events(side, static_cast<std::uint32_t>(events));  // POLLx == EPOLLx
-    }
-    return connection.advance(now, pipes, quantum);
   }
   Step until_readable(Connection& connection, Side side) {
     EXPECT_TRUE(wait_for(connection.socket(side), POLLIN | POLLRDHUP));
@@ -57,9 +43,7 @@ class ConnectionTest : public testing::Test {
     socket.reset();
   }
 
-  LoopbackPair front, back;
   UniqueFd client, server;
-  PipePool pipes{64U << 10U};
 };
 
 TEST_F(ConnectionTest, BothWaysAndAnOrderlyEnd) {
@@ -104,12 +88,7 @@ TEST_F(ConnectionTest, AServerMayEndFirst) {
 
 TEST_F(ConnectionTest, AResetOfEitherSideResetsTheOther) {
   for (const bool by_client : {true, false}) {
-    if (!by_client) {
-      front = connect_pair();
-      back = connect_pair();
-      client = std::move(front.theirs);
-      server = std::move(back.theirs);
-    }
+    if (!by_client) connect_anew();
     Connection connection = relaying();
     UniqueFd& first = by_client ? client : server;
     UniqueFd& other = by_client ? server : client;
@@ -213,8 +192,7 @@ TEST_F(ConnectionTest, AHalfThatIsNeverClaimedExpires) {
 
 // Its death is nobody's business as long as another leg can take its place.
 TEST_F(ConnectionTest, ADeadWarmLegIsReplaced) {
-  Connection connection = Connection::client(std::move(front.ours), {},
-                                             Endpoint::parse("192.0.2.80:443").value(), start);
+  Connection connection = Connection::client(std::move(front.ours), {}, target, start);
   abort(server);
   ASSERT_TRUE(wait_for(back.ours.get(), POLLERR));
   connection.go_onward(
@@ -251,8 +229,7 @@ void deafen(int socket) {
 class ProbationTest : public ConnectionTest {
  protected:
   Connection asked(bool warm = true, const std::string& question = "question") {
-    Connection connection = Connection::client(std::move(front.ours), {},
-                                               Endpoint::parse("192.0.2.80:443").value(), start);
+    Connection connection = Connection::client(std::move(front.ours), {}, target, start);
     connection.go_onward(
         {.socket = std::move(back.ours), .header = {'h'}, .connected = warm, .warm = warm}, "pop",
         patience, start);
@@ -392,10 +369,7 @@ TEST_F(ConnectionTest, DeadlinesFollowThePhase) {
 // that was among hundreds, long after those have gone.
 TEST_F(ConnectionTest, APacedLegIsKeptUntilAllHasLeft) {
   constexpr int bytes = 400'000;
-  front = connect_pair(2 * bytes);
-  back = connect_pair(2 * bytes);
-  client = std::move(front.theirs);
-  server = std::move(back.theirs);
+  connect_anew(2 * bytes);
   Connection connection = relaying();
   connection.pace(Side::back, std::make_shared<PathRate>(20'000'000, lower_socket), start);
   const auto set_pace = [&connection](std::uint64_t bytes_per_s) {
