@@ -106,6 +106,19 @@ class SynWatchTest : public testing::Test {
     return watch_->pop(syn) ? std::optional{syn} : std::nullopt;
   }
   SynWatchCounters counters() const { return *watch_->counters(); }
+  // Of all strangers together: five at once, and one a second.
+  static SynWatchBudget five_strangers() {
+    SynWatchBudget budget = ample;
+    budget.strangers_rate = 1;
+    budget.strangers_burst = 5;
+    return budget;
+  }
+  // Of 200 SYNs for which five are allowed together, and what time brings.
+  void expect_five_or_more() {
+    EXPECT_GE(counters().reported, 5U);
+    EXPECT_LT(counters().reported, 100U);
+    EXPECT_EQ(counters().reported + counters().over_total_budget, 200U);
+  }
 
   std::unique_ptr<SynWatch> watch_;
 };
@@ -249,24 +262,17 @@ TEST_F(SynWatchTest, ASourceHasItsBudget) {
 }
 
 TEST_F(SynWatchTest, AllStrangersTogetherHaveABudget) {
-  SynWatchBudget budget = ample;
-  budget.strangers_rate = 1;
-  budget.strangers_burst = 5;
-  watch_->set_budget(budget);
+  watch_->set_budget(five_strangers());
   flood();
-  EXPECT_GE(counters().reported, 5U);
-  EXPECT_LT(counters().reported, 100U);
-  EXPECT_EQ(counters().reported + counters().over_total_budget, 200U);
+  expect_five_or_more();
   EXPECT_EQ(counters().over_source_budget, 0U);
 }
 
 // Strangers may not exist. Who has completed a handshake is not held up by their flood.
 TEST_F(SynWatchTest, AKnownSourceHasABudgetOfItsOwn) {
-  SynWatchBudget budget = ample;
+  SynWatchBudget budget = five_strangers();
   budget.source_rate = 1;
   budget.source_burst = 20;
-  budget.strangers_rate = 1;
-  budget.strangers_burst = 5;
   watch_->set_budget(budget);
   flood();
   while (const auto syn = reported()) EXPECT_FALSE(syn->proven);
@@ -295,9 +301,7 @@ TEST_F(SynWatchTest, AllThatAreKnownHaveABudgetToo) {
   watch_->set_budget(budget);
   watch_->remember(*IpAddress::parse("10.1.2.3"));
   run(Train{.flags = TcpView::syn}, 200);
-  EXPECT_GE(counters().reported, 5U);
-  EXPECT_LT(counters().reported, 100U);
-  EXPECT_EQ(counters().reported + counters().over_total_budget, 200U);
+  expect_five_or_more();
 }
 
 TEST_F(SynWatchTest, AFullRingIsCountedAndHoldsUpNothing) {

@@ -125,9 +125,7 @@ TEST_F(ProxyProtocolTest, AWarmLegThatWasDeadIsReplacedAndTheServerToldOnce) {
   start(first, last);
   ASSERT_TRUE(
       until([&] { return relay_first->snapshot().pops.at(0).warm.idle >= PoolSettings{}.low; }));
-  relay_last.reset();
-  network->last.enter();
-  relay_last = *Relay::create(last);
+  restart_last(last);
   const UniqueFd listener = listen_at(target);
   const UniqueFd client = connect_from(network->client, client_port, target);
   const UniqueFd server = accept_at(listener);

@@ -80,12 +80,17 @@ class TwoRelaysTest : public testing::Test {
     auto created = Relay::create(std::move(first), std::move(sources));
     ASSERT_TRUE(created) << created.error().text();
     relay_first = *std::move(created);
+    restart_last(std::move(last));
+  }
+  void start() { start(settings_of_first(), settings_of_last()); }
+  // As after a crash: whatever legs it had are dead.
+  void restart_last(RelaySettings last) {
+    relay_last.reset();
     network->last.enter();
-    created = Relay::create(std::move(last));
+    auto created = Relay::create(std::move(last));
     ASSERT_TRUE(created) << created.error().text();
     relay_last = *std::move(created);
   }
-  void start() { start(settings_of_first(), settings_of_last()); }
 
   // A third PoP, which knows the first and the last.
   static RelaySettings settings_of_third() {

@@ -15,6 +15,7 @@ namespace tw::relay {
 namespace {
 
 constexpr const char* target = "192.0.2.80:8080";
+constexpr const char* silent_target = "192.0.2.99:8080";    // an address that no machine has
 constexpr const char* direct_target = "203.0.113.80:8080";  // no PoP carries it
 const Endpoint client_port{ip("10.77.0.100"), 40'000, 0};
 
@@ -24,12 +25,12 @@ class VerifiedTest : public TwoRelaysTest {
     syn_source = std::make_unique<SynRingSource>(*syns);
   }
 
-  void start_verified(RelaySettings first, RelaySettings last) {
+  void start_verified(RelaySettings first, RelaySettings last = settings_of_last()) {
     first.accept = Accept::verified;
     start(std::move(first), std::move(last));
     relay_first->answer_syns(&answers);
   }
-  void start_verified() { start_verified(settings_of_first(), settings_of_last()); }
+  void start_verified() { start_verified(settings_of_first()); }
 
   void hold(std::uint32_t number, const char* to = target, std::uint32_t isn = 1) {
     ASSERT_TRUE(
@@ -40,6 +41,10 @@ class VerifiedTest : public TwoRelaysTest {
     if (!until([&] { return answers.pop(answer); })) return std::nullopt;
     EXPECT_EQ(answer.held, number);
     return answer.verdict;
+  }
+  std::optional<SynVerdict> verdict_on(std::uint32_t number, const char* to = target) {
+    hold(number, to);
+    return next_answer(number);
   }
   bool no_answer() {
     for (int i = 0; i < 20; ++i) turn();
@@ -62,6 +67,11 @@ class VerifiedTest : public TwoRelaysTest {
     send_and_end(server, client, noise(300'000, 2));
     ASSERT_TRUE(both_idle());
   }
+  void expect_passed_and_served(const char* to = target) {
+    const UniqueFd listener = listen_at(to);
+    EXPECT_EQ(verdict_on(5, to), SynVerdict::pass);
+    expect_served(listener, to);
+  }
 
   const std::unique_ptr<SynRing> syns;
   ManualClock lane_clock;
@@ -72,8 +82,7 @@ class VerifiedTest : public TwoRelaysTest {
 TEST_F(VerifiedTest, ASynPassesWhenTheServerHasAccepted) {
   start_verified();
   const UniqueFd listener = listen_at(target);
-  hold(5);
-  EXPECT_EQ(next_answer(5), SynVerdict::pass);
+  EXPECT_EQ(verdict_on(5), SynVerdict::pass);
   EXPECT_LE(lane.next_deadline(), lane_clock.now()) << "the lane has been woken";
   expect_served(listener);
   EXPECT_EQ(held().held, 1U);
@@ -85,18 +94,14 @@ TEST_F(VerifiedTest, ASynPassesWhenTheServerHasAccepted) {
 
 TEST_F(VerifiedTest, TheSameWithoutAnotherPop) {
   start_verified();
-  const UniqueFd listener = listen_at(direct_target);
-  hold(5, direct_target);
-  EXPECT_EQ(next_answer(5), SynVerdict::pass);
-  expect_served(listener, direct_target);
+  expect_passed_and_served(direct_target);
   EXPECT_EQ(relay_last->snapshot().accepted_legs, 0U);
 }
 
 TEST_F(VerifiedTest, ARefusedPortIsARefusedSyn) {
   start_verified();
   for (const char* to : {target, direct_target}) {
-    hold(6, to);
-    EXPECT_EQ(next_answer(6), SynVerdict::refuse);
+    EXPECT_EQ(verdict_on(6, to), SynVerdict::refuse);
   }
   ASSERT_TRUE(both_idle());
   EXPECT_EQ(count(*relay_first, Outcome::connect_failed), 2U);
@@ -108,15 +113,14 @@ TEST_F(VerifiedTest, ARefusedPortIsARefusedSyn) {
 
 TEST_F(VerifiedTest, WhatTheLastPopRefusesIsRefused) {
   start_verified();
-  hold(6, "192.0.2.80:22");
-  EXPECT_EQ(next_answer(6), SynVerdict::refuse);
+  EXPECT_EQ(verdict_on(6, "192.0.2.80:22"), SynVerdict::refuse);
   EXPECT_EQ(count(*relay_last, Outcome::refused_policy), 1U);
 }
 
-// Nobody answers at all: an address that no machine has.
+// Nobody answers at all.
 TEST_F(VerifiedTest, SilenceIsRefusedAfterTheConnectTimeout) {
   start_verified();
-  hold(6, "192.0.2.99:8080");
+  hold(6, silent_target);
   EXPECT_TRUE(no_answer());
   EXPECT_EQ(held().waiting, 1U);
   jump = settings_of_first().early_syn.claim_timeout + 1s;
@@ -129,12 +133,11 @@ TEST_F(VerifiedTest, SilenceIsRefusedAfterTheConnectTimeout) {
 
 TEST_F(VerifiedTest, ARetransmissionIsDroppedAndOpensNothing) {
   start_verified();
-  hold(1, "192.0.2.99:8080");
-  hold(2, "192.0.2.99:8080");
-  EXPECT_EQ(next_answer(2), SynVerdict::drop);
+  hold(1, silent_target);
+  EXPECT_EQ(verdict_on(2, silent_target), SynVerdict::drop);
   EXPECT_TRUE(no_answer());
   // The client has given up, and begins anew from the same port: the new one counts.
-  hold(3, "192.0.2.99:8080", 99);
+  hold(3, silent_target, 99);
   EXPECT_EQ(next_answer(1), SynVerdict::drop);
   EXPECT_EQ(relay_first->snapshot().early_syn.begun, 1U);
   jump = RelayLimits{}.connect_timeout + 1s;
@@ -147,10 +150,8 @@ TEST_F(VerifiedTest, ARetransmissionIsDroppedAndOpensNothing) {
 TEST_F(VerifiedTest, ARetransmissionAfterTheAnswerPasses) {
   start_verified();
   const UniqueFd listener = listen_at(target);
-  hold(1);
-  EXPECT_EQ(next_answer(1), SynVerdict::pass);
-  hold(2);
-  EXPECT_EQ(next_answer(2), SynVerdict::pass);
+  EXPECT_EQ(verdict_on(1), SynVerdict::pass);
+  EXPECT_EQ(verdict_on(2), SynVerdict::pass);
   expect_served(listener);
   EXPECT_EQ(relay_last->snapshot().accepted_legs, 1U);
 }
@@ -158,9 +159,9 @@ TEST_F(VerifiedTest, ARetransmissionAfterTheAnswerPasses) {
 // One before it found the ring full, and went its way; then this was held.
 TEST_F(VerifiedTest, AConnectionThatHasComeByAnotherWayHasNoNeedOfIt) {
   start_verified();
-  hold(1, "192.0.2.99:8080");
+  hold(1, silent_target);
   ASSERT_TRUE(no_answer());
-  const UniqueFd client = connect_client("192.0.2.99:8080");
+  const UniqueFd client = connect_client(silent_target);
   EXPECT_EQ(next_answer(1), SynVerdict::drop);
   EXPECT_EQ(relay_first->snapshot().early_syn.claimed, 1U);
   jump = RelayLimits{}.connect_timeout + 1s;
@@ -170,9 +171,8 @@ TEST_F(VerifiedTest, AConnectionThatHasComeByAnotherWayHasNoNeedOfIt) {
 TEST_F(VerifiedTest, WhatIsNotRelayedPassesAtOnce) {
   RelaySettings settings = settings_of_first();
   settings.policy = Policy{};
-  start_verified(settings, settings_of_last());
-  hold(1);
-  EXPECT_EQ(next_answer(1), SynVerdict::pass);
+  start_verified(settings);
+  EXPECT_EQ(verdict_on(1), SynVerdict::pass);
   ASSERT_TRUE(syns->push(
       {.client = {ip("10.77.0.2"), 40'000, 0}, .target = at("10.77.0.1:9702"), .held = 2}));
   EXPECT_EQ(next_answer(2), SynVerdict::pass) << "another PoP's leg";
@@ -182,37 +182,33 @@ TEST_F(VerifiedTest, WhatIsNotRelayedPassesAtOnce) {
 // The relay would accept it only to reset it.
 TEST_F(VerifiedTest, AForbiddenTargetIsRefused) {
   start_verified();
-  hold(1, "127.0.0.1:8080");
-  EXPECT_EQ(next_answer(1), SynVerdict::refuse);
+  EXPECT_EQ(verdict_on(1, "127.0.0.1:8080"), SynVerdict::refuse);
   EXPECT_EQ(count(*relay_first, Outcome::refused_special), 1U);
 }
 
 TEST_F(VerifiedTest, WhatIsOverABudgetPasses) {
   RelaySettings settings = settings_of_first();
   settings.early_syn.max_unclaimed = 1;
-  start_verified(settings, settings_of_last());
-  hold(1, "192.0.2.99:8080");
-  hold(2, "192.0.2.98:8080");
-  EXPECT_EQ(next_answer(2), SynVerdict::pass);
+  start_verified(settings);
+  hold(1, silent_target);
+  EXPECT_EQ(verdict_on(2, "192.0.2.98:8080"), SynVerdict::pass);
   EXPECT_EQ(relay_first->snapshot().early_syn.over_budget, 1U);
 }
 
 TEST_F(VerifiedTest, ADrainedRelayRefusesWhoWaitsAndLetsTheRestPass) {
   start_verified();
-  hold(1, "192.0.2.99:8080");
+  hold(1, silent_target);
   ASSERT_TRUE(no_answer());
   relay_first->drain();
   EXPECT_EQ(next_answer(1), SynVerdict::refuse);
-  hold(2);
-  EXPECT_EQ(next_answer(2), SynVerdict::pass);
+  EXPECT_EQ(verdict_on(2), SynVerdict::pass);
 }
 
 TEST_F(VerifiedTest, WithoutEarlySynEveryOnePasses) {
   RelaySettings settings = settings_of_first();
   settings.early_syn.enabled = false;
-  start_verified(settings, settings_of_last());
-  hold(1);
-  EXPECT_EQ(next_answer(1), SynVerdict::pass);
+  start_verified(settings);
+  EXPECT_EQ(verdict_on(1), SynVerdict::pass);
   EXPECT_EQ(relay_first->snapshot().early_syn.begun, 0U);
 }
 
@@ -220,16 +216,11 @@ TEST_F(VerifiedTest, WithoutEarlySynEveryOnePasses) {
 TEST_F(VerifiedTest, AWarmLegThatDiedIsNoRefusal) {
   RelaySettings settings = settings_of_first();
   settings.pool.enabled = true;
-  start_verified(settings, settings_of_last());
+  start_verified(settings);
   ASSERT_TRUE(
       until([&] { return relay_first->snapshot().pops.at(0).warm.idle >= PoolSettings{}.low; }));
-  relay_last.reset();
-  network->last.enter();
-  relay_last = *Relay::create(settings_of_last());
-  const UniqueFd listener = listen_at(target);
-  hold(5);
-  EXPECT_EQ(next_answer(5), SynVerdict::pass);
-  expect_served(listener);
+  restart_last(settings_of_last());
+  expect_passed_and_served();
 }
 
 class VerifiedChainTest : public VerifiedTest {
@@ -245,14 +236,11 @@ class VerifiedChainTest : public VerifiedTest {
 
 // The question goes with the connection, and the SYN waits a little longer.
 TEST_F(VerifiedChainTest, AnotherPopIsAskedForOneThatIsSilent) {
-  start_verified(with_third(), settings_of_last());
+  start_verified(with_third());
   start_third(settings_of_third());
   network->last.enter();
   ASSERT_TRUE(run("ip link set tun0 down"));
-  const UniqueFd listener = listen_at(target);
-  hold(5);
-  EXPECT_EQ(next_answer(5), SynVerdict::pass);
-  expect_served(listener);
+  expect_passed_and_served();
   EXPECT_EQ(relay_third->snapshot().accepted_legs, 1U);
 }
 
@@ -265,11 +253,9 @@ TEST_F(VerifiedChainTest, AnswersComeThroughAChain) {
   last.pops.push_back({.name = "third", .overlay_address = ip("10.77.0.3"), .routes = {}});
   start_verified(first, last);
   start_third(third);
-  hold(6);
-  EXPECT_EQ(next_answer(6), SynVerdict::refuse) << "nobody listens yet";
+  EXPECT_EQ(verdict_on(6), SynVerdict::refuse) << "nobody listens yet";
   const UniqueFd listener = listen_at(target);
-  hold(7);
-  EXPECT_EQ(next_answer(7), SynVerdict::pass);
+  EXPECT_EQ(verdict_on(7), SynVerdict::pass);
   expect_served(listener);
   EXPECT_EQ(relay_third->snapshot().accepted_legs, 2U);
   EXPECT_EQ(relay_last->snapshot().accepted_legs, 2U);

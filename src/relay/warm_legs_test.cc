@@ -77,9 +77,7 @@ TEST_F(WarmLegsTest, TheHeaderLeavesWithoutDataOfTheClient) {
 TEST_F(WarmLegsTest, LegsThatDiedAreReplacedUnseen) {
   start(with_pool(), settings_of_last());
   ASSERT_TRUE(until_warm(PoolSettings{}.low));
-  relay_last.reset();
-  network->last.enter();
-  relay_last = *Relay::create(settings_of_last());
+  restart_last(settings_of_last());
   const UniqueFd listener = listen_at(target);
   const UniqueFd client = connect_from(network->client, target);
   const UniqueFd server = accept_at(listener);
