@@ -8,18 +8,12 @@ import re
 import signal
 
 import lib
+from lib.relay import COMMON_TOML, RelayCase
 
 CLIENT, LAN, SERVER = "10.9.1.2", "198.18.4.2", "192.0.2.80"
 PORT = 8080
 
-FIRST_TOML = """
-[node]
-control_socket = "{folder}/first.sock"
-metrics = "127.0.0.1:9586"
-[tunnel]
-interface = "{first_if}"
-private_key_file = "{folder}/first.key"
-listen_port = 51820
+FIRST_TOML = COMMON_TOML + """
 addresses = ["10.9.0.1/16"]
 [gateway]
 forward = true
@@ -32,6 +26,7 @@ name = "tokyo"
 public_key = "{last_public}"
 endpoint = "198.18.2.2:51820"
 allowed_ips = ["10.9.0.2/32", "192.0.2.0/24"]
+persistent_keepalive_s = {keepalive_s}
 [relay]
 enabled = true
 client_devices = ["to-lan"]
@@ -55,13 +50,7 @@ to = ["192.0.2.0/24"]
 action = "route"
 """
 
-LAST_TOML = """
-[node]
-control_socket = "{folder}/last.sock"
-[tunnel]
-interface = "{last_if}"
-private_key_file = "{folder}/last.key"
-listen_port = 51820
+LAST_TOML = COMMON_TOML + """
 addresses = ["10.9.0.2/16"]
 [gateway]
 forward = true
@@ -70,6 +59,7 @@ name = "paris"
 public_key = "{first_public}"
 endpoint = "198.18.2.1:51820"
 allowed_ips = ["10.9.0.1/32", "10.9.1.2/32", "198.18.4.0/24"]
+persistent_keepalive_s = {keepalive_s}
 [relay]
 enabled = true
 proxy_protocol = ["192.0.2.80/32:8085", "192.0.2.80/32:8087"]
@@ -163,58 +153,23 @@ frontend told
 """
 
 
-class RelayOperatorTest(lib.NetTest):
+class RelayOperatorTest(RelayCase):
+    TOML = {"first": FIRST_TOML, "last": LAST_TOML}
+    NODE = 'metrics = "127.0.0.1:9586"'
+
     def setUp(self):
         super().setUp()
-        self.client, self.first = self.net.namespace("client"), self.net.namespace("first")
-        self.last, self.server = self.net.namespace("last"), self.net.namespace("server")
-        self.lan = self.net.namespace("lan")
-        self.net.veth(self.client, self.first, "198.18.1.1/24", "198.18.1.2/24")
-        self.net.veth(self.first, self.last, "198.18.2.1/24", "198.18.2.2/24")
-        self.net.veth(self.last, self.server, "192.0.2.1/24", ["192.0.2.80/24", "192.0.2.81/24"])
-        self.net.veth(self.first, self.lan, "198.18.4.1/24", "198.18.4.2/24")
-        self.lan.ip("route add default via 198.18.4.1")
-        self.server.ip("route add default via 192.0.2.1")
-        self.write_files()
-        self.nodes = {}
-        for host in ("first", "last"):
-            node = lib.thalweg(getattr(self, host), "run", "-c", f"{self.net.folder}/{host}.toml")
-            node.wait_log(r"up, port")
-            self.nodes[host] = node
-        interface = lib.unique_interface()
-        lib.wireguard_go(self.client, interface)
-        lib.configure(self.client, interface, self.keys["client"], [lib.Peer(
-            lib.pubkey(self.keys["first"]), "10.9.0.0/16,192.0.2.0/24", "198.18.1.2:51820")])
-        self.client.address(interface, "10.9.1.2/32", mtu=1420)
-        for prefix in ("10.9.0.0/16", "192.0.2.0/24"):
-            self.client.ip(f"route add {prefix} dev {interface}")
-        lib.wait_until(lambda: self.relay("first")["pops"][0]["warm"]["idle"] >= 4, "warm legs")
-        lib.wait_until(lambda: self.relay("last")["waiting_legs"] >= 4, "them at the other end")
+        self.server.address("to-last", "192.0.2.81/24")
+        self.server.ip("route add default via 192.0.2.1")  # for what is routed
+        self.await_warm_legs()
+        lib.wait_until(lambda: self.status("last")["waiting_legs"] >= 4, "them at the other end")
 
-    def write_files(self):
-        self.keys = {host: lib.genkey() for host in ("client", "first", "last")}
-        names = {"folder": self.net.folder, "first_if": lib.unique_interface(),
-                 "last_if": lib.unique_interface(),
-                 **{f"{host}_public": lib.pubkey(key) for host, key in self.keys.items()}}
-        for host, text in (("first", FIRST_TOML), ("last", LAST_TOML)):
-            with open(os.open(f"{self.net.folder}/{host}.key", os.O_CREAT | os.O_WRONLY, 0o600), "w",
-                      encoding="ascii") as stream:
-                stream.write(self.keys[host] + "\n")
-            with open(f"{self.net.folder}/{host}.toml", "w", encoding="utf-8") as stream:
-                stream.write(text.format(**names))
+    def set(self, key, value):
+        done = self.control("set", key, value)
+        self.assertEqual(done.returncode, 0, done.stderr)
 
-    def ask(self, host, *words, check=True):
-        return getattr(self, host).run([os.environ["TW_BIN"], *words, "--socket",
-                                        f"{self.net.folder}/{host}.sock"], check=check)
-
-    def status(self, host):
-        return json.loads(self.ask(host, "status", "--json").stdout)
-
-    def relay(self, host):
-        return self.status(host)["relay"]
-
-    def set(self, host, key, value):
-        self.ask(host, "set", key, value)
+    def firewall(self):
+        return json.loads(self.control("status", "--json").stdout)["firewall"]
 
     def lines(self, name="connections.log"):
         path = f"{self.net.folder}/{name}"
@@ -234,9 +189,8 @@ class RelayOperatorTest(lib.NetTest):
         lib.serve_files(self.server, SERVER, {"small": b"x" * 10_000}, PORT)
         for _ in range(3):
             self.assertEqual(self.download(self.client).exit_code, 0)
-        lib.wait_until(lambda: self.relay("first")["active"] == 0, "the connections to end")
-        lib.wait_until(lambda: self.relay("last")["active"] == 0, "them at the other end")
-        stages = self.relay("first")["stages"]
+        self.await_idle()
+        stages = self.status("first")["stages"]
         for stage in ("claim", "connect", "request", "first_byte", "total"):
             times = stages["warm_leg"][stage]
             self.assertEqual((times["count"], stages["direct"][stage]["count"]), (3, 0), stage)
@@ -245,8 +199,8 @@ class RelayOperatorTest(lib.NetTest):
             self.assertEqual(sum(count for _, count in times["buckets"]), 3)
         self.assertLessEqual(stages["warm_leg"]["first_byte"]["max_us"],
                              stages["warm_leg"]["total"]["max_us"])
-        self.assertEqual(self.relay("last")["stages"]["for_pop"]["first_byte"]["count"], 3)
-        self.assertRegex(self.ask("first", "status").stdout, r"warm_leg +first_byte +3 +[\d.]+ +[\d.]+")
+        self.assertEqual(self.status("last")["stages"]["for_pop"]["first_byte"]["count"], 3)
+        self.assertRegex(self.control("status").stdout, r"warm_leg +first_byte +3 +[\d.]+ +[\d.]+")
         text = self.first.run("curl -s --noproxy * http://127.0.0.1:9586/metrics").stdout
         series = 'thalweg_relay_stage_seconds_{}{{via="warm_leg",stage="first_byte"{}}} {}'
         self.assertIn(series.format("count", "", 3), text)
@@ -283,16 +237,16 @@ class RelayOperatorTest(lib.NetTest):
         self.assertEqual(self.download(self.client).exit_code, 0)
         self.assertEqual(len(self.wait_lines(1)), 1)
         self.assertEqual(len(self.lines("connections.log.1")), 1)
-        self.set("first", "relay.log.format", "only {target}")
+        self.set("relay.log.format", "only {target}")
         self.assertEqual(self.download(self.client).exit_code, 0)
         self.assertTrue(self.wait_lines(2)[1].endswith("Z only 192.0.2.80:8080"))
-        refused = self.ask("first", "set", "relay.log.format", "{clinet}", check=False)
+        refused = self.control("set", "relay.log.format", "{clinet}")
         self.assertEqual(refused.returncode, 1)
         self.assertIn("did you mean {client}?", refused.stderr)
-        self.set("first", "relay.log.connections", "off")
+        self.set("relay.log.connections", "off")
         self.assertEqual(self.download(self.client).exit_code, 0)
-        lib.wait_until(lambda: self.relay("first")["active"] == 0, "the connection to end")
-        log = self.relay("first")["log"]
+        self.await_idle()
+        log = self.status("first")["log"]
         self.assertEqual((log["lines"], log["left_out"], log["lost"]), (3, 0, 0))
 
     def udp(self, namespace, address, port):
@@ -303,18 +257,18 @@ class RelayOperatorTest(lib.NetTest):
         clients = (self.client, self.lan)
         for client in clients:
             self.assertEqual(self.udp(client, SERVER, 443), SERVER, f"{client.label}, as a route")
-        self.set("first", "relay.quic", "reject")
+        self.set("relay.quic", "reject")
         for client in clients:
             self.assertEqual(self.udp(client, SERVER, 443), "refused", client.label)
             # Its TCP is routed; and what is not HTTP/3.
             self.assertEqual(self.udp(client, "192.0.2.81", 443), "192.0.2.81", client.label)
             self.assertEqual(self.udp(client, SERVER, 444), SERVER, client.label)
-        rejected = self.status("first")["firewall"]["quic"]
+        rejected = self.firewall()["quic"]
         self.assertGreaterEqual(rejected, 2)
-        self.assertIn("quic", self.ask("first", "status").stdout)
-        self.set("first", "relay.quic", "route")
+        self.assertIn("quic", self.control("status").stdout)
+        self.set("relay.quic", "route")
         self.assertEqual(self.udp(self.client, SERVER, 443), SERVER)
-        self.assertEqual(self.status("first")["firewall"]["quic"], rejected)
+        self.assertEqual(self.firewall()["quic"], rejected)
 
     def test_servers_are_told_their_client(self):
         for name, text in (("told.conf", NGINX), ("told.cfg", HAPROXY)):

@@ -19,6 +19,7 @@ COMMON_TOML = """
 [node]
 control_socket = "{folder}/{host}.sock"
 log_level = "debug"
+{node}
 [tunnel]
 interface = "{interface}"
 private_key_file = "{folder}/{host}.key"
@@ -78,7 +79,9 @@ class RelayCase(NetTest):
     """`client` is in the tunnel, `lan` is a plain host beside the first PoP; both are relayed to
     whatever listens on `server`. `self.nodes` has the PoPs' processes, by `first` and `last`."""
 
-    RELAY = ""  # further lines of both PoPs' [relay]
+    TOML = {"first": FIRST_TOML, "last": LAST_TOML}  # another test's own begin with COMMON_TOML, too
+    NODE = ""  # further lines of both PoPs' [node]
+    RELAY = ""  # the same of [relay]
     KEEPALIVE_S = 1  # between the PoPs, in the tunnel; 0: none
     PORTS = "1-65535"  # what the last PoP's policy lets through
 
@@ -98,20 +101,20 @@ class RelayCase(NetTest):
         self.keys = {host: genkey() for host in ("client", "first", "last")}
         self.interfaces = {host: unique_interface() for host in self.keys}
         self.nodes = {}
-        for host, text in (("first", FIRST_TOML), ("last", LAST_TOML)):
-            self._write_configuration(host, text)
+        for host in self.TOML:
+            self._write_configuration(host)
             self.start_node(host)
         self._start_client()
 
-    def _write_configuration(self, host, text):
+    def _write_configuration(self, host):
         publics = {f"{name}_public": pubkey(key) for name, key in self.keys.items()}
         path = f"{self.net.folder}/{host}"
         with open(os.open(f"{path}.key", os.O_CREAT | os.O_WRONLY, 0o600), "w", encoding="ascii") as stream:
             stream.write(self.keys[host] + "\n")
         with open(f"{path}.toml", "w", encoding="utf-8") as stream:
-            stream.write(text.format(host=host, folder=self.net.folder, interface=self.interfaces[host],
-                                     relay=self.RELAY, keepalive_s=self.KEEPALIVE_S,
-                                     ports=self.PORTS, **publics))
+            stream.write(self.TOML[host].format(
+                host=host, folder=self.net.folder, interface=self.interfaces[host], node=self.NODE,
+                relay=self.RELAY, keepalive_s=self.KEEPALIVE_S, ports=self.PORTS, **publics))
 
     def start_node(self, host):
         node = thalweg(getattr(self, host), "run", "-c", f"{self.net.folder}/{host}.toml")
