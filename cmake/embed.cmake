@@ -1,15 +1,16 @@
-# tw_embed(LIBRARY PAGE): puts web/PAGE.html, with the plotting library inlined, into LIBRARY as the
-# function `tw::lab::PAGE_page()`, which src/lab/page.h declares. Run again as a script (cmake -P) it writes that
-# source file. It works on hexadecimal text, which has no character that CMake would interpret.
+# tw_embed(LIBRARY PAGE): puts web/PAGE.html into LIBRARY as the function `tw::lab::PAGE_page()`, which
+# src/lab/page.h declares. The plotting library and what the pages share (web/common.*) are inlined, each
+# at its mark, such as @COMMON_JS@. Run again as a script (cmake -P) it writes that source file. It works
+# on hexadecimal text, which has no character that CMake would interpret.
 
 if(CMAKE_SCRIPT_MODE_FILE)
   file(READ ${TEMPLATE} page HEX)
-  foreach(part JS CSS)
+  foreach(part UPLOT_JS UPLOT_CSS COMMON_JS COMMON_CSS)
     file(READ ${${part}} content HEX)
-    string(HEX "@UPLOT_${part}@" marker)
+    string(HEX "@${part}@" marker)
     string(FIND "${page}" "${marker}" at)
     if(at EQUAL -1)
-      message(FATAL_ERROR "${TEMPLATE}: no @UPLOT_${part}@ in it")
+      message(FATAL_ERROR "${TEMPLATE}: no @${part}@ in it")
     endif()
     string(REPLACE "${marker}" "${content}" page "${page}")
   endforeach()
@@ -35,9 +36,10 @@ function(tw_embed library name)
   endif()
   set(output ${CMAKE_BINARY_DIR}/embed/${name}_page.cc)
   add_custom_command(OUTPUT ${output}
-    COMMAND ${CMAKE_COMMAND} -DTEMPLATE=${web}/${name}.html -DJS=${js} -DCSS=${css}
+    COMMAND ${CMAKE_COMMAND} -DTEMPLATE=${web}/${name}.html -DUPLOT_JS=${js} -DUPLOT_CSS=${css}
+            -DCOMMON_JS=${web}/common.js -DCOMMON_CSS=${web}/common.css
             -DNAME=${name} -DOUTPUT=${output} -P ${TW_EMBED_SCRIPT}
-    DEPENDS ${web}/${name}.html ${js} ${css} ${TW_EMBED_SCRIPT}
+    DEPENDS ${web}/${name}.html ${js} ${css} ${web}/common.js ${web}/common.css ${TW_EMBED_SCRIPT}
     COMMENT "Embedding web/${name}.html" VERBATIM)
   target_sources(${library} PRIVATE ${output})
 endfunction()

@@ -7,7 +7,7 @@
 
 namespace tw::lab {
 
-/// web/demo.html with the plotting library inlined; @REPORT@ stands where the data belongs.
+/// web/demo.html with all that it needs inlined; @REPORT@ stands where the data belongs.
 std::string_view demo_page() noexcept;
 /// web/wan.html, likewise.
 std::string_view wan_page() noexcept;

@@ -164,7 +164,7 @@ class DemoTest(unittest.TestCase):
             text = page.read_text(encoding="utf-8")
             self.assertEqual(os.listdir(folder), ["page.html"])
         self.assertIn('"path":"end-to-end"', text)
-        self.assertNotIn("@UPLOT", text)
+        self.assertNotRegex(text, "@[A-Z]+_(JS|CSS)@")
         self.assertNotIn("@REPORT@", text)
         self.assertNotRegex(text, r"<(script|link|img)[^>]+(src|href)=")
 
