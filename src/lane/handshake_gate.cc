@@ -9,24 +9,13 @@ namespace {
 /// As many as a lane may have peers behind addresses of their own, within reason: 64 KB.
 constexpr std::size_t known_slots = 16384;
 
-/// The half of the hash that does not choose the slot; never 0, which is an empty one.
-std::uint32_t mark_of(std::size_t hash) noexcept {
-  return static_cast<std::uint32_t>(hash >> 32U) | 1U;
-}
-
 }  // namespace
 
 HandshakeGate::HandshakeGate(HandshakeChannel& channel) : channel_(channel), known_(known_slots) {}
 
 // std::hash of an address is keyed with a secret of the process: nobody outside can aim at a slot.
 void HandshakeGate::remember(const IpAddress& source) noexcept {
-  const std::size_t hash = std::hash<IpAddress>{}(source);
-  known_[hash % known_.size()] = mark_of(hash);
-}
-
-bool HandshakeGate::is_known(const IpAddress& source) const noexcept {
-  const std::size_t hash = std::hash<IpAddress>{}(source);
-  return known_[hash % known_.size()] == mark_of(hash);
+  known_.remember(std::hash<IpAddress>{}(source));
 }
 
 void HandshakeGate::set_public_key(const std::optional<crypto::PublicKey>& own) noexcept {
@@ -42,7 +31,7 @@ std::optional<Drop> HandshakeGate::pass(ByteView message, const Train& train) no
   const std::size_t waiting = channel_.requests.size();
   if (waiting + reserved_for_wishes >= HandshakeChannel::request_capacity) return Drop::queue_full;
   if (*type == WgType::initiation && waiting >= for_unproven && !wg::has_mac2(message) &&
-      (waiting >= for_known || !is_known(train.source.address))) {
+      (waiting >= for_known || !known_.has(std::hash<IpAddress>{}(train.source.address)))) {
     return Drop::queue_full;
   }
   if (*type != WgType::cookie_reply && !wg::mac1_valid(*mac1_key_, message)) return Drop::bad_mac1;

@@ -6,12 +6,12 @@
 // peer renews its session in a flood of them.
 #pragma once
 
-#include <cstdint>
+#include <cstddef>
 #include <optional>
-#include <vector>
 
 #include "base/bytes.h"
 #include "base/drop.h"
+#include "base/hash_marks.h"
 #include "lane/handshake_channel.h"
 #include "port/train.h"
 #include "wg/cookie.h"
@@ -41,12 +41,8 @@ class HandshakeGate {
   std::optional<Drop> pass(ByteView message, const Train& train) noexcept;
 
  private:
-  bool is_known(const IpAddress& source) const noexcept;
-
   HandshakeChannel& channel_;
-  /// Marks of addresses, by a hash of them; 0: none. An address that finds its place taken by
-  /// another is a stranger again.
-  std::vector<std::uint32_t> known_;
+  HashMarks known_;  // an address that finds its place taken by another is a stranger again
   std::optional<crypto::Hash> mac1_key_;
 };
 

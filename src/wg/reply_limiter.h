@@ -4,9 +4,7 @@
 // rate of its own.
 #pragma once
 
-#include <cstdint>
-#include <vector>
-
+#include "base/hash_marks.h"
 #include "base/random.h"
 #include "base/time.h"
 #include "wg/protocol.h"
@@ -27,7 +25,7 @@ class ReplyLimiter {
 
  private:
   SourceKey key_{};
-  std::vector<std::uint32_t> known_;  // marks of sources, by a hash of them; 0: none
+  HashMarks known_;
   SourceLimiter each_known_;
   Instant strangers_full_at_;  // when their bucket has all its tokens again
 };

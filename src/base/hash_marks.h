@@ -1,0 +1,31 @@
+// Remembers keys by their hashes, in a table of fixed size that is never full: each has one slot,
+// and whoever comes later takes it. So it may forget, and then says no; that it says yes of one it
+// was never told is a chance of 1 in 2^31 a slot, if nobody outside can choose hashes: they are
+// keyed.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace tw {
+
+/// 4 bytes a slot. Cost of both calls: one memory access; neither allocates.
+class HashMarks {
+ public:
+  explicit HashMarks(std::size_t slots) : marks_(slots) {}
+
+  void remember(std::uint64_t hash) noexcept { marks_[hash % marks_.size()] = mark_of(hash); }
+  bool has(std::uint64_t hash) const noexcept {
+    return marks_[hash % marks_.size()] == mark_of(hash);
+  }
+
+ private:
+  /// The half that does not choose the slot; never 0, which is an empty one.
+  static std::uint32_t mark_of(std::uint64_t hash) noexcept {
+    return static_cast<std::uint32_t>(hash >> 32U) | 1U;
+  }
+  std::vector<std::uint32_t> marks_;
+};
+
+}  // namespace tw
