@@ -8,15 +8,17 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <cstdlib>
 #include <cstring>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace tw::bench {
 namespace {
 
 constexpr std::string_view magic = "twload01";
-constexpr std::size_t stays_at = magic.size() + sizeof(std::uint32_t);
+constexpr std::size_t then_at = magic.size() + sizeof(std::uint32_t);
 
 std::vector<char>& landing_place() {
   static std::vector<char> place(256U << 10U);  // what arrives is counted, not kept
@@ -30,7 +32,7 @@ std::array<char, request_bytes> to_bytes(const Request& request) noexcept {
   std::ranges::copy(magic, bytes.begin());
   const std::uint32_t size = htonl(request.answer_bytes);
   std::memcpy(bytes.data() + magic.size(), &size, sizeof size);
-  bytes[stays_at] = request.stays ? 1 : 0;
+  bytes[then_at] = static_cast<char>(request.then);
   return bytes;
 }
 
@@ -38,8 +40,9 @@ std::optional<Request> parse_request(const std::array<char, request_bytes>& byte
   if (!std::equal(magic.begin(), magic.end(), bytes.begin())) return {};
   std::uint32_t size = 0;
   std::memcpy(&size, bytes.data() + magic.size(), sizeof size);
-  const Request request{ntohl(size), bytes[stays_at] != 0};
-  if (request.answer_bytes < least_answer_bytes) return {};
+  const auto then = static_cast<unsigned char>(bytes[then_at]);
+  const Request request{ntohl(size), static_cast<Then>(then)};
+  if (request.answer_bytes < least_answer_bytes || then > std::to_underlying(Then::echo)) return {};
   return request;
 }
 
@@ -49,6 +52,15 @@ std::optional<std::size_t> parse_count(const std::string& text, std::size_t most
   const auto [stopped, failed] = std::from_chars(text.data(), end, value);
   if (failed != std::errc{} || stopped != end || value == 0 || value > most) return {};
   return value;
+}
+
+std::optional<Duration> parse_seconds(const std::string& text) {
+  constexpr double a_day = 86'400;
+  char* stopped = nullptr;
+  const double wanted = std::strtod(text.c_str(), &stopped);
+  const bool is_a_time = wanted > 0 && wanted < a_day;  // NaN is none
+  if (!is_a_time || *stopped != '\0') return {};
+  return Duration{static_cast<Duration::rep>(wanted * 1e9)};
 }
 
 std::optional<sockaddr_in> parse_target(const std::string& address, const std::string& port) {

@@ -1,6 +1,7 @@
 // What bench_load's two ends say to each other. The asking end sends a request of 1 KB that names
-// the size of the answer and whether the connection is to stay; the answer begins with the address
-// that the answering end saw, so that whoever reads it knows which way the connection came.
+// the size of the answer and what comes after it: the end, a further request, or bytes that come
+// back as they are. The answer begins with the address that the answering end saw, so that whoever
+// reads it knows which way the connection came.
 #pragma once
 
 #include <netinet/in.h>
@@ -11,6 +12,7 @@
 #include <optional>
 #include <string>
 
+#include "base/time.h"
 #include "base/unique_fd.h"
 
 namespace tw::bench {
@@ -18,9 +20,12 @@ namespace tw::bench {
 constexpr std::size_t request_bytes = 1024;
 constexpr std::size_t least_answer_bytes = INET_ADDRSTRLEN + 1;
 
+/// What the answering end does after its answer.
+enum class Then : std::uint8_t { close, stay, echo };
+
 struct Request {
   std::uint32_t answer_bytes = 1024;  ///< at least least_answer_bytes
-  bool stays = false;                 ///< else the answering end closes after its answer
+  Then then = Then::close;
 };
 
 std::array<char, request_bytes> to_bytes(const Request& request) noexcept;
@@ -31,6 +36,8 @@ std::optional<Request> parse_request(const std::array<char, request_bytes>& byte
 std::optional<sockaddr_in> parse_target(const std::string& address, const std::string& port);
 /// A whole number from 1 to `most`; nothing for anything else.
 std::optional<std::size_t> parse_count(const std::string& text, std::size_t most);
+/// A time above zero, below a day; nothing for anything else.
+std::optional<Duration> parse_seconds(const std::string& text);
 /// As many open files as this process may have.
 void raise_file_limit() noexcept;
 

@@ -9,6 +9,7 @@ namespace {
 
 constexpr const char* usage =
     "usage: bench_load answer PORT | once ADDRESS PORT | loop ADDRESS PORT SECONDS PARALLEL |\n"
+    "                  echo ADDRESS PORT SECONDS |\n"
     "                  hold ADDRESS PORT COUNT BULK_BYTES |\n"
     "                  flood DEVICE GATEWAY_MAC ADDRESS PORT RATE SECONDS\n";
 
@@ -23,6 +24,9 @@ bool run(const std::vector<std::string>& words) {
   if (what == "once" && words.size() == 3) return print(tw::bench::ask_once(words[1], words[2]));
   if (what == "loop" && words.size() == 5) {
     return print(tw::bench::ask_in_a_loop(words[1], words[2], words[3], words[4]));
+  }
+  if (what == "echo" && words.size() == 4) {
+    return print(tw::bench::echo_bytes(words[1], words[2], words[3]));
   }
   if (what == "hold" && words.size() == 5) {
     return tw::bench::hold(words[1], words[2], words[3], words[4]);

@@ -1,5 +1,6 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -28,7 +29,8 @@ struct Caller {
   std::size_t address_bytes = 0;
   std::array<char, request_bytes> request{};
   std::size_t came = 0, left = 0;
-  bool is_begun = false, stays = false;
+  bool is_begun = false, is_echoed = false;
+  Then then = Then::close;
 };
 
 class Answerer {
@@ -79,6 +81,7 @@ class Answerer {
 
   void advance(Caller& one) {
     while (one.socket) {
+      if (one.is_echoed) return echo(one);
       if (one.came < request_bytes) {
         const ssize_t came =
             ::recv(one.socket.get(), one.request.data() + one.came, request_bytes - one.came, 0);
@@ -89,7 +92,7 @@ class Answerer {
         const auto request = parse_request(one.request);
         if (!request) return one.socket.reset();
         one.left = request->answer_bytes;
-        one.stays = request->stays;
+        one.then = request->then;
         one.is_begun = false;
       }
       if (!send_some(one)) return;
@@ -110,8 +113,26 @@ class Answerer {
     one.left -= static_cast<std::size_t>(sent);
     if (one.left > 0) return true;
     one.came = 0;
-    if (!one.stays) one.socket.reset();
+    one.is_echoed = one.then == Then::echo;
+    const int on = 1;
+    if (one.then == Then::close ||
+        (one.is_echoed &&
+         ::setsockopt(one.socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0)) {
+      one.socket.reset();
+    }
     return true;
+  }
+
+  /// What has come goes back. The asking end has no more under way than a socket takes at once.
+  void echo(Caller& one) {
+    while (true) {
+      const ssize_t came = ::recv(one.socket.get(), one.request.data(), one.request.size(), 0);
+      if (came < 0 && errno == EAGAIN) return;
+      if (came <= 0 || ::send(one.socket.get(), one.request.data(), static_cast<std::size_t>(came),
+                              MSG_NOSIGNAL) != came) {
+        return one.socket.reset();
+      }
+    }
   }
 
   int listener_;

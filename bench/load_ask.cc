@@ -6,7 +6,6 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <string_view>
 #include <vector>
@@ -17,6 +16,7 @@
 #include "exchange.h"
 #include "limit.h"
 #include "load.h"
+#include "percentiles.h"
 
 namespace tw::bench {
 namespace {
@@ -34,14 +34,6 @@ std::string fail(const char* what) {
 std::string reason(int error) {
   std::array<char, 128> text{};
   return error == 0 ? "closed too early" : ::strerror_r(error, text.data(), text.size());
-}
-
-std::string percentiles(const LatencyHistogram& histogram) {
-  const auto us = [](Duration latency) { return static_cast<double>(latency.count()) / 1e3; };
-  const auto at = [&](double share) { return us(histogram.percentile(share)); };
-  return fmt::format(
-      R"({{"p50": {:.1f}, "p90": {:.1f}, "p99": {:.1f}, "p99_9": {:.1f}, "max": {:.1f}}})", at(0.5),
-      at(0.9), at(0.99), at(0.999), us(histogram.max()));
 }
 
 class Loop {
@@ -147,20 +139,18 @@ std::string ask_in_a_loop(const std::string& address, const std::string& port,
   raise_file_limit();
   const auto target = parse_target(address, port);
   const auto slots = parse_count(parallel, most_parallel);
-  const double wanted = std::strtod(seconds.c_str(), nullptr);
-  const bool is_a_time = wanted > 0 && wanted < 1e5;  // NaN is none
+  const auto duration = parse_seconds(seconds);
   errno = EINVAL;
-  if (!target || !slots || !is_a_time) return fail("loop");
+  if (!target || !slots || !duration) return fail("loop");
   const UniqueFd epoll{::epoll_create1(EPOLL_CLOEXEC)};
   if (!epoll) return fail("epoll");
-  const Duration duration{static_cast<Duration::rep>(wanted * 1e9)};
   Loop loop{*target, epoll.get(), *slots};
   const double begin_ns = thread_ns();
-  if (!loop.run(duration)) {
+  if (!loop.run(*duration)) {
     fmt::print(stderr, "bench_load: connections fail: {}\n", loop.error());
     return "";
   }
-  return loop.report(duration, thread_ns() - begin_ns);
+  return loop.report(*duration, thread_ns() - begin_ns);
 }
 
 std::string ask_once(const std::string& address, const std::string& port) {

@@ -146,10 +146,10 @@ bool hold(const std::string& address, const std::string& port, const std::string
     return fail("signalfd");
   }
   Crowd crowd{*target, epoll.get(), signal.get(), *connections};
-  if (!crowd.ask_all({.stays = true})) return false;
+  if (!crowd.ask_all({.then = Then::stay})) return false;
   say("held", *connections);
   if (!crowd.wait()) return false;
-  if (!crowd.ask_all({static_cast<std::uint32_t>(*bulk_bytes), true})) return false;
+  if (!crowd.ask_all({static_cast<std::uint32_t>(*bulk_bytes), Then::stay})) return false;
   say("moved", *connections);
   if (!crowd.wait()) return false;
   crowd.reset();

@@ -81,10 +81,11 @@ def udp(bed, address, seconds, bits_per_second):
 
 
 @contextlib.contextmanager
-def background_tcp(bed, address, seconds):
-    """A TCP stream that runs beside the block, for at least `seconds`; it must still run at its end."""
+def background_tcp(bed, address, seconds, via=None):
+    """A TCP stream that runs beside the block, for at least `seconds`; it must still run at its end.
+    `via`: see tcp()."""
     with _server(bed, address):
-        words = ["iperf3", "-c", address, "-p", PORT, "-t", round(seconds) + 5, "-i", "0.1"]
+        words = ["iperf3", "-c", via or address, "-p", PORT, "-t", round(seconds) + 5, "-i", "0.1"]
         argv = [*bed.pin("client"), *words, "--forceflush"]
         bed.note("client", argv)
         client = bed.hosts["client"].start(argv)

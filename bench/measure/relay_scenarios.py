@@ -1,4 +1,5 @@
-"""Measured between a client and a server, through a relay: bulk, new connections, and idle ones."""
+"""Measured between a client and a server, through a relay: bulk, new connections, single bytes, and
+connections that are idle."""
 
 import functools
 import json
@@ -10,11 +11,12 @@ from . import iperf, memory
 from . import relay_bed as beds
 from .cpu import Meter
 from .relay_flood import against_flood
+from .relay_interactive import alone, beside_bulk
 from .scenario import Kind, Scenario
 
 SETTLE_S = 2  # a bed's making and unmaking
 HOLD_S = 60  # for as many connections as there may be
-QUICK = ("bulk-1", "bulk-1-off", "connect-1", "idle")
+QUICK = ("bulk-1", "bulk-1-off", "connect-1", "interactive", "idle")
 
 
 def meter_of(bed):
@@ -149,6 +151,10 @@ def scenarios(settings):
         yield Scenario(f"connect-{parallel}", f"new connection, 1 KB and back, {parallel} at a time",
                        functools.partial(connections, parallel=parallel),
                        lambda s, runs=2 if parallel == 1 else 1: runs * s.seconds + SETTLE_S + 1)
+    yield Scenario("interactive", "one byte and its echo on an idle connection", alone,
+                   lambda s: 2 * s.seconds + SETTLE_S + 1)
+    yield Scenario("interactive-beside-bulk", "the same while one stream goes through the same relay",
+                   beside_bulk, lambda s: s.seconds + SETTLE_S + 2)
     yield Scenario("idle", f"memory of an idle connection, of {settings.idle:,} open", idle_connections,
                    lambda s: 12 + s.idle / 500)
     yield Scenario("syn-flood", "100,000 SYNs a second from sources that do not exist",

@@ -15,7 +15,8 @@ FAILURES = (AssertionError, OSError, ValueError, KeyError, IndexError, TypeError
 QUICK = ("limit-cipher", "limit-io", "limit-curve", "tcp-1", "tcp-1-off", "rtt-idle", "rtt-tcp", "plain-tcp",
          "peers-50-lone")
 HEADLINES = ("gbps", "rtt_p99_us", "delivered_mbps", "handshakes_per_core_s", "memory_loaded_mb",
-             "setconf_ms", "toml_ms", "seal_ns", "x25519_us", "added_p50_us", "connections_per_s",
+             "setconf_ms", "toml_ms", "seal_ns", "x25519_us", "forwarding_p50_us", "exchange_p50_us",
+             "added_p50_us", "connections_per_s",
              "kernel_kb")
 
 

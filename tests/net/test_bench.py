@@ -147,6 +147,17 @@ class Relay(BenchTest):
         # It keeps a session and two streams for each.
         self.assertGreater(results["idle"]["haproxy"]["runs"][0]["user_rss_kb"], 1)
 
+    def test_single_bytes(self):
+        results, told = self.measured("--only", "interactive*", "--without", "nginx", "--without", "socat")
+        for who in told["daemons"]:
+            self.assert_measured(results, "interactive", who, "exchanges", "exchange_p50_us")
+            self.assert_measured(results, "interactive-beside-bulk", who, "exchange_p99_us", "beside_gbps")
+        for who in told["daemons"][:-1]:
+            run = results["interactive"][who]["runs"][0]
+            self.assertAlmostEqual(run["forwarding_p50_us"],
+                                   (run["exchange_p50_us"] - run["plain_p50_us"]) / 2, places=3)
+        self.assertNotIn("forwarding_p50_us", results["interactive"]["direct"]["runs"][0])
+
     def test_the_other_relays_carry_what_is_measured(self):
         results, _ = self.measured("--only", "connect-1,idle", "--without", "thalweg",
                                    "--without", "haproxy")
