@@ -1,6 +1,7 @@
 // The load of bench/relay: one end answers, the other asks, in a loop of new connections, over many
-// that stay, or byte by byte over one. One thread each, epoll, nothing allocated for a connection that follows another:
-// what is measured between them should be the relay, and their own CPU time is in the report.
+// that stay, or byte by byte over one. One thread each, epoll, nothing allocated for a connection
+// that follows another: what is measured between them should be the relay, and their own CPU time
+// is in the report.
 #pragma once
 
 #include <string>
@@ -18,9 +19,9 @@ std::string ask_in_a_loop(const std::string& address, const std::string& port,
                           const std::string& seconds, const std::string& parallel);
 
 /// One connection for so many seconds, idle but for one byte at a time that goes there and comes
-/// back; before each a pause of 2.5 to 7.5 ms, drawn anew, so that it keeps time with nothing. JSON,
-/// with the time from send() until the byte is back; or empty, and why is on stderr. What it waits
-/// for longer than two seconds has failed.
+/// back; before each a pause of 2.5 to 7.5 ms, drawn anew, so that it keeps time with nothing.
+/// JSON, with the time from send() until the byte is back; or empty, and why is on stderr. What it
+/// waits for longer than two seconds has failed.
 std::string echo_bytes(const std::string& address, const std::string& port,
                        const std::string& seconds);
 

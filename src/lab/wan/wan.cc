@@ -8,6 +8,7 @@
 #include "lab/testbed.h"
 #include "lab/wan/contest.h"
 #include "lab/web_server.h"
+#include "port/syscall_counter.h"
 
 namespace tw::lab {
 namespace {
@@ -22,6 +23,7 @@ struct Stage {
   Topology topology;
   std::optional<WebServer> server{};
   std::vector<Contestant> contestants{};
+  std::optional<SyscallCounter> calls{};
 
   /// An error if one of its programs has ended by itself.
   Result<void> check() {
@@ -165,6 +167,30 @@ Result<void> start_contestants(Stage& stage, const std::vector<Configuration>& c
   return {};
 }
 
+/// Without it everything else is measured all the same, and the report says why.
+void start_counting(Stage& stage) {
+  auto counter = SyscallCounter::start();
+  if (counter) {
+    stage.calls.emplace(std::move(*counter));
+  } else {
+    stage.report.environment.emplace_back("system calls", "not counted: " + counter.error().text());
+  }
+}
+
+/// System calls that these have made since they are counted, which is from now on at the latest;
+/// nothing if one of them cannot be.
+std::optional<std::uint64_t> calls_of(std::optional<SyscallCounter>& counter,
+                                      const std::vector<pid_t>& pids) {
+  std::uint64_t sum = 0;
+  for (const pid_t pid : pids) {
+    if (!counter || !counter->watch(pid)) return {};
+    const auto calls = counter->calls_of(pid);
+    if (!calls) return {};
+    sum += *calls;
+  }
+  return sum;
+}
+
 /// One download with what it cost meanwhile. That it fails is a result; that a program has ended
 /// is an error.
 Result<void> download(Stage& stage, const Contestant& contestant, WanDownload entry) {
@@ -172,6 +198,7 @@ Result<void> download(Stage& stage, const Contestant& contestant, WanDownload en
   const std::vector<pid_t> pids = contestant.pids();
   const auto counts = tcp_counts_of(sender);
   if (!counts) return std::unexpected(counts.error());
+  const auto calls = calls_of(stage.calls, pids);
   const ProcessCost cost = cost_of(pids);
   const auto fetched =
       fetch(stage.topology.client(), request_for(stage, contestant, entry.bytes), stage.interrupt);
@@ -179,6 +206,9 @@ Result<void> download(Stage& stage, const Contestant& contestant, WanDownload en
   const auto counts_after = tcp_counts_of(sender);
   if (!counts_after) return std::unexpected(counts_after.error());
   entry.cost = cost_of(pids).since(cost);
+  if (const auto calls_after = calls_of(stage.calls, pids); calls && calls_after) {
+    entry.calls = *calls_after - *calls;
+  }
   entry.middle = counts_after->since(*counts);
   if (fetched) {
     entry.completed = true;
@@ -249,6 +279,7 @@ Result<WanReport> run_wan(const WanOptions& options, Interrupt& interrupt, Progr
   auto done = describe(stage, *configurations);
   if (done) done = start_server(stage, *configurations);
   if (done) done = start_contestants(stage, *configurations);
+  if (done) start_counting(stage);
   if (done) done = measure(stage);
   report.interrupted = !done && interrupt.fired();
   const bool some = std::ranges::any_of(report.downloads, &WanDownload::counted);

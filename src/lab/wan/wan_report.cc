@@ -19,6 +19,7 @@ WanRow row_of(const WanReport& report, std::uint64_t bytes, Configuration config
   std::vector<double> ttfb, total;
   TcpCounts middle;
   ProcessCost cost;
+  std::optional<std::uint64_t> calls = 0;
   WanRow row{.bytes = bytes, .configuration = configuration, .sha256_ok = true};
   for (const WanDownload& download : report.downloads) {
     const bool ours = download.bytes == bytes && download.configuration == configuration;
@@ -33,6 +34,7 @@ WanRow row_of(const WanReport& report, std::uint64_t bytes, Configuration config
     middle.sent += download.middle.sent;
     middle.retransmitted += download.middle.retransmitted;
     cost += download.cost;
+    calls = calls && download.calls ? std::optional{*calls + *download.calls} : std::nullopt;
   }
   row.ttfb_ms = spread_of(ttfb);
   row.total_ms = spread_of(total);
@@ -42,6 +44,7 @@ WanRow row_of(const WanReport& report, std::uint64_t bytes, Configuration config
     const double mb = static_cast<double>(bytes * total.size()) / bytes_per_mb;
     row.cpu_ms_per_mb = static_cast<double>(cost.cpu_ns) / ns_per_ms / mb;
     row.switches_per_mb = static_cast<double>(cost.switches) / mb;
+    if (calls) row.calls_per_mb = static_cast<double>(*calls) / mb;
   }
   return row;
 }

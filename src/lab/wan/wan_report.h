@@ -30,6 +30,7 @@ struct WanDownload {
   double total_ms = 0;
   TcpCounts middle{};  ///< of the host whose TCP sends over the middle link, meanwhile
   ProcessCost cost{};  ///< of the programs on R_C and R_S that carry the bytes
+  std::optional<std::uint64_t> calls{};  ///< system calls of the same; none where not counted
 };
 
 struct WanReport {
@@ -71,6 +72,7 @@ struct WanRow {
   double retransmitted = 0;  ///< share of what left over the middle link, all runs together
   std::optional<double> cpu_ms_per_mb{};  ///< none where only the kernel carries
   std::optional<double> switches_per_mb{};
+  std::optional<double> calls_per_mb{};  ///< none, too, if a download's were not counted
 
   /// Whether nothing went wrong.
   bool sound() const noexcept { return failed == 0 && sha256_ok; }

@@ -41,6 +41,7 @@ Json rows_json(const WanReport& report) {
     }
     if (row.cpu_ms_per_mb) entry["cpu_ms_per_mb"] = rounded(*row.cpu_ms_per_mb);
     if (row.switches_per_mb) entry["switches_per_mb"] = rounded(*row.switches_per_mb);
+    if (row.calls_per_mb) entry["system_calls_per_mb"] = rounded(*row.calls_per_mb);
     rows.push_back(std::move(entry));
   }
   return rows;

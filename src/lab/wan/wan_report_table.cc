@@ -27,12 +27,12 @@ std::string row_text(const WanRow& row, bool first_of_size) {
   if (row.failed > 0) remark += fmt::format("  {} FAILED", row.failed);
   if (!row.sha256_ok) remark += "  CHECKSUM WRONG";
   return fmt::format(
-      "{:>7}  {:<17} {:>17} {:>6.0f} {:>7} {:>20} {:>6.0f} {:>7} {:>7.2f} {:>7} {:>7}{}\n",
+      "{:>7}  {:<17} {:>17} {:>6.0f} {:>7} {:>20} {:>6.0f} {:>7} {:>7.2f} {:>7} {:>7} {:>7}{}\n",
       first_of_size ? size_text(row.bytes) : "", name_of(row.configuration),
       spread_text(row.ttfb_ms), row.model.ttfb_ms, speedup_text(row, row.ttfb_speedup),
       spread_text(row.total_ms), row.model.total_ms, speedup_text(row, row.total_speedup),
       row.retransmitted * 100, optional_text(row.cpu_ms_per_mb, 1),
-      optional_text(row.switches_per_mb, 0), remark);
+      optional_text(row.switches_per_mb, 0), optional_text(row.calls_per_mb, 0), remark);
 }
 
 }  // namespace
@@ -41,9 +41,10 @@ std::string to_table(const WanReport& report) {
   std::string text = links_text(report.links, report.end_to_end_rtt_ms);
   for (const auto& [name, value] : report.environment) text += fmt::format("{}: {}\n", name, value);
   for (const auto& [name, why] : report.skipped) text += fmt::format("without {}: {}\n", name, why);
-  text += fmt::format("\n{:>7}  {:<17} {:>17} {:>6} {:>7} {:>20} {:>6} {:>7} {:>7} {:>7} {:>7}\n",
-                      "size", "", "first byte, ms", "model", "speed", "total, ms", "model", "speed",
-                      "again %", "ms/MB", "sw/MB");
+  text +=
+      fmt::format("\n{:>7}  {:<17} {:>17} {:>6} {:>7} {:>20} {:>6} {:>7} {:>7} {:>7} {:>7} {:>7}\n",
+                  "size", "", "first byte, ms", "model", "speed", "total, ms", "model", "speed",
+                  "again %", "ms/MB", "sw/MB", "sc/MB");
   std::uint64_t last = 0;
   bool sound = true;
   std::size_t most = 0;
@@ -56,8 +57,9 @@ std::string to_table(const WanReport& report) {
   text += fmt::format(
       "\nmedian (5 %–95 %) of {} runs; model: round trips, slow start and rates alone; speed: "
       "against\nend-to-end; again: segments sent twice by whose TCP sends over the middle link; "
-      "ms/MB, sw/MB: CPU time\nand context switches of the programs on R_C and R_S. Ideal first "
-      "byte: one end-to-end round trip,\n{:.1f} ms. Checksums: {}.{}\n",
+      "ms/MB, sw/MB, sc/MB:\nCPU time, context switches and system calls of the programs on R_C "
+      "and "
+      "R_S. Ideal first byte: one\nend-to-end round trip, {:.1f} ms. Checksums: {}.{}\n",
       most, report.end_to_end_rtt_ms.median, sound ? "all right" : "NOT ALL RIGHT",
       report.interrupted ? " Interrupted: not all runs are in it." : "");
   for (const auto& [configuration, says] : report.paper) {

@@ -21,7 +21,8 @@ WanDownload download(std::uint64_t bytes, Configuration configuration, double tt
           .ttfb_ms = ttfb_ms,
           .total_ms = total_ms,
           .middle = {.sent = 990, .retransmitted = 10},
-          .cost = {.cpu_ns = 2'000'000, .switches = 30}};
+          .cost = {.cpu_ns = 2'000'000, .switches = 30},
+          .calls = 400};
 }
 
 WanReport report() {
@@ -67,7 +68,21 @@ TEST(WanReport, CostsAreOfAllRunsTogether) {
   ASSERT_TRUE(turbo.cpu_ms_per_mb);
   EXPECT_DOUBLE_EQ(*turbo.cpu_ms_per_mb, 2);
   EXPECT_DOUBLE_EQ(*turbo.switches_per_mb, 30);
+  EXPECT_DOUBLE_EQ(turbo.calls_per_mb.value_or(0), 400);
+  EXPECT_FALSE(row_of(rows, 1'000'000, Configuration::end_to_end).calls_per_mb);
   EXPECT_FALSE(row_of(rows, 1'000'000, Configuration::end_to_end).cpu_ms_per_mb);
+}
+
+// A sum without one of its parts would be too small, and look like a figure.
+TEST(WanReport, SystemCallsAreThoseOfAllRunsOrNotSaid) {
+  WanReport partial = report();
+  EXPECT_DOUBLE_EQ(json::parse(to_json(partial))["downloads"][2]["system_calls_per_mb"], 400);
+  partial.downloads[2].calls.reset();
+  const auto rows = rows_of(partial);
+  const WanRow& turbo = row_of(rows, 1'000'000, Configuration::turbo);
+  EXPECT_FALSE(turbo.calls_per_mb);
+  EXPECT_TRUE(turbo.switches_per_mb);
+  EXPECT_FALSE(json::parse(to_json(partial))["downloads"][2].contains("system_calls_per_mb"));
 }
 
 TEST(WanReport, WhatIsNotCountedIsInNoRow) {
