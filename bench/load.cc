@@ -11,6 +11,7 @@ constexpr const char* usage =
     "usage: bench_load answer PORT | once ADDRESS PORT | loop ADDRESS PORT SECONDS PARALLEL |\n"
     "                  echo ADDRESS PORT SECONDS |\n"
     "                  hold ADDRESS PORT COUNT BULK_BYTES |\n"
+    "                  stamps FRONT_DEVICE BACK_DEVICE PORT |\n"
     "                  flood DEVICE GATEWAY_MAC ADDRESS PORT RATE SECONDS\n";
 
 bool print(const std::string& text) { return !text.empty() && std::puts(text.c_str()) >= 0; }
@@ -27,6 +28,9 @@ bool run(const std::vector<std::string>& words) {
   }
   if (what == "echo" && words.size() == 4) {
     return print(tw::bench::echo_bytes(words[1], words[2], words[3]));
+  }
+  if (what == "stamps" && words.size() == 4) {
+    return print(tw::bench::stamp_bytes(words[1], words[2], words[3]));
   }
   if (what == "hold" && words.size() == 5) {
     return tw::bench::hold(words[1], words[2], words[3], words[4]);

@@ -25,6 +25,12 @@ std::string ask_in_a_loop(const std::string& address, const std::string& port,
 std::string echo_bytes(const std::string& address, const std::string& port,
                        const std::string& seconds);
 
+/// On the host between: how long single bytes of TCP payload, to the port and from it, took from
+/// one device to the other, by the kernel's time stamps. Says `ready` on stderr; JSON after
+/// SIGUSR1, or empty, and why is on stderr. Until then it sleeps, and nothing waits for it. Needs
+/// CAP_NET_RAW and CAP_NET_ADMIN.
+std::string stamp_bytes(const std::string& front, const std::string& back, const std::string& port);
+
 /// One request; returns the address of whom the answering end sees, or empty.
 std::string ask_once(const std::string& address, const std::string& port);
 

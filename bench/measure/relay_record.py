@@ -11,9 +11,11 @@ NOTES = (
     "in its name; over a veth that is much of the ends' work as well. The machine's has all, iperf3 too.",
     "Latency: from connect() to the last byte of the answer; added: over the same hosts without a relay,",
     "measured a moment before. A byte and its echo: from send() to the echo's arrival, TCP_NODELAY at both",
-    "ends, a pause of 2.5 to 7.5 ms before each; the relay forwards twice, so one forwarding is half of",
-    "what it adds. KB of 1,024 bytes; user space: PSS; kernel: slab, page tables and stacks, without what",
-    "the two ends take of them (of direct: what they take).",
+    "ends, a pause of 2.5 to 7.5 ms before each; the relay forwards twice, so one way is half of what it",
+    "adds. Forwarding: from a byte's arrival at the relay's host until it leaves by the other device, by the",
+    "kernel's time stamps, bytes and echoes together; of direct: what the kernel alone takes to forward.",
+    "KB of 1,024 bytes; user space: PSS; kernel: slab, page tables and stacks, without what the two ends",
+    "take of them (of direct: what they take).",
 )
 
 
