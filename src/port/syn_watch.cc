@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+#include <functional>
 #include <numeric>
 #include <span>
 #include <vector>
@@ -112,6 +113,10 @@ void SynWatch::set_budget(const SynWatchBudget& budget) noexcept {
 // Its bucket begins full; one that is there already stays as it is.
 void SynWatch::remember(const IpAddress& client) noexcept {
   const IpAddress address = client.unmapped();
+  const std::size_t hash = std::hash<IpAddress>{}(address);
+  if (++remembered_ % remembered_for == 0) told_ = HashMarks{told_slots};
+  if (told_.has(hash)) return;
+  told_.remember(hash);
   tw_syn_source source = 0;
   std::memcpy(&source, address.bytes().data(), std::min(sizeof source, address.bytes().size()));
   const std::uint64_t full_at = 0;

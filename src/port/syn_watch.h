@@ -8,6 +8,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/hash_marks.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "port/bpf_object.h"
@@ -37,7 +38,7 @@ struct SynWatchCounters {
 /// unspecified, loopback, link-local or multicast address.
 std::optional<SynReport> report_of(const tw_syn_record& record) noexcept;
 
-/// One device. The context that pops is the only one to call pop(), arm() and disarm().
+/// One device. The context that pops is the only one to call pop(), arm(), disarm() and remember().
 class SynWatch {
  public:
   /// Loads the program. Fails without CAP_BPF and CAP_NET_ADMIN, or if the kernel refuses it.
@@ -50,7 +51,8 @@ class SynWatch {
   /// From any thread; tokens that are spent stay spent.
   void set_budget(const SynWatchBudget& budget) noexcept;
   /// This client has completed a handshake: its SYNs are a known source's from now on, as long as
-  /// not too many others have come since. From any thread; a system call.
+  /// not too many others have come since. A system call, unless the client was among the latest to
+  /// be remembered.
   void remember(const IpAddress& client) noexcept;
   /// From any thread; a system call for each counter.
   Result<SynWatchCounters> counters() const;
@@ -76,8 +78,14 @@ class SynWatch {
   explicit SynWatch(Parts parts) noexcept : parts_(std::move(parts)) {}
   tw_syn_control& control() const noexcept;
 
+  // The kernel may forget whom it was told of, so it is told again from time to time.
+  static constexpr std::size_t told_slots = 256;
+  static constexpr std::uint32_t remembered_for = 4096;  // calls of remember()
+
   Parts parts_;
   UniqueFd link_;
+  HashMarks told_{told_slots};
+  std::uint32_t remembered_ = 0;
 };
 
 }  // namespace tw
