@@ -127,6 +127,13 @@ void write_prerouting(Text& text, const FirewallSpec& spec) {
 
   text.open_chain("prerouting", "filter hook prerouting priority mangle");
   if (spec.relay) {
+    // First what most packets are: of a connection that is being relayed, and stays so when the
+    // policy changes. A wildcard socket is a listener, ours or not: it must not pull in what the
+    // policy has not chosen.
+    text.line(
+        "meta l4proto tcp socket transparent 1 socket wildcard 0 iifname {} meta mark set {:#x} "
+        "accept",
+        client_sides(spec), spec.mark);
     text.line("iifname != {} return", client_sides(spec));
     if (spec.reject_quic) {
       // Before it is routed: a redirect for what goes back by the device it came from would use up
@@ -140,9 +147,6 @@ void write_prerouting(Text& text, const FirewallSpec& spec) {
       text.line("iifname != \"{}\" fib daddr type {{ local, broadcast, multicast }} return",
                 spec.device);
     }
-    // What is being relayed stays relayed when the policy changes. A wildcard socket is a listener,
-    // ours or not: it must not pull in what the policy has not chosen.
-    text.line("socket transparent 1 socket wildcard 0 meta mark set {:#x} accept", spec.mark);
     // Answers to those who connected to a host behind the tunnel.
     text.line("ct direction reply return");
     // To a leg port: ours is input's to judge, and another PoP's would take us for the PoP.
@@ -160,6 +164,8 @@ void write_input(Text& text, const FirewallSpec& spec) {
   const std::vector<IpAddress>& own = spec.own_addresses;
   text.open_chain("input", "filter hook input priority filter");
   if (spec.relay) {
+    // First what most packets are. The mark is prerouting's, which has looked at the device.
+    text.line("meta mark {:#x} socket transparent 1 accept", spec.mark);
     // The relay's ports, for those who come by another device: weak host model, or lo.
     text.line("iifname != \"{}\" ct direction reply return", spec.device);
     text.line("iifname != \"{}\" tcp dport {} counter name relay_ports drop", spec.device,
@@ -171,7 +177,6 @@ void write_input(Text& text, const FirewallSpec& spec) {
   }
   if (spec.relay) {
     text.line("iifname != {} return", client_sides(spec));
-    text.line("meta mark {:#x} socket transparent 1 accept", spec.mark);
     text.line("meta mark {:#x} counter name no_listener reject with tcp reset", spec.mark);
   }
   text.line("iifname != \"{}\" return", spec.device);
