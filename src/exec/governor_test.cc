@@ -19,6 +19,12 @@ TEST(Governor, BusyNeverParks) {
   EXPECT_FALSE(governor.may_park(start + 1h, false));
 }
 
+TEST(Governor, OnlyBusyListensWithoutAPause) {
+  EXPECT_FALSE(Governor{{.mode = Mode::busy}}.may_coalesce());
+  EXPECT_TRUE(Governor{{.mode = Mode::adaptive}}.may_coalesce());
+  EXPECT_TRUE(Governor{{.mode = Mode::interrupt}}.may_coalesce());
+}
+
 // Each piece of work buys the spin anew; it never lasts longer than a wake-up costs.
 TEST(Governor, AdaptiveSpinsAsLongAsAWakeUpCosts) {
   Governor governor{{.mode = Mode::adaptive, .spin = 50us}};

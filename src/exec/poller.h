@@ -18,6 +18,10 @@ class Poller {
   virtual Instant next_deadline() const noexcept = 0;
   /// Descriptors whose readability means "poll me". Read at attach; constant while attached.
   virtual std::span<const int> wait_fds() const noexcept { return {}; }
+  /// Until then what its descriptors announce may wait: it lets work gather, as a NIC does that
+  /// coalesces its interrupts. A context is deaf, to messages too, while all its pollers agree:
+  /// some 100 us, never as long as a person would notice.
+  virtual Instant coalescing_until() const noexcept { return {}; }
   /// The step before the context sleeps: false if work has come that no descriptor will announce.
   virtual bool arm() noexcept { return true; }
 };

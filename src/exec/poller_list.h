@@ -55,6 +55,13 @@ class PollerList {
     for (const Poller* poller : pollers_) earliest = std::min(earliest, poller->next_deadline());
     return earliest;
   }
+  /// Until when all of them let work gather.
+  Instant coalescing_until() const noexcept {
+    if (pollers_.empty()) return {};
+    Instant earliest = Instant::max();
+    for (const Poller* poller : pollers_) earliest = std::min(earliest, poller->coalescing_until());
+    return earliest;
+  }
   bool empty() const noexcept { return pollers_.empty(); }
 
  private:

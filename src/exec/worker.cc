@@ -13,6 +13,7 @@
 #include <condition_variable>
 #include <csignal>
 #include <mutex>
+#include <thread>
 #include <utility>
 
 #include "base/assert.h"
@@ -83,6 +84,7 @@ struct Worker::Loop {
   void run() noexcept;
   std::size_t run_messages(std::size_t limit) noexcept;
   void sleep(Instant now) noexcept;
+  void sleep_deaf(Instant until) noexcept;
   void wake() noexcept;
 
   const WorkerSettings settings;
@@ -121,7 +123,12 @@ void Worker::Loop::run() noexcept {
     const std::size_t messages = run_messages(messages_per_turn);
     const PollerList::Turn turn = pollers.poll_all(now, settings.budget);
     const bool park = governor.may_park(now, messages + turn.handled > 0);
-    if (park && !turn.more && mailbox.empty()) sleep(now);
+    if (turn.more || !mailbox.empty()) continue;
+    if (const Instant until = pollers.coalescing_until(); until > now && governor.may_coalesce()) {
+      sleep_deaf(std::min(until, pollers.next_deadline()));
+    } else if (park) {
+      sleep(now);
+    }
   }
   mailbox.close();
   run_messages(settings.mailbox_capacity);
@@ -135,6 +142,11 @@ void Worker::Loop::sleep(Instant now) noexcept {
     epoll.wait(until == Instant::max() ? Duration::max() : until - clock.now());
   }
   parked.store(false, std::memory_order_relaxed);
+}
+
+// Not in epoll: there every segment that is to be gathered would end the sleep.
+void Worker::Loop::sleep_deaf(Instant until) noexcept {
+  std::this_thread::sleep_for(until - clock.now());
 }
 
 void Worker::Loop::wake() noexcept {

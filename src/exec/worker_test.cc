@@ -127,6 +127,56 @@ TEST(Worker, ReadableDescriptorWakesItsPollerOnly) {
   EXPECT_FALSE(second.came.try_wait());
 }
 
+// Has a descriptor that is always ready, and is polled twice.
+struct CoalescingPoller final : Poller {
+  explicit CoalescingPoller(Duration pause_given) : pause(pause_given) {}
+  std::size_t poll(Instant now, std::size_t) noexcept override {
+    if (++polls == 1) until = now + pause;
+    if (polls == 2) {
+      heard_early = now < until;
+      until = {};
+      again.count_down();
+    }
+    return 0;
+  }
+  Instant next_deadline() const noexcept override { return Instant::max(); }
+  std::span<const int> wait_fds() const noexcept override { return fds; }
+  Instant coalescing_until() const noexcept override { return until; }
+  const Duration pause;
+  const UniqueFd fd{::eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC)};
+  const std::array<int, 1> fds{fd.get()};
+  Instant until{};
+  int polls = 0;
+  bool heard_early = false;
+  std::latch again{1};
+};
+
+TEST(Worker, ListensToNobodyWhileWorkIsToGather) {
+  const SystemClock clock;
+  for (const Mode mode : {Mode::interrupt, Mode::adaptive}) {
+    const auto worker = make_worker(clock, {.mode = mode});
+    CoalescingPoller poller{5ms};
+    worker->attach(poller);
+    ASSERT_TRUE(worker->start());
+    poller.again.wait();
+    worker->stop();
+    EXPECT_FALSE(poller.heard_early);
+  }
+}
+
+TEST(Worker, ListensWhileAnotherPollerWants) {
+  const SystemClock clock;
+  const auto worker = make_worker(clock);
+  CoalescingPoller poller{1h};
+  RingPoller other{1};
+  worker->attach(poller);
+  worker->attach(other);
+  ASSERT_TRUE(worker->start());
+  poller.again.wait();
+  worker->stop();
+  EXPECT_TRUE(poller.heard_early);
+}
+
 TEST(Worker, DeadlineIsReachedWithoutAnyDescriptor) {
   struct TimerPoller final : Poller {
     std::size_t poll(Instant now, std::size_t) noexcept override {

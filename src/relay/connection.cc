@@ -17,6 +17,8 @@
 namespace tw::relay {
 namespace {
 
+// A transfer that has paused for so long has ended, as far as anybody who waits knows.
+constexpr Duration pause_in_transfer = 2ms;
 constexpr Duration farewell_look = 20ms;
 // What a leg has not sent by then is the kernel's, as it is where nothing is paced.
 constexpr Duration longest_farewell = 1min;
@@ -262,16 +264,23 @@ Step Connection::relay(Instant now, PipePool& pipes, std::size_t quantum) noexce
     return up_.bytes() + down_.bytes() + (up_.ended() ? 1U : 0U) + (down_.ended() ? 1U : 0U);
   };
   const std::uint64_t before = progress();
+  const std::uint64_t up_before = up_.bytes(), down_before = down_.bytes();
+  if (now - last_activity_ > pause_in_transfer) {
+    up_.interrupt_run();
+    down_.interrupt_run();
+  }
   const Flow up = up_.pump(front_.get(), back_.get(), pipes, quantum, down_.ended());
   if (up == Flow::broken && up_.sink_broke()) return lose_back(Outcome::reset, up_.os_errno());
   if (up == Flow::broken) return end(Outcome::reset, up_.os_errno());
   if (up_.bytes() > 0 && !times_.has_reached(Stage::request)) times_.reach(Stage::request, now);
   if (client_start_ && down_.has_source()) client_start_->begin(now);
+  if (up_.bytes() != up_before && !up_.is_transfer()) down_.interrupt_run();
   const Flow down = down_.pump(back_.get(), front_.get(), pipes, quantum, up_.ended());
   if (down_.bytes() > 0 && !times_.has_reached(Stage::first_byte)) {
     times_.reach(Stage::first_byte, now);
   }
   if (down == Flow::broken) return end(Outcome::reset, down_.os_errno());
+  if (down_.bytes() != down_before && !down_.is_transfer()) up_.interrupt_run();
   if (progress() != before) last_activity_ = now;
   if (on_probation_ && (down_.bytes() > 0 || down_.ended())) {
     if (!pass_probation()) return end(Outcome::reset, up_.os_errno());
@@ -282,6 +291,7 @@ Step Connection::relay(Instant now, PipePool& pipes, std::size_t quantum) noexce
     return end(Outcome::closed);
   }
   if (up == Flow::more || down == Flow::more) return Step::more;
+  if (up == Flow::gather || down == Flow::gather) return Step::gather;
   if (up == Flow::no_pipe || down == Flow::no_pipe) return Step::no_pipe;
   return Step::waiting;
 }

@@ -43,6 +43,7 @@ enum class Side : std::uint8_t { front, back };
 enum class Step : std::uint8_t {
   waiting,   ///< an event on one of its sockets, or its deadline
   more,      ///< another turn: the quantum is spent
+  gather,    ///< another turn a little later: a transfer comes in small pieces
   no_pipe,   ///< another turn when there may be a pipe
   header,    ///< a decision: its PROXY header has come (see client(), target(), is_local())
   stale,     ///< another leg, if there is one: this one failed before its PoP has heard of us

@@ -49,18 +49,33 @@ void ConnectionTable::remove(ConnectionId id) noexcept {
   if (slot.timer) timers_->cancel(*slot.timer);
   slot.timer.reset();
   slot.connection.reset();
+  slot.apart = false;
   slot.generation = slot.generation == INT32_MAX ? 1 : slot.generation + 1;
   free_.push_back(id.index);
   --size_;
 }
 
 void ConnectionTable::make_runnable(ConnectionId id) {
-  if (find(id) == nullptr) return;
+  if (find(id) == nullptr || slots_[id.index].apart) return;
   slots_[id.index].queued_generation = id.generation;
   if (std::exchange(slots_[id.index].queued, true)) return;
   slots_[id.index].queued_next = nobody;
   (first_queued_ == nobody ? first_queued_ : slots_[last_queued_].queued_next) = id.index;
   last_queued_ = id.index;
+}
+
+void ConnectionTable::set_apart(ConnectionId id) {
+  if (find(id) == nullptr || std::exchange(slots_[id.index].apart, true)) return;
+  apart_.push_back(id);
+}
+
+void ConnectionTable::take_all_back() {
+  for (const ConnectionId id : apart_) {
+    if (find(id) == nullptr) continue;
+    slots_[id.index].apart = false;
+    make_runnable(id);
+  }
+  apart_.clear();
 }
 
 std::optional<ConnectionId> ConnectionTable::next_runnable() noexcept {

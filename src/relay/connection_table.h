@@ -38,11 +38,17 @@ class ConnectionTable {
   Connection* find(ConnectionId id) noexcept;
   void remove(ConnectionId id) noexcept;
 
-  /// Puts it at the end of the queue, unless it is in it.
+  /// Puts it at the end of the queue, unless it is in it, or apart.
   void make_runnable(ConnectionId id);
   /// Takes the first of the queue; empty if nobody's turn has come.
   std::optional<ConnectionId> next_runnable() noexcept;
   bool has_runnable() const noexcept { return first_queued_ != nobody; }
+
+  /// Its turn does not come before take_all_back().
+  void set_apart(ConnectionId id);
+  /// Puts all that were set apart at the end of the queue.
+  void take_all_back();
+  bool has_apart() const noexcept { return !apart_.empty(); }
 
   /// Sees to it that take_due() names `id` not later than `deadline`. One that has moved further
   /// away costs nothing: it is named early, and looked at again.
@@ -83,6 +89,7 @@ class ConnectionTable {
     Place connection;
     std::uint32_t generation = 1;
     bool queued = false;
+    bool apart = false;
     std::uint32_t queued_generation = 0;  // whose turn it will be
     std::uint32_t queued_next = nobody;   // behind it
     std::optional<TimerId> timer;
@@ -95,6 +102,7 @@ class ConnectionTable {
   PageSlab slab_{sizeof(Connection)};
   std::vector<Slot> slots_;
   std::vector<std::uint32_t> free_;
+  std::vector<ConnectionId> apart_;
   std::uint32_t first_queued_ = nobody, last_queued_ = nobody;
   std::unique_ptr<TimerWheel> timers_;
 };

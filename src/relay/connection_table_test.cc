@@ -49,6 +49,33 @@ TEST(ConnectionTable, TurnsGoRound) {
   EXPECT_EQ(table.next_runnable(), ids[1]);
 }
 
+TEST(ConnectionTable, WhoIsSetApartIsPassedOver) {
+  ConnectionTable table{3};
+  const ConnectionId first = table.add(empty()), second = table.add(empty());
+  table.set_apart(first);
+  table.make_runnable(first);
+  table.make_runnable(second);
+  EXPECT_EQ(table.next_runnable(), second);
+  EXPECT_EQ(table.next_runnable(), std::nullopt);
+  EXPECT_TRUE(table.has_apart());
+  table.take_all_back();
+  EXPECT_FALSE(table.has_apart());
+  EXPECT_EQ(table.next_runnable(), first);
+  EXPECT_EQ(table.next_runnable(), std::nullopt);
+}
+
+TEST(ConnectionTable, WhoComesAfterOneThatWasSetApartIsNot) {
+  ConnectionTable table{1};
+  const ConnectionId first = table.add(empty());
+  table.set_apart(first);
+  table.remove(first);
+  const ConnectionId second = table.add(empty());
+  table.make_runnable(second);
+  EXPECT_EQ(table.next_runnable(), second);
+  table.take_all_back();
+  EXPECT_EQ(table.next_runnable(), std::nullopt);
+}
+
 TEST(ConnectionTable, NamesWhoeverIsDueAndNotLater) {
   ConnectionTable table{2};
   const ConnectionId soon = table.add(empty()), late = table.add(empty());

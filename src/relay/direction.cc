@@ -28,6 +28,7 @@ Flow Direction::pump(int source, int sink, PipePool& pipes, std::size_t quantum,
     return turn == Turn::blocked ? Flow::waiting
                                  : (turn == Turn::no_pipe ? Flow::no_pipe : Flow::broken);
   };
+  bool gather = false;
   for (std::size_t taken = 0;;) {
     Turn turn = send_first(source, sink);
     if (turn == Turn::done && retaining_) turn = send_retained(source, sink);
@@ -39,9 +40,19 @@ Flow Direction::pump(int source, int sink, PipePool& pipes, std::size_t quantum,
       return Flow::ended;
     }
     if (taken >= quantum) return Flow::more;
+    if (gather) return Flow::gather;
+    const std::size_t before = taken;
     turn = much_ ? fill_pipe(source, pipes, taken) : copy_some(source, sink, taken);
     if (turn != Turn::done) return flow_of(turn);
+    gather = should_gather(taken - before);
   }
+}
+
+// Each piece costs its system calls, whatever its size, and taking it makes the sender send the
+// next small one. In a transfer nobody waits for a single piece.
+bool Direction::should_gather(std::size_t piece) noexcept {
+  run_ += piece;
+  return is_transfer() && piece > 0 && piece < large_piece && !source_closing_ && !source_urgent_;
 }
 
 Flow Direction::push_prefix(int sink) noexcept {

@@ -22,6 +22,7 @@ namespace tw::relay {
 enum class Flow : std::uint8_t {
   waiting,  ///< the source to have bytes, or the sink to have room
   more,     ///< its turn to come again: the quantum is spent
+  gather,   ///< the same, a little later: much is coming, in small pieces
   no_pipe,  ///< a pipe: none could be had
   ended,    ///< nothing: end of file passed on
   broken,   ///< nothing: one of its sockets failed, with os_errno()
@@ -34,6 +35,10 @@ class Direction {
   /// So much is kept back at most: the first flight of a client with an initial window of ten
   /// segments. What is more goes on, and cannot go to another sink.
   static constexpr std::size_t most_retained = most_copied;
+  /// After so much without a word from the other side it is a transfer, and no conversation.
+  static constexpr std::size_t long_run = 64U << 10U;
+  /// A piece that is worth its system calls.
+  static constexpr std::size_t large_piece = 32U << 10U;
 
   /// A new sink, and the bytes that go to it before all others (the PROXY header of a leg). Only
   /// while can_restart(): what the sink before it was sent is sent again. `retain`: this one may
@@ -63,6 +68,11 @@ class Direction {
   /// The source has urgent data (EPOLLPRI).
   void source_urgent() noexcept { source_ready_ = source_urgent_ = true; }
 
+  /// The other direction has had bytes, or there was a pause: what comes now may be awaited.
+  void interrupt_run() noexcept { run_ = 0; }
+
+  bool is_transfer() const noexcept { return run_ >= long_run; }
+
   /// Sends the prefix alone, while there is no source yet: waiting, or broken.
   Flow push_prefix(int sink) noexcept;
   /// Moves bytes until one side blocks or about `quantum` bytes have gone. Never blocks. A pipe is
@@ -88,6 +98,7 @@ class Direction {
   Turn empty_pipe(int sink, PipePool& pipes) noexcept;
   Turn fill_pipe(int source, PipePool& pipes, std::size_t& taken) noexcept;
   Turn copy_to_pipe(int source, bool& at_end) noexcept;
+  bool should_gather(std::size_t piece) noexcept;
   Turn fail(int os_errno) noexcept;
   Turn fail_sink(int os_errno) noexcept;
 
@@ -99,6 +110,7 @@ class Direction {
   std::size_t in_pipe_ = 0;
   std::size_t retained_ = 0;  // sent, and still in the source
   std::uint64_t bytes_ = 0;
+  std::size_t run_ = 0;  // taken since interrupt_run()
   int os_errno_ = 0;
   bool source_ready_ = false, sink_ready_ = false;
   bool source_ended_ = false, source_urgent_ = false, source_closing_ = false;

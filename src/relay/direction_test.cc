@@ -124,6 +124,43 @@ TEST_F(DirectionTest, TurnsEndWithTheQuantum) {
   EXPECT_LE(direction.bytes(), 64U << 10U);
 }
 
+TEST_F(DirectionTest, SmallPiecesOfATransferAreToGather) {
+  const auto send_piece = [this](std::size_t size) {
+    put(source.theirs.get(), noise(size));
+    EXPECT_TRUE(wait_for_bytes(source.ours.get(), size));
+    return pump_on();
+  };
+  const auto read_all = [this](std::size_t size) {
+    EXPECT_TRUE(wait_for_bytes(sink.theirs.get(), size));
+    EXPECT_EQ(get(sink.theirs.get()).bytes.size(), size);
+  };
+  constexpr std::size_t piece = 1000;
+  EXPECT_EQ(send_piece(piece), Flow::waiting) << "a message by itself";
+  read_all(piece);
+  for (std::size_t sent = piece; sent < Direction::long_run; sent += Direction::most_copied) {
+    send_piece(Direction::most_copied);
+    read_all(Direction::most_copied);
+  }
+  EXPECT_TRUE(direction.is_transfer());
+  EXPECT_EQ(send_piece(piece), Flow::gather) << "one of very many";
+  read_all(piece);  // it has been passed on all the same
+  EXPECT_EQ(pump(), Flow::waiting) << "nothing is there";
+  direction.interrupt_run();
+  EXPECT_EQ(send_piece(piece), Flow::waiting) << "an answer";
+  read_all(piece);
+}
+
+TEST_F(DirectionTest, TheLastPieceOfATransferIsFollowedByItsEnd) {
+  put(source.theirs.get(), noise(Direction::long_run));
+  ASSERT_TRUE(wait_for_bytes(source.ours.get(), Direction::long_run));
+  pump_on();
+  ASSERT_TRUE(direction.is_transfer());
+  put(source.theirs.get(), "end");
+  ASSERT_EQ(::shutdown(source.theirs.get(), SHUT_WR), 0);
+  ASSERT_TRUE(wait_for(source.ours.get(), POLLRDHUP));
+  EXPECT_EQ(pump_on(), Flow::ended);
+}
+
 TEST_F(DirectionTest, ByteExactThroughTinyBuffersWithASlowReader) {
   source = connect_pair(4096);
   sink = connect_pair(4096);

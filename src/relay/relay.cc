@@ -80,6 +80,7 @@ std::size_t Relay::poll(Instant now, std::size_t budget) noexcept {
 }
 
 Instant Relay::next_deadline() const noexcept { return state_->next_deadline(); }
+Instant Relay::coalescing_until() const noexcept { return state_->coalescing_until(); }
 std::span<const int> Relay::wait_fds() const noexcept { return state_->wait_fds; }
 bool Relay::arm() noexcept { return !state_->has_work() && state_->arm_syns(); }
 

@@ -238,6 +238,10 @@ void Relay::State::take_events() {
 }
 
 void Relay::State::retry(Instant now) {
+  if (now >= coalescing_until_) {
+    coalescing_until_ = Instant::max();
+    table.take_all_back();
+  }
   if (now >= accept_again_) accept_again_ = Instant::max();
   if (now < pipes_again_) return;
   pipes_again_ = Instant::max();
@@ -297,6 +301,15 @@ void Relay::State::settle(ConnectionId id, Connection& connection, Step step, In
     case Step::more:
       table.make_runnable(id);
       break;
+    case Step::gather:
+      if (settings.limits.coalesce == Duration::zero()) {
+        table.make_runnable(id);
+        break;
+      }
+      // All together: each wake-up then finds as much as possible.
+      if (!table.has_apart()) coalescing_until_ = now + settings.limits.coalesce;
+      table.set_apart(id);
+      break;
     case Step::no_pipe:
       without_pipe_.push_back(id);
       pipes_again_ = std::min(pipes_again_, now + pipe_pause);
@@ -350,10 +363,14 @@ void Relay::State::count(Outcome outcome) noexcept {
 }
 
 Instant Relay::State::next_deadline() const noexcept {
-  Instant next =
-      std::min({table.next_deadline(), accept_again_, pipes_again_, probes_.next_deadline()});
+  Instant next = std::min({table.next_deadline(), accept_again_, pipes_again_, coalescing_until_,
+                           probes_.next_deadline()});
   for (const auto& legs : by_pop_) next = std::min(next, legs->next_deadline());
   return next;
+}
+
+Instant Relay::State::coalescing_until() const noexcept {
+  return table.has_apart() && !has_work() ? coalescing_until_ : Instant{};
 }
 
 RelaySnapshot Relay::State::snapshot() {

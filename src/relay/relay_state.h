@@ -43,6 +43,7 @@ struct Relay::State {
 
   std::size_t poll(Instant now, std::size_t budget);
   Instant next_deadline() const noexcept;
+  Instant coalescing_until() const noexcept;
   bool has_work() const noexcept;
   void drain() noexcept;
   void reset_all() noexcept;
@@ -138,7 +139,8 @@ struct Relay::State {
   bool draining_ = false;
   Instant polled_at_;
   Instant accept_again_ = Instant::max(), pipes_again_ = Instant::max();
-  Instant crowd_said_again_;  // when the next crowded-out client may be logged
+  Instant coalescing_until_ = Instant::max();  // max: nobody is set apart
+  Instant crowd_said_again_;                   // when the next crowded-out client may be logged
 };
 
 }  // namespace tw::relay

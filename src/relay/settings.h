@@ -99,6 +99,8 @@ struct RelayLimits {
   /// Of one client address, where it enters the overlay. A network behind one address may have
   /// hundreds of users; a client gone wild must not have everybody's room.
   std::size_t max_connections_per_client = 2000;
+  /// How long the bytes of a transfer gather that arrive in small pieces; zero: not at all.
+  Duration coalesce = 200us;
   std::size_t pipe_bytes = 256U << 10U;  ///< asked for; the kernel may give less
   Duration connect_timeout = 10s;        ///< onward connection, and a leg's PROXY header
   Duration idle_timeout = 2h;            ///< no byte either way

@@ -96,14 +96,14 @@ bool TableReader::integer(std::string_view name, std::uint64_t& out, std::uint64
   return true;
 }
 
-bool TableReader::seconds(std::string_view name, Duration& out, std::int64_t lowest,
-                          std::int64_t highest) {
+bool TableReader::duration(std::string_view name, Duration& out, Duration unit, std::int64_t lowest,
+                           std::int64_t highest) {
   std::uint64_t value = 0;
   if (!integer(name, value, static_cast<std::uint64_t>(lowest),
                static_cast<std::uint64_t>(highest))) {
     return false;
   }
-  out = std::chrono::seconds{static_cast<std::int64_t>(value)};
+  out = unit * static_cast<std::int64_t>(value);
   return true;
 }
 

@@ -43,7 +43,12 @@ class TableReader {
 
   bool boolean(std::string_view name, bool& out);
   bool text(std::string_view name, std::string& out);
-  bool seconds(std::string_view name, Duration& out, std::int64_t lowest, std::int64_t highest);
+  /// A whole number of `unit`s.
+  bool duration(std::string_view name, Duration& out, Duration unit, std::int64_t lowest,
+                std::int64_t highest);
+  bool seconds(std::string_view name, Duration& out, std::int64_t lowest, std::int64_t highest) {
+    return duration(name, out, 1s, lowest, highest);
+  }
 
   template <std::unsigned_integral T>
   bool number(std::string_view name, T& out, std::uint64_t lowest,

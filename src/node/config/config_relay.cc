@@ -23,6 +23,7 @@ constexpr std::int64_t longest_claim_s = 60;
 constexpr std::int64_t longest_connect_s = 600;
 constexpr std::int64_t longest_half_close_s = 24L * 3600;
 constexpr std::int64_t longest_keepalive_s = 32'767;  // the kernel's own bound
+constexpr std::int64_t longest_coalesce_us = 1000;
 constexpr std::int64_t longest_user_timeout_s = 24L * 3600;
 constexpr std::int64_t longest_idle_s = 30L * 24 * 3600;
 
@@ -101,6 +102,7 @@ void read_relay(TableReader table, RelayConfig& relay) {
   table.number("max_connections_per_client", relay.limits.max_connections_per_client, 1,
                most_connections);
   table.number("pipe_bytes", relay.limits.pipe_bytes, smallest_pipe, largest_pipe);
+  table.duration("coalesce_us", relay.limits.coalesce, 1us, 0, longest_coalesce_us);
   table.seconds("connect_timeout_s", relay.limits.connect_timeout, 1, longest_connect_s);
   table.seconds("idle_timeout_s", relay.limits.idle_timeout, 1, longest_idle_s);
   table.seconds("half_close_timeout_s", relay.limits.half_close_timeout, 1, longest_half_close_s);

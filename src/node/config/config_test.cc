@@ -89,6 +89,7 @@ local_targets = ["192.0.2.7"]
 max_connections = 77
 max_connections_per_client = 7
 pipe_bytes = 65536
+coalesce_us = 50
 connect_timeout_s = 3
 idle_timeout_s = 60
 half_close_timeout_s = 9
@@ -162,7 +163,7 @@ TEST(Config, ReadsTheRelayAndThePolicy) {
   EXPECT_EQ(config->relay.accept, relay::Accept::verified);
   EXPECT_EQ(config->relay.leg_port, 1002);
   EXPECT_THAT(config->relay.local_targets, ElementsAre(prefix("192.0.2.7/32")));
-  EXPECT_EQ(config->relay.limits, (relay::RelayLimits{77, 7, 65536, 3s, 60s, 9s, 90s, 30s}));
+  EXPECT_EQ(config->relay.limits, (relay::RelayLimits{77, 7, 50us, 65536, 3s, 60s, 9s, 90s, 30s}));
   EXPECT_EQ(config->relay.turbo, (relay::TurboSettings{100, 1048576, "bbr"}));
   EXPECT_EQ(config->relay.client_start, (relay::ClientStartSettings{true, 80'000'000, 40}));
   ASSERT_EQ(config->pops.size(), 1U);
