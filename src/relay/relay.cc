@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "relay/relay_state.h"
+#include "relay/route_cache.h"
 
 namespace tw::relay {
 namespace {
@@ -38,7 +39,9 @@ Result<std::unique_ptr<Relay>> Relay::create(RelaySettings settings, std::vector
   if (tun_index == 0) return system_error("relay: interface " + settings.tun_device);
   UniqueFd epoll{::epoll_create1(EPOLL_CLOEXEC)};
   if (!epoll) return system_error("relay: epoll");
-  auto lookup = KernelRoutes::open();
+  auto kernel = KernelRoutes::open();
+  if (!kernel) return in_context("relay", std::move(kernel.error()));
+  auto lookup = RouteCache::open(*std::move(kernel));
   if (!lookup) return in_context("relay", std::move(lookup.error()));
   ignore_broken_pipes();
 
