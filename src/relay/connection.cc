@@ -92,7 +92,10 @@ LegRequest Connection::request() const noexcept {
           .answer = asked_ || held_};
 }
 
-void Connection::go_directly(Leg leg, Instant now) { begin_back(std::move(leg), {}, now); }
+void Connection::go_directly(Leg leg, Instant now) {
+  begin_back(std::move(leg), {}, now);
+  notice_death_from_ = now + worth_noticing;
+}
 
 void Connection::go_onward(Leg leg, std::string pop, Duration patience, Instant now) {
   begin_back(std::move(leg), std::move(pop), now);
@@ -103,6 +106,7 @@ void Connection::go_onward(Leg leg, std::string pop, Duration patience, Instant 
 
 void Connection::begin_back(Leg leg, std::string pop, Instant now) {
   back_pacer_.reset();  // of a leg that was dead
+  notice_death_from_ = Instant::max();
   back_ = std::move(leg.socket);
   up_.begin_sink(leg.header, /*retain=*/!pop.empty());
   back_writable_ = leg.connected;
@@ -122,6 +126,13 @@ void Connection::pace(Side side, std::shared_ptr<PathRate> path, Instant now) {
   auto& pacer = side == Side::front ? front_pacer_ : back_pacer_;
   pacer.emplace(std::move(path), socket(side));
   pacer->start(now);
+}
+
+// A socket that cannot be watched has failed, and says so itself.
+void Connection::keep_watch(Instant now, const RelayLimits& limits) noexcept {
+  if (now < notice_death_from_) return;
+  notice_death_from_ = Instant::max();
+  if (back_.get() >= 0) static_cast<void>(notice_death(back_.get(), limits));
 }
 
 void Connection::keep_pace(Instant now) noexcept {
@@ -300,6 +311,7 @@ Instant Connection::deadline(const RelayLimits& limits) const noexcept {
   const Instant silent = is_claimed() ? end_of_silence(limits) : claim_by_;
   Instant earliest = std::min(silent, answer_by_);
   if (phase_ != Phase::relaying) return earliest;
+  earliest = std::min(earliest, notice_death_from_);
   if (client_start_) earliest = std::min(earliest, client_start_->deadline());
   for (const auto* pacer : {&front_pacer_, &back_pacer_}) {
     if (*pacer) earliest = std::min(earliest, (*pacer)->deadline());

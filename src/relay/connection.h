@@ -55,6 +55,8 @@ class Connection {
  public:
   /// Legs that one connection may try.
   static constexpr std::uint8_t most_attempts = 5;
+  /// When keep_watch() is due, after go_directly().
+  static constexpr Duration worth_noticing = 1s;
   enum class Phase : std::uint8_t { header, connecting, asking, relaying, doomed, finished };
 
   /// A leg from another PoP: first its PROXY header is read.
@@ -104,6 +106,9 @@ class Connection {
   }
   /// After each turn, and when it is due.
   void keep_pace(Instant now) noexcept;
+  /// When it is due: a connection that lasts notices the death of the server that it has gone to
+  /// directly. Most are over before that, and spare the five system calls.
+  void keep_watch(Instant now, const RelayLimits& limits) noexcept;
 
   /// The onward half has been begun, directly to the target.
   void go_directly(Leg leg, Instant now);
@@ -187,7 +192,8 @@ class Connection {
   ConnectionTimes times_;
   Instant last_activity_;
   Instant claim_by_ = Instant::max();
-  Instant answer_by_ = Instant::max();   // the leg's PoP
+  Instant answer_by_ = Instant::max();  // the leg's PoP
+  Instant notice_death_from_ = Instant::max();
   Instant look_again_ = Instant::max();  // both ways have ended: whether all has left
   std::uint64_t undelivered_ = 0;        // bytes in both send queues when last looked at
   int os_errno_ = 0;

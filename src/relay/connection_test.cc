@@ -26,11 +26,13 @@ class ConnectionTest : public TwoPairsTest {
     back = connect_pair(buffer_bytes);
     take_other_ends();
   }
-  Connection relaying() {
+  // One that has lasted for a while, unless it is `fresh`: then it watches its server already.
+  Connection relaying(bool fresh = false) {
     Connection connection = Connection::client(std::move(front.ours), client_end, target, start);
     connection.go_directly({.socket = std::move(back.ours), .header = {}}, start);
     EXPECT_EQ(advance(connection), Step::waiting);
     EXPECT_EQ(connection.phase(), Connection::Phase::relaying);
+    if (!fresh) connection.keep_watch(start + Connection::worth_noticing, {});
     return connection;
   }
   Step until_readable(Connection& connection, Side side) {
@@ -45,6 +47,24 @@ class ConnectionTest : public TwoPairsTest {
 
   UniqueFd client, server;
 };
+
+TEST_F(ConnectionTest, OneThatLastsNoticesADeadServer) {
+  const auto asks = [](int socket) {
+    int on = -1;
+    socklen_t size = sizeof on;
+    EXPECT_EQ(::getsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &on, &size), 0);
+    return on == 1;
+  };
+  const RelayLimits limits;
+  Connection connection = relaying(/*fresh=*/true);
+  const Instant due = start + Connection::worth_noticing;
+  EXPECT_EQ(connection.deadline(limits), due) << "though nothing happens";
+  connection.keep_watch(due - 1ms, limits);
+  EXPECT_FALSE(asks(connection.socket(Side::back)));
+  connection.keep_watch(due, limits);
+  EXPECT_TRUE(asks(connection.socket(Side::back)));
+  EXPECT_GT(connection.deadline(limits), due);
+}
 
 TEST_F(ConnectionTest, BothWaysAndAnOrderlyEnd) {
   Connection connection = relaying();

@@ -33,7 +33,6 @@ FirstBytes proxy_header(const LegRequest& request, ByteView tlvs) {
 Result<Leg> DirectLegs::acquire(const LegRequest& request, Instant /*now*/) {
   const bool told = wants_proxy_header(proxy_protocol_, request.target);
   auto socket = open_onward({.target = request.target,
-                             .limits = &limits_,
                              .fast_open = request.fast_open && !told,
                              .bytes_follow = request.has_bytes || told});
   if (!socket) return std::unexpected(std::move(socket.error()));

@@ -19,14 +19,13 @@ namespace tw::relay {
 
 class DirectLegs final : public LegSource {
  public:
-  explicit DirectLegs(const RelayLimits& limits, std::vector<ProxyTarget> proxy_protocol = {})
-      : limits_(limits), proxy_protocol_(std::move(proxy_protocol)) {}
+  explicit DirectLegs(std::vector<ProxyTarget> proxy_protocol = {})
+      : proxy_protocol_(std::move(proxy_protocol)) {}
   /// A server of `proxy_protocol` gets a PROXY v2 header first. Fast Open is not used towards it:
   /// the kernel would put the header alone into the SYN, and the request would not come sooner.
   Result<Leg> acquire(const LegRequest& request, Instant now) override;
 
  private:
-  const RelayLimits limits_;
   const std::vector<ProxyTarget> proxy_protocol_;
 };
 

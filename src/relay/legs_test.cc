@@ -160,7 +160,7 @@ TEST_F(PopLegsTest, ClosedNothingIsWarmAndConnectingGoesOn) {
 
 TEST(DirectLegs, KeepNothingWarm) {
   const UniqueFd listener{open_listener({.address = loopback_port()}).value()};
-  DirectLegs legs{RelayLimits{}};
+  DirectLegs legs;
   const auto leg = legs.acquire({.client = {}, .target = local_endpoint(listener.get())}, start);
   ASSERT_TRUE(leg);
   EXPECT_TRUE(leg->header.empty());

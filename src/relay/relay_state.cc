@@ -53,7 +53,7 @@ Relay::State::State(RelaySettings wanted, int tun, UniqueFd epoll,
       epoll_(std::move(epoll)),
       lookup_(std::move(lookup)),
       admission_(settings, tun_index_, *lookup_),
-      direct_(std::make_unique<DirectLegs>(settings.limits, settings.proxy_protocol)),
+      direct_(std::make_unique<DirectLegs>(settings.proxy_protocol)),
       pipes_(settings.limits.pipe_bytes) {
   counters.outcomes.resize(outcome_count);
   // Without it nothing is measured, and every target goes by its PoP.
@@ -65,7 +65,7 @@ Relay::State::State(RelaySettings wanted, int tun, UniqueFd epoll,
 
 void Relay::State::use_settings() {
   admission_ = Admission{settings, tun_index_, *lookup_};
-  direct_ = std::make_unique<DirectLegs>(settings.limits, settings.proxy_protocol);
+  direct_ = std::make_unique<DirectLegs>(settings.proxy_protocol);
   log_.apply(settings.log);
   use_pops();
   if (!settings.client_start.enabled) client_rates_ = std::make_shared<ClientRates>();
@@ -202,6 +202,9 @@ std::size_t Relay::State::poll(Instant now, std::size_t budget) {
   std::size_t handled = accept_some(now, std::min(budget, accepts_per_poll));
   // On a short path the onward halves are connected by now, and their clients have spoken.
   if (handled > 0) take_events();
+  // What is over needs no more than to be closed, and closing takes long: bytes went first.
+  for (const ConnectionId id : over_) table.make_runnable(id);
+  over_.clear();
   if (draining_ && std::ranges::none_of(doors_, &Door::knocked)) doors_.clear();
   while (handled < budget) {
     const auto id = table.next_runnable();
@@ -232,7 +235,11 @@ void Relay::State::take_events() {
     const Side side = (token >> 32U & 1U) != 0 ? Side::back : Side::front;
     if (Connection* const connection = table.find(id)) {
       connection->on_events(side, event.events);
-      table.make_runnable(id);
+      if ((event.events & EPOLLHUP) != 0) {
+        over_.push_back(id);
+      } else {
+        table.make_runnable(id);
+      }
     }
   }
 }
@@ -253,6 +260,7 @@ void Relay::State::expire(Instant now) {
     Connection* const connection = table.find(id);
     if (connection == nullptr) return;
     connection->keep_pace(now);
+    connection->keep_watch(now, settings.limits);
     const Instant deadline = connection->deadline(settings.limits);
     if (deadline > now) return table.watch(id, deadline);
     settle(id, *connection, connection->expire(now), now);

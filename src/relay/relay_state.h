@@ -134,6 +134,7 @@ struct Relay::State {
   SynAnswers* answers_ = nullptr;
   PipePool pipes_;
   std::vector<ConnectionId> without_pipe_;
+  std::vector<ConnectionId> over_;  // both sides of one of their sockets have ended
   ConnectionLog log_;
   std::uint64_t underway_ = 0;  // connections in `table` whose target is known
   bool draining_ = false;

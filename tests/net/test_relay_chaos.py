@@ -38,9 +38,8 @@ def reports(process):
 
 
 class ChaosTest(RelayCase):
-    # Who only listens asks after some seconds whether the other PoP still knows the connection. The
-    # path is taken for a fast one: what a loaded machine makes it look like is forgotten sooner.
-    RELAY = "keepalive_s = 4\n[relay.turbo]\nfirst_rate_mbps = 1000\n"
+    # Who only listens asks after some seconds whether the other PoP still knows the connection.
+    RELAY = "keepalive_s = 4\n"
 
     def setUp(self):
         super().setUp()
