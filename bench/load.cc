@@ -11,6 +11,7 @@ constexpr const char* usage =
     "usage: bench_load answer PORT | once ADDRESS PORT | loop ADDRESS PORT SECONDS PARALLEL |\n"
     "                  echo ADDRESS PORT SECONDS |\n"
     "                  hold ADDRESS PORT COUNT BULK_BYTES |\n"
+    "                  pass OWN_ADDRESS ADDRESS PORT... |\n"
     "                  stamps FRONT_DEVICE BACK_DEVICE PORT |\n"
     "                  flood DEVICE GATEWAY_MAC ADDRESS PORT RATE SECONDS\n";
 
@@ -20,6 +21,10 @@ bool run(const std::vector<std::string>& words) {
   const std::string what = words.empty() ? "" : words[0];
   if (what == "answer" && words.size() == 2) {
     tw::bench::answer(words[1]);
+    return false;
+  }
+  if (what == "pass" && words.size() >= 4) {
+    tw::bench::pass(words[1], words[2], {words.begin() + 3, words.end()});
     return false;
   }
   if (what == "once" && words.size() == 3) return print(tw::bench::ask_once(words[1], words[2]));

@@ -5,8 +5,15 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 namespace tw::bench {
+
+/// The least relay there can be: what comes to each of the ports at `own_address` goes on to the
+/// same port of `address`, and back. Says `ready` on stderr when it listens. Returns only on
+/// failure, which is on stderr.
+void pass(const std::string& own_address, const std::string& address,
+          const std::vector<std::string>& ports);
 
 /// Answers requests at PORT until it is ended; says `ready` on stderr when it listens. Returns only
 /// on failure, which is on stderr.

@@ -97,8 +97,15 @@ class Plan(unittest.TestCase):
         ways = {name: (relay.address, relay.seen_as) for name, relay in EVERYBODY.items()}
         self.assertEqual(ways["direct"], ("198.51.100.2", "192.0.2.1"))
         self.assertEqual(ways["thalweg"], ("198.51.100.2", "198.51.100.1"))
-        for proxy in ("haproxy", "nginx", "socat"):
+        for proxy in ("haproxy", "nginx", "socat", "bare"):
             self.assertEqual(ways[proxy], ("192.0.2.2", "198.51.100.1"))
+
+
+    def test_the_measuring_stick_is_one_process_with_every_port(self):
+        """And stands before `direct`, which is last."""
+        self.assertEqual(list(EVERYBODY)[-2:], ["bare", "direct"])
+        self.assertEqual(EVERYBODY["bare"].command(), "bench_load pass 192.0.2.2 198.51.100.2 9000 5201")
+        self.assertIsNone(relays.missing(EVERYBODY["bare"]))
 
 
 class Metrics(unittest.TestCase):

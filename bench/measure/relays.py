@@ -1,6 +1,7 @@
 """Who competes: programs that carry TCP from a client to a server, and none at all (`direct`).
 
-Each is set up as its users would for one busy thread of plain TCP. The client of a proxy connects to the
+Each is set up as its users would for one busy thread of plain TCP; `bare` has no users: it is what a relay
+costs on this kernel whatever else it does. The client of a proxy connects to the
 proxy; the client of Thalweg, like that of no relay, to the server itself.
 """
 
@@ -184,6 +185,20 @@ class Socat(Relay):
         return "socat " + " ".join(self.options("PORT"))
 
 
+@dataclasses.dataclass(frozen=True)
+class Bare(Relay):
+    """The measuring stick: bench_load passes bytes on, one thread, and does nothing else (load_pass.cc)."""
+
+    def start(self, bed):
+        return [self._run(bed, [bed.settings.load_program, *self.options()])]
+
+    def options(self):
+        return ["pass", places.RELAY_FRONT, places.SERVER, *map(str, places.PORTS)]
+
+    def command(self):
+        return "bench_load " + " ".join(self.options())
+
+
 def everybody(settings):
     """All there are, ours first."""
     def proxy(kind, name, *words, **more):
@@ -191,7 +206,7 @@ def everybody(settings):
     ours = Thalweg("thalweg", (settings.thalweg, "--version"), True, seen_as=places.RELAY_BACK,
                    binary=settings.thalweg, more_toml=settings.more_toml)
     return [ours, proxy(Haproxy, "haproxy", "haproxy", "-v"), proxy(Nginx, "nginx", "nginx", "-v"),
-            proxy(Socat, "socat", "socat", "-V", most_idle=500), Relay()]
+            proxy(Socat, "socat", "socat", "-V", most_idle=500), proxy(Bare, "bare"), Relay()]
 
 
 def missing(relay):
