@@ -4,8 +4,11 @@ import json
 import os
 import pathlib
 import signal
+import socket
+import struct
 import subprocess
 import sys
+import threading
 import time
 import unittest
 
@@ -133,7 +136,7 @@ class Relay(BenchTest):
     def test_figures_of_every_kind(self):
         results, told = self.measured("--only", "bulk-1,connect-*,idle", "--without", "nginx",
                                       "--without", "socat", "--parallel", "8")
-        self.assertEqual([one for one in told["daemons"] if one != "thalweg"], ["haproxy", "direct"])
+        self.assertEqual([one for one in told["daemons"] if one != "thalweg"], ["haproxy", "bare", "direct"])
         for who in told["daemons"]:
             self.assert_measured(results, "bulk-1", who, "gbps", "machine_cpu_s_per_gb")
             self.assert_measured(results, "connect-1", who, "latency_p50_us", "connections_per_s")
@@ -165,7 +168,7 @@ class Relay(BenchTest):
     def test_the_other_relays_carry_what_is_measured(self):
         results, _ = self.measured("--only", "connect-1,idle", "--without", "thalweg",
                                    "--without", "haproxy")
-        for who in ("nginx", "socat", "direct"):
+        for who in ("nginx", "socat", "bare", "direct"):
             self.assert_measured(results, "connect-1", who, "connections_per_s")
             self.assertEqual(results["connect-1"][who]["runs"][0]["failed_share"], 0)
             self.assert_measured(results, "idle", who, "idle_connections")
@@ -181,6 +184,69 @@ class Relay(BenchTest):
             (["--only", "no-such"], "no-such"), (["--without", "nobody"], "nobody"),
             (["--thalweg", "/no/such"], "cmake --preset release"), (["--idle", "0"], "--idle"),
             (["--relay-toml", "/no/such"], "/no/such")))
+
+
+class Bare(lib.NetTest):
+    """The measuring stick must carry what it is measured with: whole, both ways, and each to its end."""
+
+    def setUp(self):
+        super().setUp()
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(self.server.close)
+        self.server.settimeout(30)
+        self.port = self.server.getsockname()[1]
+        program = pathlib.Path(os.environ["TW_BIN"]).parent / "bench/bench_load"
+        self.process = self.net.start([program, "pass", "127.0.0.2", "127.0.0.1", self.port], name="bare")
+        self.process.wait_log("^ready$")
+
+    def pair(self):
+        """Both ends of a connection through it."""
+        client = socket.create_connection(("127.0.0.2", self.port), timeout=30)
+        server = self.server.accept()[0]
+        server.settimeout(30)
+        for end in (client, server):
+            self.addCleanup(end.close)
+        return client, server
+
+    def send_all(self, end, data):
+        """Meanwhile, and then this direction is over."""
+        def send():
+            end.sendall(data)
+            end.shutdown(socket.SHUT_WR)
+        thread = threading.Thread(target=send)
+        thread.start()
+        self.addCleanup(thread.join)
+
+    def receive_all(self, end):
+        return b"".join(iter(lambda: end.recv(100_000), b""))
+
+    def test_bytes_and_both_ends_arrive(self):
+        """One direction after the other."""
+        for size in (0, 1, 1024, 65_536, 65_537, 40_000_000):
+            client, server = self.pair()
+            there, back = os.urandom(size), os.urandom(size)
+            self.send_all(client, there)
+            self.assertEqual(self.receive_all(server), there)
+            self.send_all(server, back)
+            self.assertEqual(self.receive_all(client), back)
+
+    def test_neither_direction_waits_for_the_other(self):
+        """More than the sockets between hold: the second is stuck until somebody begins to read."""
+        client, server = self.pair()
+        there, back = os.urandom(20_000_000), os.urandom(20_000_000)
+        self.send_all(client, there)
+        self.send_all(server, back)
+        self.assertEqual(self.receive_all(server), there)
+        self.assertEqual(self.receive_all(client), back)
+
+    def test_a_reset_is_no_end(self):
+        client, server = self.pair()
+        server.sendall(b"a")
+        self.assertEqual(client.recv(1), b"a")
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        server.close()
+        self.assertRaises(ConnectionResetError, client.recv, 1)
+        self.assertIsNone(self.process.exit_code)
 
 
 class Arithmetic(unittest.TestCase):
