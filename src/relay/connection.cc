@@ -276,7 +276,9 @@ Step Connection::relay(Instant now, PipePool& pipes, std::size_t quantum) noexce
   };
   const std::uint64_t before = progress();
   const std::uint64_t up_before = up_.bytes(), down_before = down_.bytes();
-  if (now - last_activity_ > pause_in_transfer) {
+  // A paced leg has its own time: while bytes gather before it, it would look as if nobody had any
+  // to send.
+  if (now - last_activity_ > pause_in_transfer || front_pacer_ || back_pacer_) {
     up_.interrupt_run();
     down_.interrupt_run();
   }
