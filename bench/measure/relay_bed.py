@@ -7,6 +7,7 @@ wires and their offloads are those of bed.py.
 """
 
 import contextlib
+import json
 import time
 
 import lib
@@ -67,6 +68,17 @@ class RelayBed(beds.Hosts):
         argv = [*self.pin("client"), self.settings.load_program, *words]
         self.note("client", argv)
         return argv
+
+    def report_of(self, seconds, *words):
+        """Runs the client's end for so long; returns its report, which has measured something."""
+        done = self.hosts["client"].run(self.load(*words), check=False, timeout=seconds + 30)
+        if done.returncode != 0 or not done.stdout.startswith("{"):
+            self.check_alive()
+            raise AssertionError(f"bench_load {words[0]}: {(done.stderr or done.stdout).strip()[-300:]}")
+        report = json.loads(done.stdout)
+        if report["measured"] == 0:
+            raise AssertionError(f"bench_load {words[0]}: nothing has come back")
+        return report
 
     def start_relay(self, relay):
         """Runs it, and waits until a connection comes to the server the way it is to."""

@@ -13,15 +13,7 @@ SHARES = ("p50", "p95", "p99")
 
 def exchange(bed, address, seconds):
     """Bytes there and back for so long; returns bench_load's report."""
-    done = bed.hosts["client"].run(bed.load("echo", address, beds.LOAD_PORT, f"{seconds:g}"), check=False,
-                                   timeout=seconds + 30)
-    if done.returncode != 0 or not done.stdout.startswith("{"):
-        bed.check_alive()
-        raise AssertionError(f"bench_load echo: {(done.stderr or done.stdout).strip()[-300:]}")
-    report = json.loads(done.stdout)
-    if report["measured"] == 0:
-        raise AssertionError("no byte has come back")
-    return report
+    return bed.report_of(seconds, "echo", address, beds.LOAD_PORT, f"{seconds:g}")
 
 
 @contextlib.contextmanager

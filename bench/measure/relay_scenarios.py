@@ -2,7 +2,6 @@
 connections that are idle."""
 
 import functools
-import json
 import signal
 
 import lib
@@ -48,15 +47,7 @@ def bulk(settings, relay, streams=1, offloads=True, reverse=False):
 
 def ask(bed, address, seconds, parallel):
     """One run of new connections; returns bench_load's report."""
-    argv = bed.load("loop", address, beds.LOAD_PORT, f"{seconds:g}", parallel)
-    done = bed.hosts["client"].run(argv, check=False, timeout=seconds + 30)
-    if done.returncode != 0 or not done.stdout.startswith("{"):
-        bed.check_alive()
-        raise AssertionError(f"bench_load loop: {(done.stderr or done.stdout).strip()[-300:]}")
-    report = json.loads(done.stdout)
-    if report["measured"] == 0:
-        raise AssertionError("no connection was answered")
-    return report
+    return bed.report_of(seconds, "loop", address, beds.LOAD_PORT, f"{seconds:g}", parallel)
 
 
 def latency_metrics(report, plain):

@@ -4,17 +4,21 @@
 // keyed.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
 namespace tw {
 
-/// 4 bytes a slot. Cost of both calls: one memory access; neither allocates.
+/// 4 bytes a slot. Cost of remember() and has(): one memory access. Nothing allocates after
+/// construction.
 class HashMarks {
  public:
   explicit HashMarks(std::size_t slots) : marks_(slots) {}
 
+  /// Forgets all.
+  void clear() noexcept { std::ranges::fill(marks_, 0U); }
   void remember(std::uint64_t hash) noexcept { marks_[hash % marks_.size()] = mark_of(hash); }
   bool has(std::uint64_t hash) const noexcept {
     return marks_[hash % marks_.size()] == mark_of(hash);

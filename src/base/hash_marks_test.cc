@@ -33,6 +33,15 @@ TEST(HashMarks, WhoeverComesLaterTakesTheSlot) {
   EXPECT_TRUE(marks.has(7));
 }
 
+TEST(HashMarks, ClearForgetsAll) {
+  HashMarks marks{1024};
+  marks.remember(7);
+  marks.clear();
+  EXPECT_FALSE(marks.has(7));
+  marks.remember(7);
+  EXPECT_TRUE(marks.has(7));
+}
+
 TEST(HashMarks, AFullTableKnowsNoStranger) {
   HashMarks marks{64};
   SeededRandom random{1};

@@ -114,7 +114,7 @@ void SynWatch::set_budget(const SynWatchBudget& budget) noexcept {
 void SynWatch::remember(const IpAddress& client) noexcept {
   const IpAddress address = client.unmapped();
   const std::size_t hash = std::hash<IpAddress>{}(address);
-  if (++remembered_ % remembered_for == 0) told_ = HashMarks{told_slots};
+  if (++remembered_ % remembered_for == 0) told_.clear();
   if (told_.has(hash)) return;
   told_.remember(hash);
   tw_syn_source source = 0;

@@ -276,9 +276,7 @@ Step Connection::relay(Instant now, PipePool& pipes, std::size_t quantum) noexce
   };
   const std::uint64_t before = progress();
   const std::uint64_t up_before = up_.bytes(), down_before = down_.bytes();
-  // A paced leg has its own time: while bytes gather before it, it would look as if nobody had any
-  // to send.
-  if (now - last_activity_ > pause_in_transfer || front_pacer_ || back_pacer_) {
+  if (now - last_activity_ > pause_in_transfer) {
     up_.interrupt_run();
     down_.interrupt_run();
   }
@@ -304,7 +302,11 @@ Step Connection::relay(Instant now, PipePool& pipes, std::size_t quantum) noexce
     return end(Outcome::closed);
   }
   if (up == Flow::more || down == Flow::more) return Step::more;
-  if (up == Flow::gather || down == Flow::gather) return Step::gather;
+  if (up == Flow::gather || down == Flow::gather) {
+    // A paced leg has its own time: while bytes gather before it, it would look as if nobody had
+    // any to send.
+    return front_pacer_ || back_pacer_ ? Step::more : Step::gather;
+  }
   if (up == Flow::no_pipe || down == Flow::no_pipe) return Step::no_pipe;
   return Step::waiting;
 }

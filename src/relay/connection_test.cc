@@ -385,6 +385,22 @@ TEST_F(ConnectionTest, DeadlinesFollowThePhase) {
   EXPECT_EQ(connection.outcome(), Outcome::idle);
 }
 
+TEST_F(ConnectionTest, SmallPiecesOfATransferGatherButNotBeforeAPacedLeg) {
+  for (const bool paced : {false, true}) {
+    connect_anew(1 << 20);
+    Connection connection = relaying();
+    if (paced) {
+      connection.pace(Side::back, std::make_shared<PathRate>(1'000'000'000, lower_socket), start);
+    }
+    put(client.get(), std::string(2 * Direction::long_run, 'x'));
+    ASSERT_TRUE(wait_for_bytes(connection.socket(Side::front), 2 * Direction::long_run));
+    for (Step step = Step::more; step != Step::waiting;) step = advance(connection);
+    put(client.get(), "and a little more");
+    EXPECT_EQ(until_readable(connection, Side::front), paced ? Step::more : Step::gather);
+    EXPECT_EQ(advance(connection), Step::waiting) << "nothing is left";
+  }
+}
+
 // A closed socket keeps its pacing rate. What is still to be sent would stay at a share of the path
 // that was among hundreds, long after those have gone.
 TEST_F(ConnectionTest, APacedLegIsKeptUntilAllHasLeft) {
