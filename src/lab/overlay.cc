@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "lab/netns.h"
+#include "lab/udp_buffers.h"
 
 namespace tw::lab {
 namespace {
@@ -17,6 +18,10 @@ Result<std::string> write_key(const ScratchFolder& scratch, const std::string& n
 }
 
 constexpr int first_congestion_table = 7700;
+// What wireguard-go asks for itself since 2023; Debian 12's is older and keeps the system's 208 KB.
+// Here it shares two CPUs with every other host: while it waits for one, that overflows, and the
+// client's link loses what no link has lost.
+constexpr std::size_t client_buffer_bytes = 7U << 20U;
 
 std::string control_socket(const std::string& device) {
   return "/var/run/wireguard/" + device + ".sock";
@@ -110,9 +115,22 @@ Result<void> Overlay::start_client(const Namespace& host, const ScratchFolder& s
       .netns_fd = host.fd()};
   if (auto set = run_checked(wg, interrupt); !set) return std::unexpected(set.error());
   commands_.push_back(wg.text());
-  return host.ip(fmt::format("address add {1}/32 dev {0}\nlink set {0} mtu 1420 up\n{2}", device,
-                             shape.client(), routes),
-                 interrupt);
+  auto up = host.ip(fmt::format("address add {1}/32 dev {0}\nlink set {0} mtu 1420 up\n{2}", device,
+                                shape.client(), routes),
+                    interrupt);
+  return up ? widen_client(interrupt) : up;
+}
+
+// Its sockets are there some time after its device is up.
+Result<void> Overlay::widen_client(Interrupt& interrupt) {
+  for (int tries = 0;; ++tries) {
+    const auto widened = set_udp_receive_buffers(processes_.back().pid(), client_buffer_bytes);
+    if (!widened) return std::unexpected(widened.error());
+    if (*widened > 0) return {};
+    if (auto alive = check(); !alive) return alive;
+    if (tries == 250) return make_error(Error::Kind::unavailable, "wireguard-go: no UDP socket");
+    if (!interrupt.pause(std::chrono::milliseconds{20})) return interrupted();
+  }
 }
 
 /// The PoP's own route to its client says nothing about congestion control; ours, in a table of its

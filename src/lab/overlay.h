@@ -1,5 +1,6 @@
 // What runs on the hosts: the two PoPs, each a `thalweg run` of this same program, and in front of
-// them a client that is nobody's special case: Debian's wireguard-go, set up with `wg`.
+// them a client that is nobody's special case: Debian's wireguard-go, set up with `wg`, its receive
+// buffers as large as its newer versions have them.
 #pragma once
 
 #include <string>
@@ -34,6 +35,7 @@ class Overlay {
   Result<void> set_pop_congestion(const Namespace& rc, Interrupt& interrupt);
   Result<void> start_client(const Namespace& host, const ScratchFolder& scratch,
                             Interrupt& interrupt);
+  Result<void> widen_client(Interrupt& interrupt);
 
   PopPair pair_;
   std::vector<Process> processes_;  ///< in the order of starting: R_S, R_C, client
