@@ -207,6 +207,24 @@ TEST_F(FirewallInKernel, MasqueradesInnerSourcesAndClampsTheMss) {
   EXPECT_EQ(flow_of(machine_->last)->source, ip("10.2.0.1"));
 }
 
+TEST_F(FirewallInKernel, StopsMasqueradingAndClampingWhenAskedNoMore) {
+  spec_.masquerade = {net("10.1.0.0/16")};
+  spec_.clamp_mss = true;
+  apply({rule(Action::route)});
+  ASSERT_EQ(from_tunnel({client, server, 17, 1001, 53}), Fate::to_world);
+  ASSERT_EQ(flow_of(machine_->last)->source, ip("192.0.2.1"));
+  spec_.masquerade.clear();
+  spec_.clamp_mss = false;
+  apply({rule(Action::route)});
+  ASSERT_EQ(from_tunnel({client, server, 17, 1002, 53}), Fate::to_world);
+  EXPECT_EQ(flow_of(machine_->last)->source, client);
+  auto netlink = Netlink::open();
+  ASSERT_TRUE(netlink && netlink->set_mtu("tw0", 1280));
+  ASSERT_EQ(machine_->fate(machine_->world, tcp_packet({server, client, 6, 1, 80}, {.mss = 1460})),
+            Fate::to_tunnel);
+  EXPECT_EQ(get16(transport_of(machine_->last), 22), 1460);
+}
+
 TEST_F(FirewallInKernel, VanishesWithItsOwner) {
   apply({});
   ASSERT_EQ(from_tunnel({client, server, 17, 1001, 53}), Fate::prohibited);

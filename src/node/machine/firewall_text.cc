@@ -215,15 +215,20 @@ void write_forward(Text& text, const FirewallSpec& spec) {
   text.close_chain();
 }
 
-void write_gateway(Text& text, const FirewallSpec& spec) {
+void write_clamp(Text& text, const FirewallSpec& spec) {
+  if (!spec.clamp_mss) return;
   text.open_chain("clamp", "filter hook forward priority mangle");
-  if (spec.clamp_mss) {
-    for (const std::string_view side : {"iifname", "oifname"}) {
-      text.line("{} \"{}\" tcp flags & (syn | rst) == syn tcp option maxseg size set rt mtu", side,
-                spec.device);
-    }
+  for (const std::string_view side : {"iifname", "oifname"}) {
+    text.line("{} \"{}\" tcp flags & (syn | rst) == syn tcp option maxseg size set rt mtu", side,
+              spec.device);
   }
   text.close_chain();
+}
+
+// Without a rule there is no chain: its hook alone would have every connection of this machine looked
+// up and noted for address translation, and take memory for it.
+void write_source_nat(Text& text, const FirewallSpec& spec) {
+  if (spec.masquerade.empty()) return;
   text.open_chain("source_nat", "nat hook postrouting priority srcnat");
   for (const Family family : {Family::v4, Family::v6}) {
     const bool any =
@@ -275,7 +280,8 @@ std::string render_firewall(const FirewallSpec& spec) {
   write_prerouting(text, spec);
   write_input(text, spec);
   write_forward(text, spec);
-  write_gateway(text, spec);
+  write_clamp(text, spec);
+  write_source_nat(text, spec);
   text.add("}\n");
   return text.take();
 }

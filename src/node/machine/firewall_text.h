@@ -12,7 +12,7 @@
 //                QUIC from clients is rejected here, if it is.
 //   input        established, relayed, echo to our addresses, legs from PoPs; then the policy.
 //   forward      established; then the policy. Peer to peer passes here too.
-//   clamp, source_nat   what a gateway needs.
+//   clamp, source_nat   what a gateway needs; not there without it.
 //
 // Further client devices have their TCP relayed, and what they send onward judged by the same
 // policy; what they say to this machine itself is none of this table's business.

@@ -168,6 +168,12 @@ TEST(FirewallText, MasqueradesByFamilyAndNeverOnLo) {
       "    oifname != { \"wg0\", \"lo\" } ip6 saddr fd00::/8 masquerade\n");
 }
 
+TEST(FirewallText, NothingIsHookedForAGatewayThatIsNone) {
+  const std::string text = render_firewall(spec_with_relay());
+  EXPECT_THAT(text, Not(HasSubstr("nat hook"))) << "costs every connection of the machine";
+  EXPECT_THAT(text, Not(HasSubstr("hook forward priority mangle")));
+}
+
 TEST(FirewallText, TableNamesAreIdentifiersAndDiffer) {
   EXPECT_EQ(firewall_table("wg0"), "thalweg_wg0");
   EXPECT_EQ(firewall_table("wg-eu.1"), "thalweg_wg-eu.1");
