@@ -82,12 +82,10 @@ Via Connection::via() const noexcept {
 }
 
 LegRequest Connection::request() const noexcept {
-  const bool bytes_wait = is_claimed() && has_bytes(front_.get());
   return {.client = client_,
           .target = target_,
-          .has_bytes = bytes_wait,
           // With Fast Open a socket is connected before the server has answered.
-          .fast_open = fast_open_ && !asked_ && bytes_wait,
+          .fast_open = fast_open_ && !asked_ && is_claimed() && has_bytes(front_.get()),
           .hops = hops_,
           .answer = asked_ || held_};
 }

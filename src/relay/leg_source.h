@@ -18,8 +18,6 @@ struct LegRequest {
   Endpoint target;
   /// Not a warm one: the last was dead, and the others may be.
   bool fresh = false;
-  /// Bytes of the client are here already: they go out as soon as the connection is made.
-  bool has_bytes = false;
   /// The client's SYN carried data that is here now: it consents to a replay of it (RFC 7413, 6),
   /// so the connection to the target may begin with it too.
   bool fast_open = false;

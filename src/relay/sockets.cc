@@ -159,10 +159,6 @@ Result<UniqueFd> open_onward(const OnwardOptions& wanted) {
     static_cast<void>(
         ::setsockopt(socket->get(), IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &yes, sizeof yes));
   }
-  const int no = 0;
-  if (wanted.bytes_follow) {
-    static_cast<void>(::setsockopt(socket->get(), IPPROTO_TCP, TCP_QUICKACK, &no, sizeof no));
-  }
   const SocketAddress target = to_sockaddr(wanted.target);
   if (::connect(socket->get(), target.get(), target.length) != 0 && errno != EINPROGRESS) {
     return system_error(what.text());

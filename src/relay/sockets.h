@@ -34,10 +34,6 @@ struct OnwardOptions {
   /// If the kernel has a cookie of the target: the SYN leaves with the first bytes written. Only if
   /// there are some to write at once: without, it never leaves.
   bool fast_open = false;
-  /// There are bytes to write as soon as it is connected: they carry the handshake's last ACK,
-  /// which saves a packet. Without any that ACK would be late, and a server that speaks first with
-  /// it.
-  bool bytes_follow = false;
 };
 /// A connection being made: writable, or failed, when that is decided.
 Result<UniqueFd> open_onward(const OnwardOptions& options);
