@@ -23,6 +23,14 @@ LOAD_PORT, IPERF_PORT = 9000, 5201
 PORTS = (LOAD_PORT, IPERF_PORT)
 QUIET_S = 0.3
 OPEN_FILES = 20_000  # what every program may have at least
+# The least that a stateful firewall does: with it the kernel tracks every connection of the host.
+FIREWALL = """table inet firewall {
+  chain input {
+    type filter hook input priority filter; policy accept;
+    ct state established,related accept
+  }
+}
+"""
 
 
 class RelayBed(beds.Hosts):
@@ -42,6 +50,8 @@ class RelayBed(beds.Hosts):
         self.hosts["relay"].sysctl("net.ipv4.ip_forward", 1)
         for label in ("client", "relay"):
             self.hosts[label].sysctl("net.ipv4.ip_local_port_range", "1024 65535")
+        if settings.stateful:
+            self.hosts["relay"].run(["nft", "-f", "-"], stdin=FIREWALL)
         self.relays = []  # the relay's processes
         self.others_cpus = 0.0  # what the machine did before there was anything to measure
 

@@ -3,6 +3,7 @@
 from . import relays
 from .bed import WIRE_MTU
 from .record import assemble, machine_facts
+from .relay_bed import FIREWALL
 from .relay_targets import targets_of
 from .targets import check_targets
 
@@ -29,6 +30,10 @@ def environment(settings, competitors):
     for relay in competitors:
         version = relay.version()
         found[f"relay {relay.name}"] = relay.command() + (f" ({version})" if version else "")
+    if settings.governor:
+        found["thalweg's governor"] = settings.governor
+    if settings.stateful:
+        found["the relay's host"] = "nft " + " ".join(FIREWALL.split())
     if settings.more_toml:
         found["more of thalweg's [relay]"] = "; ".join(settings.more_toml.split("\n")).strip("; ")
     return found

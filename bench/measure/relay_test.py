@@ -1,10 +1,12 @@
 """The arithmetic and the words of bench/relay, without any network. tests/net/test_bench.py runs it."""
 
+import dataclasses
 import json
 import os
 import pathlib
 import subprocess
 import tempfile
+import tomllib
 import unittest
 
 from . import (memory, page, record, relay_interactive, relay_record, relay_scenarios, relay_targets, relays,
@@ -100,6 +102,12 @@ class Plan(unittest.TestCase):
         for proxy in ("haproxy", "nginx", "socat", "bare"):
             self.assertEqual(ways[proxy], ("192.0.2.2", "198.51.100.1"))
 
+    def test_a_governor_that_was_chosen_is_the_tunnels(self):
+        for name, written in (("", {}), ("busy", {"governor": "busy"})):
+            ours = relays.everybody(dataclasses.replace(SETTINGS, governor=name))[0]
+            with tempfile.TemporaryDirectory() as folder, open(ours.write_file(folder), "rb") as file:
+                tunnel = tomllib.load(file)["tunnel"]
+            self.assertEqual({key: tunnel[key] for key in tunnel if key == "governor"}, written)
 
     def test_the_measuring_stick_is_one_process_with_every_port(self):
         """And stands before `direct`, which is last."""

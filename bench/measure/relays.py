@@ -51,7 +51,7 @@ log_level = "warning"
 interface = "{interface}"
 private_key_file = "{folder}/node.key"
 addresses = ["10.9.0.1/24"]
-[[policy]]
+{governor}[[policy]]
 from = ["{front}"]
 to = ["{back}"]
 protocol = "tcp"
@@ -118,12 +118,14 @@ class Thalweg(Relay):
 
     binary: str = ""
     more_toml: str = ""
+    governor: str = ""
 
     def write_file(self, folder):
         """The node's file; returns its path."""
         _write(folder, "node.key", lib.genkey() + "\n")
         text = THALWEG.format(folder=folder, interface=lib.unique_interface(), front=places.FRONT,
-                              back=places.BACK, device=places.FRONT_DEVICE)
+                              back=places.BACK, device=places.FRONT_DEVICE,
+                              governor=f'governor = "{self.governor}"\n' if self.governor else "")
         return _write(folder, "node.toml", text + self.more_toml)
 
     def refusal(self):
@@ -204,7 +206,7 @@ def everybody(settings):
     def proxy(kind, name, *words, **more):
         return kind(name, words, address=places.RELAY_FRONT, seen_as=places.RELAY_BACK, **more)
     ours = Thalweg("thalweg", (settings.thalweg, "--version"), True, seen_as=places.RELAY_BACK,
-                   binary=settings.thalweg, more_toml=settings.more_toml)
+                   binary=settings.thalweg, more_toml=settings.more_toml, governor=settings.governor)
     return [ours, proxy(Haproxy, "haproxy", "haproxy", "-v"), proxy(Nginx, "nginx", "nginx", "-v"),
             proxy(Socat, "socat", "socat", "-V", most_idle=500), proxy(Bare, "bare"), Relay()]
 

@@ -1,7 +1,5 @@
 #include "base/time.h"
 
-#include <ctime>
-
 namespace tw {
 namespace {
 

@@ -5,11 +5,18 @@
 #include <chrono>
 #include <compare>
 #include <cstdint>
+#include <ctime>
 
 namespace tw {
 
 using Duration = std::chrono::nanoseconds;
 using namespace std::chrono_literals;
+
+/// For system calls. `duration` must not be negative: they would refuse it.
+constexpr timespec to_timespec(Duration duration) noexcept {
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(duration);
+  return {.tv_sec = seconds.count(), .tv_nsec = (duration - seconds).count()};
+}
 
 /// A point on a clock that never steps back. Only differences mean anything.
 class Instant {

@@ -38,6 +38,13 @@ TEST(ManualClock, TheWallMayStepBackAlone) {
   EXPECT_EQ(clock.now(), start);
 }
 
+TEST(Time, BecomesSecondsAndTheirRest) {
+  const timespec at = to_timespec(2s + 999'999'999ns);
+  EXPECT_EQ(at.tv_sec, 2);
+  EXPECT_EQ(at.tv_nsec, 999'999'999);
+  EXPECT_EQ(to_timespec(Duration::zero()).tv_nsec, 0);
+}
+
 TEST(SystemClock, NeverStepsBackAndKnowsTheCentury) {
   const SystemClock clock;
   Instant last = clock.now();

@@ -8,7 +8,6 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
-#include <ctime>
 #include <utility>
 
 #include "base/assert.h"
@@ -21,11 +20,6 @@ constexpr int events_per_wait = 16;
 // A device that is gone reports an error for ever. After so many wake-ups that brought nothing but
 // that, waiting on it would only burn the CPU.
 constexpr int fruitless_limit = 100;
-
-timespec to_timespec(Duration duration) noexcept {
-  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(duration);
-  return {.tv_sec = seconds.count(), .tv_nsec = (duration - seconds).count()};
-}
 
 int to_milliseconds(Duration timeout) noexcept {
   const auto ms = std::chrono::ceil<std::chrono::milliseconds>(timeout).count();

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <ctime>
 #include <span>
 
 namespace tw::lab {
@@ -17,11 +16,6 @@ sigset_t ending_signals() noexcept {
   sigemptyset(&set);
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, number);
   return set;
-}
-
-timespec to_timespec(Duration duration) noexcept {
-  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(duration);
-  return {.tv_sec = seconds.count(), .tv_nsec = (duration - seconds).count()};
 }
 
 /// Polls until something is readable or `timeout` has passed, whatever signals are handled.

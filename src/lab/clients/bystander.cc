@@ -80,7 +80,7 @@ void Bystander::run() noexcept {
     if (!finishing_.load(std::memory_order_relaxed)) send_due(now);
     const Instant due = begin_ + static_cast<Duration::rep>(next_) * interval_;
     const Duration wait = std::clamp(due - clock_.now(), Duration::zero(), longest_wait);
-    const timespec limit{.tv_sec = 0, .tv_nsec = wait.count()};
+    const timespec limit = to_timespec(wait);
     ::ppoll(sources.data(), sources.size(), &limit, nullptr);
     if (sources[1].revents != 0) echo();
     session_->turn(clock_.now());

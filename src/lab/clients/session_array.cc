@@ -96,8 +96,7 @@ bool SessionArray::was_refused() const noexcept {
 }
 
 void SessionArray::wait(Duration timeout) noexcept {
-  const auto seconds = std::chrono::floor<std::chrono::seconds>(timeout);
-  const timespec limit{.tv_sec = seconds.count(), .tv_nsec = (timeout - seconds).count()};
+  const timespec limit = to_timespec(timeout);
   epoll_event event{};
   ::epoll_pwait2(epoll_.get(), &event, 1, &limit, nullptr);
 }
