@@ -32,8 +32,7 @@ FirstBytes proxy_header(const LegRequest& request, ByteView tlvs) {
 
 Result<Leg> DirectLegs::acquire(const LegRequest& request, Instant /*now*/) {
   const bool told = wants_proxy_header(proxy_protocol_, request.target);
-  auto socket =
-      open_onward({.target = request.target, .fast_open = request.fast_open && !told});
+  auto socket = open_onward({.target = request.target, .fast_open = request.fast_open && !told});
   if (!socket) return std::unexpected(std::move(socket.error()));
   return Leg{*std::move(socket), told ? proxy_header(request, {}) : FirstBytes{}};
 }
