@@ -127,14 +127,13 @@ void write_prerouting(Text& text, const FirewallSpec& spec) {
 
   text.open_chain("prerouting", "filter hook prerouting priority mangle");
   if (spec.relay) {
-    // First what most packets are: of a connection that is being relayed, and stays so when the
+    // First what is not ours: each `socket` below looks one up, and servers' answers are many.
+    text.line("iifname != {} return", client_sides(spec));
+    // Then what most packets are: of a connection that is being relayed, and stays so when the
     // policy changes. A wildcard socket is a listener, ours or not: it must not pull in what the
     // policy has not chosen.
-    text.line(
-        "meta l4proto tcp socket transparent 1 socket wildcard 0 iifname {} meta mark set {:#x} "
-        "accept",
-        client_sides(spec), spec.mark);
-    text.line("iifname != {} return", client_sides(spec));
+    text.line("meta l4proto tcp socket transparent 1 socket wildcard 0 meta mark set {:#x} accept",
+              spec.mark);
     if (spec.reject_quic) {
       // Before it is routed: a redirect for what goes back by the device it came from would use up
       // the client's share of ICMP.

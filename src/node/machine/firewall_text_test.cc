@@ -135,8 +135,7 @@ TEST(FirewallText, QuicIsRejectedWhereItsTcpWouldBeRelayed) {
             "    counter name quic reject with icmpx port-unreachable\n"
             "    return\n");
   EXPECT_THAT(chain(text, "prerouting"),
-              HasSubstr("    iifname != { \"wg0\", \"eth1\" } return\n"
-                        "    udp dport 443 ct state != { established, related } fib daddr type "
+              HasSubstr("    udp dport 443 ct state != { established, related } fib daddr type "
                         "unicast jump quic\n"
                         "    meta l4proto != tcp return\n"));
   spec.relay = false;
@@ -166,6 +165,16 @@ TEST(FirewallText, MasqueradesByFamilyAndNeverOnLo) {
       "    type nat hook postrouting priority srcnat; policy accept;\n"
       "    oifname != { \"wg0\", \"lo\" } ip saddr { 10.0.0.0/8, 192.168.0.0/16 } masquerade\n"
       "    oifname != { \"wg0\", \"lo\" } ip6 saddr fd00::/8 masquerade\n");
+}
+
+TEST(FirewallText, NoSocketIsLookedUpForWhatNoClientHasSent) {
+  FirewallSpec spec = spec_with_relay();
+  spec.client_devices = {"eth1"};
+  EXPECT_THAT(chain(render_firewall(spec), "prerouting"),
+              ::testing::StartsWith(
+                  "    type filter hook prerouting priority mangle; policy accept;\n"
+                  "    iifname != { \"wg0\", \"eth1\" } return\n"
+                  "    meta l4proto tcp socket transparent 1 socket wildcard 0 meta mark set"));
 }
 
 TEST(FirewallText, NothingIsHookedForAGatewayThatIsNone) {
