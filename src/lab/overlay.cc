@@ -96,12 +96,10 @@ Result<void> Overlay::start_client(const Namespace& host, const ScratchFolder& s
   processes_.push_back(std::move(*process));
   names_.emplace_back("wireguard-go");
   commands_.push_back(daemon.text());
-  for (int tries = 0; access(control_socket(device).c_str(), F_OK) != 0; ++tries) {
-    if (auto alive = check(); !alive) return alive;
-    if (tries == 250)
-      return make_error(Error::Kind::unavailable, "wireguard-go: no control socket");
-    if (!interrupt.pause(std::chrono::milliseconds{20})) return interrupted();
-  }
+  auto there = await_client("control socket", interrupt, [&device]() -> Result<bool> {
+    return access(control_socket(device).c_str(), F_OK) == 0;
+  });
+  if (!there) return there;
   std::string allowed, routes;
   for (const std::string& target : {shape.rc(), shape.tunnelled, shape.relayed}) {
     if (target.empty()) continue;
@@ -118,17 +116,25 @@ Result<void> Overlay::start_client(const Namespace& host, const ScratchFolder& s
   auto up = host.ip(fmt::format("address add {1}/32 dev {0}\nlink set {0} mtu 1420 up\n{2}", device,
                                 shape.client(), routes),
                     interrupt);
-  return up ? widen_client(interrupt) : up;
-}
-
-// Its sockets are there some time after its device is up.
-Result<void> Overlay::widen_client(Interrupt& interrupt) {
-  for (int tries = 0;; ++tries) {
+  if (!up) return up;
+  // Its sockets are there some time after its device is up.
+  return await_client("UDP socket", interrupt, [this]() -> Result<bool> {
     const auto widened = set_udp_receive_buffers(processes_.back().pid(), client_buffer_bytes);
     if (!widened) return std::unexpected(widened.error());
-    if (*widened > 0) return {};
+    return *widened > 0;
+  });
+}
+
+Result<void> Overlay::await_client(std::string_view what, Interrupt& interrupt,
+                                   const std::function<Result<bool>()>& is_there) {
+  for (int tries = 0;; ++tries) {
+    const Result<bool> found = is_there();
+    if (!found) return std::unexpected(found.error());
+    if (*found) return {};
     if (auto alive = check(); !alive) return alive;
-    if (tries == 250) return make_error(Error::Kind::unavailable, "wireguard-go: no UDP socket");
+    if (tries == 250) {
+      return make_error(Error::Kind::unavailable, fmt::format("wireguard-go: no {} for 5 s", what));
+    }
     if (!interrupt.pause(std::chrono::milliseconds{20})) return interrupted();
   }
 }

@@ -3,7 +3,9 @@
 // buffers as large as its newer versions have them.
 #pragma once
 
+#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -35,7 +37,9 @@ class Overlay {
   Result<void> set_pop_congestion(const Namespace& rc, Interrupt& interrupt);
   Result<void> start_client(const Namespace& host, const ScratchFolder& scratch,
                             Interrupt& interrupt);
-  Result<void> widen_client(Interrupt& interrupt);
+  /// Returns when the client's wireguard-go has `what`, after 5 s or its end with an error.
+  Result<void> await_client(std::string_view what, Interrupt& interrupt,
+                            const std::function<Result<bool>()>& is_there);
 
   PopPair pair_;
   std::vector<Process> processes_;  ///< in the order of starting: R_S, R_C, client

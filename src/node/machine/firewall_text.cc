@@ -225,7 +225,8 @@ void write_clamp(Text& text, const FirewallSpec& spec) {
 }
 
 // Without a rule there is no chain: its hook alone would have every connection of this machine
-// looked up and noted for address translation, and take memory for it.
+// looked up and noted for address translation, and take memory for it. (A reload that ends
+// masquerading leaves the chain, empty.)
 void write_source_nat(Text& text, const FirewallSpec& spec) {
   if (spec.masquerade.empty()) return;
   text.open_chain("source_nat", "nat hook postrouting priority srcnat");

@@ -170,6 +170,7 @@ TEST(FirewallText, MasqueradesByFamilyAndNeverOnLo) {
 TEST(FirewallText, NoSocketIsLookedUpForWhatNoClientHasSent) {
   FirewallSpec spec = spec_with_relay();
   spec.client_devices = {"eth1"};
+  spec.reject_quic = true;
   EXPECT_THAT(chain(render_firewall(spec), "prerouting"),
               ::testing::StartsWith(
                   "    type filter hook prerouting priority mangle; policy accept;\n"
