@@ -117,6 +117,14 @@ void print_relay(const Json& relay) {
                number(pop, "legs_opened"), number(pop, "legs_failed"), number(warm, "idle"),
                number(warm, "target"), number(warm, "hits"), number(warm, "misses"),
                number(warm, "died"));
+    const Json& path = pop["path"];
+    if (path.is_null()) continue;
+    fmt::print(
+        "    path: {:.1f} Mbps{}, {} legs sending; probes: {} passed, {} failed, {} undecided\n",
+        path["rate_bps"].get<double>() / 1e6,
+        path["limited"].get<bool>() ? " (all that it carries)" : "", number(path, "sending"),
+        number(path, "probes_passed"), number(path, "probes_failed"),
+        number(path, "probes_undecided"));
   }
 }
 

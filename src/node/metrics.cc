@@ -169,6 +169,48 @@ void add_client_start(Families& families, const relay::ClientStartCounters& star
   families.push_back(std::move(known));
 }
 
+void add_pops(Families& families, const std::vector<relay::PopCounters>& pops) {
+  auto legs = counters("relay_legs_total", "Legs to other PoPs, by what became of them");
+  auto usable = family("relay_pop_usable", "1: new connections go by this PoP; 0: it is not heard",
+                       prometheus::MetricType::Gauge);
+  for (const relay::PopCounters& pop : pops) {
+    add(legs, {{"pop", pop.name}, {"what", "opened"}}, pop.legs_opened);
+    add(legs, {{"pop", pop.name}, {"what", "failed"}}, pop.legs_failed);
+    add(legs, {{"pop", pop.name}, {"what", "silent"}}, pop.silent);
+    add(legs, {{"pop", pop.name}, {"what", "left"}}, pop.left);
+    add(usable, {{"pop", pop.name}}, pop.usable ? 1.0 : 0.0);
+  }
+  auto warm = counters("relay_warm_legs_total", "Warm legs, by what became of them");
+  auto idle = family("relay_warm_legs_idle", "Warm legs that wait", prometheus::MetricType::Gauge);
+  for (const relay::PopCounters& pop : pops) {
+    const relay::LegSourceState& legs_of = pop.warm;
+    for (const auto& [what, count] :
+         {std::pair{"hit", legs_of.hits}, std::pair{"miss", legs_of.misses},
+          std::pair{"opened", legs_of.opened}, std::pair{"failed", legs_of.failed},
+          std::pair{"expired", legs_of.expired}, std::pair{"died", legs_of.died},
+          std::pair{"surplus", legs_of.surplus}}) {
+      add(warm, {{"pop", pop.name}, {"what", what}}, count);
+    }
+    add(idle, {{"pop", pop.name}}, static_cast<double>(legs_of.idle));
+  }
+  auto rates = family("relay_path_rate_bits_per_second",
+                      "What the legs to this PoP together may send", prometheus::MetricType::Gauge);
+  auto probes =
+      counters("relay_path_probes_total", "Bursts above that rate, by how they came through");
+  for (const relay::PopCounters& pop : pops) {
+    if (!pop.path) continue;
+    add(rates, {{"pop", pop.name}}, static_cast<double>(pop.path->rate_bps));
+    for (const auto& [what, count] :
+         {std::pair{"passed", pop.path->passed}, std::pair{"failed", pop.path->failed},
+          std::pair{"undecided", pop.path->undecided}}) {
+      add(probes, {{"pop", pop.name}, {"what", what}}, count);
+    }
+  }
+  for (auto* made : {&legs, &usable, &warm, &idle, &rates, &probes}) {
+    families.push_back(std::move(*made));
+  }
+}
+
 void add_relay(Families& families, const relay::RelaySnapshot& relay) {
   auto accepted = counters("relay_accepted_total", "Connections accepted, by side");
   add(accepted, {{"side", "client"}}, relay.accepted_clients);
@@ -182,29 +224,6 @@ void add_relay(Families& families, const relay::RelaySnapshot& relay) {
   for (std::size_t i = 0; i < relay.outcomes.size(); ++i) {
     add(outcomes, {{"outcome", std::string{name_of(static_cast<relay::Outcome>(i))}}},
         relay.outcomes[i]);
-  }
-  auto legs = counters("relay_legs_total", "Legs to other PoPs, by what became of them");
-  auto usable = family("relay_pop_usable", "1: new connections go by this PoP; 0: it is not heard",
-                       prometheus::MetricType::Gauge);
-  for (const relay::PopCounters& pop : relay.pops) {
-    add(legs, {{"pop", pop.name}, {"what", "opened"}}, pop.legs_opened);
-    add(legs, {{"pop", pop.name}, {"what", "failed"}}, pop.legs_failed);
-    add(legs, {{"pop", pop.name}, {"what", "silent"}}, pop.silent);
-    add(legs, {{"pop", pop.name}, {"what", "left"}}, pop.left);
-    add(usable, {{"pop", pop.name}}, pop.usable ? 1.0 : 0.0);
-  }
-  auto warm = counters("relay_warm_legs_total", "Warm legs, by what became of them");
-  auto idle = family("relay_warm_legs_idle", "Warm legs that wait", prometheus::MetricType::Gauge);
-  for (const relay::PopCounters& pop : relay.pops) {
-    const relay::LegSourceState& legs_of = pop.warm;
-    for (const auto& [what, count] :
-         {std::pair{"hit", legs_of.hits}, std::pair{"miss", legs_of.misses},
-          std::pair{"opened", legs_of.opened}, std::pair{"failed", legs_of.failed},
-          std::pair{"expired", legs_of.expired}, std::pair{"died", legs_of.died},
-          std::pair{"surplus", legs_of.surplus}}) {
-      add(warm, {{"pop", pop.name}, {"what", what}}, count);
-    }
-    add(idle, {{"pop", pop.name}}, static_cast<double>(legs_of.idle));
   }
   auto early = counters("relay_early_syn_total", "SYNs seen before their handshakes were complete");
   const relay::EarlySynCounters& syns = relay.early_syn;
@@ -221,8 +240,7 @@ void add_relay(Families& families, const relay::RelaySnapshot& relay) {
         std::pair{"refused", answered.refused}, std::pair{"repeated", answered.repeated}}) {
     add(held, {{"what", what}}, count);
   }
-  for (auto* made :
-       {&accepted, &active, &bytes, &outcomes, &legs, &usable, &warm, &idle, &early, &held}) {
+  for (auto* made : {&accepted, &active, &bytes, &outcomes, &early, &held}) {
     families.push_back(std::move(*made));
   }
 }
@@ -291,6 +309,7 @@ class StatusCollector final : public prometheus::Collectable {
     add_peers(families, status);
     if (status.relay) {
       add_relay(families, *status.relay);
+      add_pops(families, status.relay->pops);
       add_syn_watches(families, status.syn_watches);
       add_stages(families, status.relay->stages);
       add_connection_log(families, status.relay->log);

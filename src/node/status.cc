@@ -108,6 +108,13 @@ Json warm_legs_json(const relay::LegSourceState& warm) {
            std::chrono::duration_cast<std::chrono::microseconds>(warm.connect_rtt).count()}};
 }
 
+Json path_json(const std::optional<relay::PathState>& path) {
+  if (!path) return {};
+  return {{"rate_bps", path->rate_bps},    {"limited", path->limited},
+          {"sending", path->sending},      {"probes_passed", path->passed},
+          {"probes_failed", path->failed}, {"probes_undecided", path->undecided}};
+}
+
 Json syn_watches_json(const std::vector<SynWatchStatus>& watches) {
   Json devices = Json::array();
   for (const auto& [device, counters] : watches) {
@@ -164,7 +171,8 @@ Json relay_json(const relay::RelaySnapshot& relay) {
                     {"legs_failed", pop.legs_failed},
                     {"legs_silent", pop.silent},
                     {"connections_left", pop.left},
-                    {"warm", warm_legs_json(pop.warm)}});
+                    {"warm", warm_legs_json(pop.warm)},
+                    {"path", path_json(pop.path)}});
   }
   const relay::EarlySynCounters& early = relay.early_syn;
   const relay::HeldSynCounters& held = relay.held_syns;

@@ -75,6 +75,16 @@ std::uint64_t since(std::uint64_t earlier, std::uint64_t later) noexcept {
   return later > earlier ? later - earlier : 0;
 }
 
+// What a bottleneck holds up waits in its queue, and round trips grow by as much: by now those of
+// the part that has arrived. Acknowledgements that are late without it are the receiver's, which
+// delays them while nobody reads, or the machine's.
+bool queue_explains(Duration burst_time, std::uint64_t burst_bps, std::uint64_t delivered_bps,
+                    const TcpSample& sample) noexcept {
+  const std::chrono::duration<double> time = burst_time, grown = sample.rtt - sample.min_rtt;
+  const double queued_s = time.count() * (1 - share_of(delivered_bps, burst_bps));
+  return grown.count() >= queued_s / 3;  // smoothed: it lags
+}
+
 }  // namespace
 
 Result<TcpSample> read_tcp_sample(int socket) noexcept {
@@ -194,6 +204,7 @@ void LegPacer::end_burst(const TcpSample& sample, Instant now) noexcept {
     phase_ = Phase::flight;
     burst_bps_ = sent_bps;
     burst_time_ = time;
+    left_bytes_ = sample.notsent_bytes;
     rate_bps_ = share_.grant(1, 0, now);
     answer_due_ = now + rtt_of(sample);
     deadline_ = answer_due_ + std::max(time / burst_parts, shortest_patience);
@@ -207,43 +218,62 @@ void LegPacer::end_burst(const TcpSample& sample, Instant now) noexcept {
 }
 
 void LegPacer::judge(const TcpSample& sample, Instant now) noexcept {
-  // All that was sent until the burst ended should have arrived by answer_due_, and since then what
-  // followed at the proven rate. If less has, the bottleneck was busy all the time.
-  const Duration after = std::max(now - answer_due_, Duration{});
-  const std::uint64_t arrived = since(burst_.sent - burst_.retransmitted, sample.delivered_bytes);
-  const std::uint64_t expected = bytes_in(burst_bps_, burst_time_) + bytes_in(proven_bps_, after);
-  const std::uint64_t delivered = arrived >= scale(expected, all_but_noise)
-                                      ? burst_bps_
-                                      : std::min(burst_bps_, rate_of(arrived, burst_time_ + after));
-  // Much later a queue may have drained again.
-  const bool valid = now - answer_due_ <= burst_time_;
-  const std::uint64_t lost = since(burst_.retransmitted, sample.retransmitted_bytes);
-  const bool lossy = lost > few_bytes + bytes_in(burst_bps_, burst_time_) / 20;
-  const bool narrower =
-      valid && delivered < scale(proven_bps_, narrower_share) && (lossy || queue_stands(sample));
-  bool passed = false;
-  if (narrower) {
+  const Answer answer = measure(sample, now);
+  bool again = false;
+  if (answer.narrower) {
     share_.drop_probe();
-    share_.lower(share_of(delivered, proven_bps_) * below_delivered, rtt_of(sample), now);
+    const double delivered = share_of(answer.delivered_bps, proven_bps_);
+    share_.lower(delivered * below_delivered, rtt_of(sample), now);
   } else if (share_.has_probe()) {
-    // What is too much, the bottleneck takes from all legs alike.
-    const std::uint64_t total =
-        scale(share_.others_bps() + burst_bps_, share_of(delivered, burst_bps_));
-    const std::uint64_t extra = since(proven_bps_, burst_bps_);
-    passed =
-        valid && !lossy && total >= share_.others_bps() + proven_bps_ + scale(extra, passed_part);
-    if (passed) {
-      share_.pass_probe(total, now);
-    } else if (valid) {
-      share_.fail_probe(total, rtt_of(sample), now);
-    } else {
-      share_.drop_probe();
-    }
-  } else if (delivered >= scale(proven_bps_, held_back_share)) {
+    again = judge_probe(answer, sample, now);
+  } else if (answer.delivered_bps >= scale(proven_bps_, held_back_share)) {
     share_.confirm(now);
   }
-  share_.report(std::min(delivered, share_.bps(now)), true);
-  if (!passed || !try_probe(sample, now)) cruise(sample, now);
+  share_.report(std::min(answer.delivered_bps, share_.bps(now)), true);
+  if (!again || !try_probe(sample, now)) cruise(sample, now);
+}
+
+LegPacer::Answer LegPacer::measure(const TcpSample& sample, Instant now) const noexcept {
+  // All that was sent until the burst ended should have arrived by answer_due_, and since then what
+  // followed at the proven rate, if there was anything. If less has, the bottleneck was busy all
+  // the time.
+  const Duration after = std::max(now - answer_due_, Duration{});
+  const std::uint64_t burst_bytes = bytes_in(burst_bps_, burst_time_);
+  const std::uint64_t followed = std::min(bytes_in(proven_bps_, after), left_bytes_);
+  const std::uint64_t arrived = since(burst_.sent - burst_.retransmitted, sample.delivered_bytes);
+  Answer answer{.delivered_bps = burst_bps_,
+                .lost_bytes = since(burst_.retransmitted, sample.retransmitted_bytes)};
+  if (arrived < scale(burst_bytes + followed, all_but_noise)) {
+    answer.delivered_bps = std::min(burst_bps_, rate_of(arrived, burst_time_ + after));
+  }
+  // Much later a queue may have drained again.
+  answer.valid = after <= burst_time_;
+  answer.lossy = answer.lost_bytes > few_bytes + burst_bytes / 20;
+  answer.narrower = answer.valid && answer.delivered_bps < scale(proven_bps_, narrower_share) &&
+                    (answer.lossy || queue_stands(sample));
+  return answer;
+}
+
+// Returns whether the next probe need not wait. That a burst was slow by nobody's fault is no
+// verdict: a limit once believed in is approached with small probes only, which prove as little.
+bool LegPacer::judge_probe(const Answer& answer, const TcpSample& sample, Instant now) noexcept {
+  // What is too much, the bottleneck takes from all legs alike.
+  const std::uint64_t total =
+      scale(share_.others_bps() + burst_bps_, share_of(answer.delivered_bps, burst_bps_));
+  const std::uint64_t extra = since(proven_bps_, burst_bps_);
+  const bool fast = total >= share_.others_bps() + proven_bps_ + scale(extra, passed_part);
+  const bool held_up = answer.lost_bytes > 0 ||
+                       queue_explains(burst_time_, burst_bps_, answer.delivered_bps, sample);
+  if (answer.valid && fast && !answer.lossy) {
+    share_.pass_probe(total, now);
+    return true;
+  }
+  if (answer.valid && held_up) {
+    share_.fail_probe(total, rtt_of(sample), now);
+    return false;
+  }
+  share_.drop_probe();
+  return answer.valid && answer.delivered_bps >= scale(proven_bps_, narrower_share);
 }
 
 bool LegPacer::try_probe(const TcpSample& sample, Instant now) noexcept {

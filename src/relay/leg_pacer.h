@@ -76,6 +76,13 @@ class LegPacer {
     Instant at;
     std::uint64_t sent = 0, delivered = 0, retransmitted = 0;
   };
+  /// What an RTT has told of a burst.
+  struct Answer {
+    std::uint64_t delivered_bps = 0, lost_bytes = 0;
+    bool valid = false;     // heard in time
+    bool lossy = false;     // by more than chance
+    bool narrower = false;  // the path carries less than was known
+  };
   static Mark mark(const TcpSample& sample, Instant now) noexcept;
 
   void begin(const TcpSample& sample, Instant now);
@@ -84,6 +91,8 @@ class LegPacer {
                    Instant now) noexcept;
   void end_burst(const TcpSample& sample, Instant now) noexcept;
   void judge(const TcpSample& sample, Instant now) noexcept;
+  Answer measure(const TcpSample& sample, Instant now) const noexcept;
+  bool judge_probe(const Answer& answer, const TcpSample& sample, Instant now) noexcept;
   void give_up() noexcept;
   bool try_probe(const TcpSample& sample, Instant now) noexcept;
   void cruise(const TcpSample& sample, Instant now) noexcept;
@@ -97,6 +106,7 @@ class LegPacer {
   std::uint64_t proven_bps_ = 0;    // the share when the burst began
   std::uint64_t burst_bps_ = 0;     // as it was really sent
   std::uint64_t reviewed_bps_ = 0;  // sent in the interval before review_
+  std::uint64_t left_bytes_ = 0;    // not sent yet when it ended
   Duration burst_time_{};
   Instant answer_due_;   // an RTT after the burst
   Instant burst_until_;  // the application has not sent one by then: no burst

@@ -66,6 +66,35 @@ TEST(LegPacer, ShortDownloadsTeachToo) {
   EXPECT_GE(path.rate().rate_bps(path.now()), 160 * mbps);
 }
 
+// On a path far wider than the rate, whatever is missing is nobody's fault: a limit once believed
+// in would keep the path slow for minutes.
+const TestPath::Shape wide{.rate_bps = 1000 * mbps, .queue_bytes = 6'250'000};
+
+TEST(LegPacer, ADownloadThatEndsWithItsBurstShowsNoLimitButWhatArrived) {
+  for (std::uint64_t kilobytes = 40; kilobytes < 1500; kilobytes += 7) {
+    TestPath path{wide, first_rate};
+    path.transfer(kilobytes * 1000);
+    EXPECT_FALSE(path.rate().limit_known(path.now())) << kilobytes << " KB";
+    if (kilobytes < 110) continue;
+    EXPECT_GE(path.rate().rate_bps(path.now()), first_rate * 3 / 2) << kilobytes << " KB";
+  }
+}
+
+TEST(LegPacer, LateAcknowledgementsShowNoLimit) {
+  for (const int late_ms : {3, 5, 10, 20}) {
+    for (int at_ms = 210; at_ms < 280; at_ms += 3) {
+      TestPath path{wide, first_rate};
+      const auto leg = path.make_leg();
+      path.write(*leg, 10 * megabyte);
+      for (int ms = 0; ms < at_ms; ++ms) path.tick({leg.get()});
+      path.hold_acks(std::chrono::milliseconds{late_ms});
+      path.run({leg.get()});
+      EXPECT_FALSE(path.rate().limit_known(path.now())) << late_ms << " ms late at " << at_ms;
+      EXPECT_GE(path.rate().rate_bps(path.now()), 4 * first_rate) << late_ms << ", " << at_ms;
+    }
+  }
+}
+
 TEST(LegPacer, APathNarrowerThanTheFirstRateIsFoundOut) {
   TestPath path{{.rate_bps = 5 * mbps, .queue_bytes = 128'000}, first_rate};
   path.transfer(10 * megabyte);

@@ -80,6 +80,15 @@ std::uint64_t PathRate::probe_extra_bps(Instant now) const noexcept {
   return std::min(rate, ceiling - rate);
 }
 
+PathState PathRate::state(Instant now) const noexcept {
+  return {.rate_bps = rate_bps(now),
+          .limited = limit_known(now),
+          .sending = members_.size(),
+          .passed = passed_,
+          .failed = failed_,
+          .undecided = undecided_};
+}
+
 void PathRate::learn(std::uint64_t rate_bps, Instant now) noexcept {
   rate_bps_ = in_bounds(std::max(rate_bps, stock_bps()));
   learned_ = now;
@@ -177,19 +186,26 @@ std::optional<std::uint64_t> PathShare::take_probe(Instant now) noexcept {
   return path_->probe_extra_bps(now);
 }
 
-void PathShare::drop_probe() noexcept {
+void PathShare::return_probe() noexcept {
   if (std::exchange(has_probe_, false)) path_->probing_ = false;
 }
 
+void PathShare::drop_probe() noexcept {
+  if (has_probe_) ++path_->undecided_;
+  return_probe();
+}
+
 void PathShare::pass_probe(std::uint64_t total_bps, Instant now) noexcept {
-  drop_probe();
+  return_probe();
+  ++path_->passed_;
   path_->learn(std::max(total_bps, path_->rate_bps(now)), now);
   if (path_->limit_known(now) && total_bps > path_->limit_bps_) path_->limit_bps_ = 0;
   path_->probe_pause_rtts_ = first_pause_rtts;
 }
 
 void PathShare::fail_probe(std::uint64_t total_bps, Duration rtt, Instant now) noexcept {
-  drop_probe();
+  return_probe();
+  ++path_->failed_;
   // One short burst corrects what was learned from others, and does not overthrow it.
   const std::uint64_t least = scale(path_->rate_bps(now), corrected_by_one);
   path_->learn(std::max(scale(total_bps, below_limit), least), now);

@@ -21,6 +21,16 @@ namespace tw::relay {
 
 class PathShare;
 
+/// What a path has taught its legs, for whoever asks.
+struct PathState {
+  std::uint64_t rate_bps = 0;  ///< what all legs together may send
+  bool limited = false;        ///< by what the path was seen to carry, in the last ten minutes
+  std::size_t sending = 0;     ///< legs
+  /// Probes that came through, that the path held up, and that neither is said of: the application
+  /// had nothing to send, or acknowledgements were late without a queue.
+  std::uint64_t passed = 0, failed = 0, undecided = 0;
+};
+
 /// Bits a second everywhere, of TCP payload. Not thread-safe: one context has the path and its
 /// legs.
 class PathRate {
@@ -58,6 +68,7 @@ class PathRate {
   /// Whether a probe has failed or bytes got lost at a rate that is still remembered.
   bool limit_known(Instant now) const noexcept { return limit_bps_ > 0 && now < limit_forgotten_; }
   std::size_t members() const noexcept { return members_.size(); }
+  PathState state(Instant now) const noexcept;
 
  private:
   friend class PathShare;
@@ -79,6 +90,7 @@ class PathRate {
   std::uint64_t used_bps_ = 0, used_by_taking_bps_ = 0, granted_bps_ = 0;
   const Lower lower_;
   bool probing_ = false;
+  std::uint64_t passed_ = 0, failed_ = 0, undecided_ = 0;
 };
 
 /// A leg's part of its path. A leg belongs to it only while it sends: idle legs take nothing.
@@ -135,6 +147,7 @@ class PathShare {
 
  private:
   friend class PathRate;
+  void return_probe() noexcept;
   bool joined() const noexcept { return path_ != nullptr && place_ < path_->members_.size(); }
 
   std::shared_ptr<PathRate> path_;  // null: moved from

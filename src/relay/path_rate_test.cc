@@ -168,6 +168,25 @@ TEST_F(PathRateTest, OneLegProbesAtATime) {
   EXPECT_TRUE(two.take_probe(start).has_value()) << "whoever goes leaves the probe";
 }
 
+TEST_F(PathRateTest, SaysWhatItHasLearned) {
+  PathShare share = sending(1);
+  const auto probe = [&] { ASSERT_TRUE(share.take_probe(start).has_value()); };
+  probe();
+  share.drop_probe();
+  share.drop_probe();  // it has none
+  probe();
+  share.pass_probe(40 * mbps, start);
+  probe();
+  share.fail_probe(50 * mbps, rtt, start);
+  const PathState state = path_->state(start);
+  EXPECT_EQ(state.rate_bps / mbps, 47U);
+  EXPECT_TRUE(state.limited);
+  EXPECT_EQ(state.sending, 1U);
+  EXPECT_EQ(state.undecided, 1U);
+  EXPECT_EQ(state.passed, 1U);
+  EXPECT_EQ(state.failed, 1U);
+}
+
 TEST_F(PathRateTest, LegsShareEvenly) {
   teach(120);
   PathShare one = sending(1);

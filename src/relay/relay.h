@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,6 +16,7 @@
 #include "exec/poller.h"
 #include "relay/connection_log.h"
 #include "relay/leg_source.h"
+#include "relay/path_rate.h"
 #include "relay/settings.h"
 #include "relay/stage_times.h"
 #include "relay/syn_source.h"
@@ -47,6 +49,7 @@ struct PopCounters {
   std::uint64_t silent = 0;                        ///< legs whose PoP did not answer in time
   std::uint64_t left = 0;  ///< connections that went another way then, unnoticed by their clients
   LegSourceState warm;     ///< its pool
+  std::optional<PathState> path;  ///< the way to it; none: legs are not paced
 };
 
 /// What became of the SYNs that were seen before their handshakes were complete.

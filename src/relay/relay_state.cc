@@ -95,7 +95,7 @@ void Relay::State::use_pops() {
           settings.turbo.first_rate_bps, [](int socket, std::uint64_t bps) {
             static_cast<void>(set_pacing_rate(socket, bps));  // it may have died meanwhile
           }));
-      kept.push_back({.name = pop.name, .warm = {}});
+      kept.push_back({.name = pop.name, .warm = {}, .path = {}});
       continue;
     }
     const auto index = static_cast<std::size_t>(known - pops.begin());
@@ -398,6 +398,7 @@ RelaySnapshot Relay::State::snapshot() {
   snapshot.pops = pops;
   for (std::size_t i = 0; i < pops.size(); ++i) {
     snapshot.pops[i].warm = by_pop_[i]->state();
+    if (settings.turbo.pacing) snapshot.pops[i].path = paths_[i]->state(polled_at_);
     snapshot.pops[i].usable = by_pop_[i]->is_usable(polled_at_);
   }
   return snapshot;

@@ -58,6 +58,9 @@ class TestPath {
     leg.written += bytes;
     leg.pacer.on_written(leg.written, now_);
   }
+  /// Acknowledgements that come until then are heard only then: the receiver or the machine is
+  /// late.
+  void hold_acks(Duration time) { deaf_until_ = now_ + time; }
   /// A millisecond.
   void tick(const std::vector<Leg*>& legs) {
     now_ = now_ + 1ms;
@@ -103,6 +106,7 @@ class TestPath {
   };
 
   void hear() {
+    if (now_ < deaf_until_) return;
     while (!acks_.empty() && acks_.begin()->first <= now_) {
       const Packet packet = acks_.begin()->second;
       acks_.erase(acks_.begin());
@@ -174,7 +178,7 @@ class TestPath {
   std::map<int, Leg*> legs_;
   int last_socket_ = 0;
   std::shared_ptr<PathRate> rate_;
-  Instant now_{1s};
+  Instant now_{1s}, deaf_until_;
   std::deque<Packet> queue_;
   std::uint64_t queued_ = 0, dropped_ = 0;
   double line_ = 0;

@@ -76,6 +76,9 @@ class RelayTest(RelayCase):
             self.assertEqual(relay["outcomes"]["closed"], 2)
             self.assertGreaterEqual(relay[accepted], 2)  # warm legs are legs
             self.assertGreater(relay["bytes_downstream"], 20_010_000)
+        path = self.status("last")["pops"][0]["path"]  # the last PoP has sent
+        self.assertGreater(sum(path[f"probes_{of}"] for of in ("passed", "failed", "undecided")), 0)
+        self.assertRegex(self.control("status").stdout, r"path: [\d.]+ Mbps")
 
     def test_a_client_of_another_device_is_relayed(self):
         digests = lib.serve_files(self.server, "192.0.2.80", {"small": b"x" * 10_000}, PORT)
