@@ -27,7 +27,7 @@ struct WanFlags {
   std::vector<std::string> configurations;
   std::vector<double> rtt_ms, rates_mbps;  ///< one for every link, or one for each
   std::vector<std::uint64_t> queues;
-  std::string leg_congestion;  ///< empty: as `congestion`
+  std::string pop_congestion, leg_congestion;  ///< empty: as the ends'
 };
 
 int fail(const std::string& text) {
@@ -89,7 +89,11 @@ Result<void> read_options(WanFlags& flags, const CLI::App& command) {
       return in_context("--loss", read.error());
     }
   }
-  options.leg_congestion = flags.leg_congestion.empty() ? options.congestion : flags.leg_congestion;
+  const auto given = [&](const std::string& name) {
+    return name.empty() ? options.congestion.ends : name;
+  };
+  options.congestion.pops = given(flags.pop_congestion);
+  options.congestion.legs = given(flags.leg_congestion);
   options.version = TW_VERSION;
   options.command = own_command();
   return {};
@@ -165,8 +169,10 @@ void add_link_options(CLI::App& command, WanFlags& flags) {
       ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{1'000'000'000}));
   command.add_option("--loss", flags.loss,
                      "Percent of segments lost each way, by link: client=0.1%,middle=…,server=…");
-  command.add_option("--congestion", flags.options.congestion,
+  command.add_option("--congestion", flags.options.congestion.ends,
                      "Congestion control of client, server and both PoPs (cubic)");
+  command.add_option("--pop-congestion", flags.pop_congestion,
+                     "Congestion control of the PoPs towards client and server (as --congestion)");
   command.add_option("--leg-congestion", flags.leg_congestion,
                      "Congestion control of the relay's legs (as --congestion)");
   command.add_flag("--server-nopush", flags.options.server_nopush,

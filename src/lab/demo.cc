@@ -80,16 +80,18 @@ Result<void> start_programs(const DemoOptions& options, Stage& stage, Report& re
   return {};
 }
 
-Request request_for(const Stage& stage, Path path, std::uint64_t bytes) {
+Request request_for(const DemoOptions& options, const Stage& stage, Path path,
+                    std::uint64_t bytes) {
   return {.authority = service_address(path),
           .bytes = bytes,
           .sha256 = stage.server->sha256(bytes),
-          .file = (stage.scratch.path() / "downloaded").string()};
+          .file = (stage.scratch.path() / "downloaded").string(),
+          .limit = limit_for(bytes, options.rate_bps)};
 }
 
 Result<void> await_path(const DemoOptions& options, Stage& stage, Path path, Interrupt& interrupt) {
   auto up = await_service(
-      stage.topology.client(), request_for(stage, path, std::ranges::min(options.sizes)),
+      stage.topology.client(), request_for(options, stage, path, std::ranges::min(options.sizes)),
       [&] { return stage.check(); }, interrupt);
   if (up || interrupt.fired()) return up;
   return in_context(fmt::format("the path {} does not come up", name_of(path)), up.error());
@@ -104,7 +106,8 @@ Result<void> measure_downloads(const DemoOptions& options, Stage& stage, Report&
       for (const Path path : options.paths) {
         progress.show(fmt::format("[{}/{}] run {} of {}: {} {}", report.downloads.size() + 1, count,
                                   repetition + 1, options.runs, size_text(bytes), name_of(path)));
-        auto fetched = fetch(stage.topology.client(), request_for(stage, path, bytes), interrupt);
+        auto fetched =
+            fetch(stage.topology.client(), request_for(options, stage, path, bytes), interrupt);
         if (!fetched) {
           if (auto running = stage.check(); !running) return running;
           return std::unexpected(fetched.error());
@@ -125,7 +128,8 @@ Result<void> measure_downloads(const DemoOptions& options, Stage& stage, Report&
 void list_downloads(const DemoOptions& options, const Stage& stage, Report& report) {
   for (const Path path : options.paths) {
     report.commands.push_back(
-        download_command(stage.topology.client(), request_for(stage, path, options.sizes.back()))
+        download_command(stage.topology.client(),
+                         request_for(options, stage, path, options.sizes.back()))
             .text());
   }
 }

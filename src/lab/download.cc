@@ -69,8 +69,21 @@ Command download_command(const Namespace& client, const Request& request) {
                fmt::format("{}", request.limit.count()), "--output", request.file, "--write-out",
                curl_format, fmt::format("http://{}/{}", request.authority, request.bytes)},
       .netns_fd = client.fd()};
-  if (request.fast_open) command.argv.insert(command.argv.end() - 1, "--tcp-fastopen");
+  const auto add = [&](std::initializer_list<std::string> options) {
+    command.argv.insert(command.argv.end() - 1, options);
+  };
+  if (request.fast_open) add({"--tcp-fastopen"});
+  if (request.stall.count() > 0) {
+    const std::string seconds = fmt::format("{}", request.stall.count());
+    add({"--connect-timeout", seconds, "--speed-limit", "1", "--speed-time", seconds});
+  }
   return command;
+}
+
+std::chrono::seconds limit_for(std::uint64_t bytes, std::uint64_t rate_bps) noexcept {
+  constexpr std::uint64_t times_slower = 20;
+  const std::uint64_t line_s = rate_bps == 0 ? 0 : bytes * 8 / rate_bps;
+  return std::chrono::seconds{120 + times_slower * line_s};
 }
 
 Result<Fetched> fetch(const Namespace& client, const Request& request, Interrupt& interrupt) {
@@ -89,7 +102,7 @@ Result<Fetched> fetch(const Namespace& client, const Request& request, Interrupt
 
 Result<void> await_service(const Namespace& client, Request request,
                            const std::function<Result<void>()>& check, Interrupt& interrupt) {
-  request.limit = std::chrono::seconds{4};
+  request.stall = std::chrono::seconds{4};
   const SystemClock clock;
   const Instant give_up = clock.now() + std::chrono::seconds{20};
   for (;;) {

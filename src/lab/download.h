@@ -49,7 +49,12 @@ struct Request {
   std::string file;        ///< that it is written to
   bool fast_open = false;  ///< in the SYN, as soon as there is a cookie of the server
   std::chrono::seconds limit{120};
+  std::chrono::seconds stall{0};  ///< without a connection or a byte for so long it ends; 0: never
 };
+
+/// What a download of `bytes` may take where the slowest line carries `rate_bps` (0: any): losses
+/// may make it many times slower than that.
+std::chrono::seconds limit_for(std::uint64_t bytes, std::uint64_t rate_bps) noexcept;
 
 Command download_command(const Namespace& client, const Request& request);
 
@@ -62,8 +67,9 @@ struct Fetched {
 /// `sha256_ok` is false.
 Result<Fetched> fetch(const Namespace& client, const Request& request, Interrupt& interrupt);
 /// Downloads that are not counted, until one succeeds: handshakes of the tunnels and a PoP's first
-/// legs are of the start, which no measurement is about. An error after 20 s, if interrupted, or as
-/// soon as `check` has one (a program that had to run has ended).
+/// legs are of the start, which no measurement is about. One that stalls for 4 s is given up. An
+/// error if none has succeeded after 20 s, if interrupted, or as soon as `check` has one (a program
+/// that had to run has ended).
 Result<void> await_service(const Namespace& client, Request request,
                            const std::function<Result<void>()>& check, Interrupt& interrupt);
 

@@ -20,6 +20,12 @@ TEST(Download, OnlyTheWholeFileCounts) {
   EXPECT_FALSE(parse_timing("", 10'000));
 }
 
+TEST(Download, MayTakeLongWhereTheLineIsSlow) {
+  EXPECT_EQ(limit_for(50'000'000, 0), std::chrono::seconds{120});
+  EXPECT_EQ(limit_for(10'000, 1'000'000), std::chrono::seconds{120});
+  EXPECT_GT(limit_for(50'000'000, 1'000'000), std::chrono::seconds{400 * 3});
+}
+
 TEST(Download, PathNamesAreReadAsTheyAreWritten) {
   for (const Path path : all_paths) EXPECT_EQ(parse_path(name_of(path)), path);
   EXPECT_FALSE(parse_path("end to end"));

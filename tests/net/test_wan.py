@@ -2,13 +2,16 @@
 
 import json
 import pathlib
+import re
 import signal
+import subprocess
 import sys
 import tempfile
 import unittest
 
 import test_demo
 from lib import case
+from lib.process import wait_until
 
 ALL = ("end-to-end", "routed", "ssh", "haproxy", "split", "+early-syn", "+warm-legs", "+turbo",
        "+fast-open", "+fast-open-server")
@@ -94,6 +97,26 @@ class WanTest(unittest.TestCase):
         self.check_row(row)
         self.assertGreater(row["total_ms"]["median"], 300)  # 300 KB at 8 Mbps
         self.assertGreater(row["retransmitted_percent"], 0)
+
+    def test_the_pops_speak_what_they_are_told(self):
+        with Wan("--sizes", "50MB", "--runs", "1", "--configurations", "+turbo", *SHORT_WAY, "--rate",
+                 "100", "--pop-congestion", "reno", "--json") as wan:
+            spoken = {}
+
+            def both_halves():  # of the download, on R_C: a leg ends at the other overlay address
+                rc = f"thalweg-{wan.popen.pid}-rc"
+                said = subprocess.run(["ip", "netns", "exec", rc, "ss", "-tinOH"], text=True,
+                                      capture_output=True, check=False).stdout
+                for line in said.splitlines():
+                    if (name := re.search(r" (reno|cubic) wscale", line)):
+                        spoken["leg" if " 10.99.1.1:" in line else "client"] = name[1]
+                return len(spoken) == 2
+            wait_until(both_halves, "a download", 30)
+            self.assertEqual(spoken, {"client": "reno", "leg": "cubic"})
+            self.assertEqual(wan.popen.wait(60), 0, wan.said())
+            self.check_clean(wan)
+            self.assertEqual(json.loads(wan.printed())["environment"]["PoPs"],
+                             "reno towards client and server, cubic on the relay's legs")
 
     def test_interrupt_leaves_what_was_measured_and_nothing_else(self):
         with Wan("--sizes", "10KB", "--runs", "500", "--configurations", "end-to-end,+turbo",

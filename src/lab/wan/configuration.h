@@ -43,6 +43,13 @@ struct Traits {
   bool fast_open = false, server_fast_open = false;  ///< of client and server (RFC 7413)
 };
 
+/// Congestion control, by the names of net.ipv4.tcp_available_congestion_control.
+struct CongestionControls {
+  std::string ends = "cubic";  ///< of client and server
+  std::string pops = "cubic";  ///< of the PoPs, towards them
+  std::string legs = "cubic";  ///< of the relay's legs
+};
+
 const Traits& traits_of(Configuration configuration) noexcept;
 std::string_view name_of(Configuration configuration) noexcept;
 std::optional<Configuration> parse_configuration(std::string_view name) noexcept;

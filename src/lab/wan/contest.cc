@@ -24,8 +24,8 @@ std::string obstacle_of(Configuration configuration) {
 }
 
 Result<Contestant> Contestant::start(Configuration configuration, std::uint16_t nth,
-                                     const std::string& service, const std::string& congestion,
-                                     const std::string& leg_congestion, const Topology& topology,
+                                     const std::string& service,
+                                     const CongestionControls& congestion, const Topology& topology,
                                      const ScratchFolder& scratch, Interrupt& interrupt) {
   Contestant contestant{configuration, service};
   const Carrier carrier = traits_of(configuration).carrier;
@@ -44,9 +44,9 @@ Result<Contestant> Contestant::start(Configuration configuration, std::uint16_t 
                            .relayed = relayed ? service : "",
                            .tunnelled = relayed ? "" : service,
                            .onward_tunnel = !relayed,
-                           .relay_switches = relay_switches(configuration, leg_congestion),
-                           .congestion = congestion,
-                           .pop_congestion = congestion};
+                           .relay_switches = relay_switches(configuration, congestion.legs),
+                           .congestion = congestion.ends,
+                           .pop_congestion = congestion.pops};
   auto overlay = Overlay::start(topology, shape, scratch, interrupt);
   if (!overlay) return std::unexpected(overlay.error());
   contestant.overlay_.emplace(std::move(*overlay));

@@ -24,9 +24,9 @@ class Contestant {
  public:
   /// `service` is the server's address that is its own; `nth` counts the contestants.
   static Result<Contestant> start(Configuration configuration, std::uint16_t nth,
-                                  const std::string& service, const std::string& congestion,
-                                  const std::string& leg_congestion, const Topology& topology,
-                                  const ScratchFolder& scratch, Interrupt& interrupt);
+                                  const std::string& service, const CongestionControls& congestion,
+                                  const Topology& topology, const ScratchFolder& scratch,
+                                  Interrupt& interrupt);
 
   Configuration configuration() const noexcept { return configuration_; }
   /// Where the client's URL points.

@@ -64,8 +64,8 @@ TopologyShape shape_of(const WanOptions& options) {
     }
     ++index;
   }
-  shape.congestion = options.congestion;
-  shape.pop_congestion = options.congestion;
+  shape.congestion = options.congestion.ends;
+  shape.pop_congestion = options.congestion.pops;
   return shape;
 }
 

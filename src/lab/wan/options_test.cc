@@ -36,7 +36,7 @@ TEST(WanOptions, LinksAreAsAskedFor) {
   options.rate_bps = {1'000'000'000, 200'000'000, 1'000'000'000};
   options.queue_bytes = {0, 1'000'000, 0};
   options.loss = {0.001, 0, 0};
-  options.congestion = "bbr";
+  options.congestion = {.ends = "reno", .pops = "bbr", .legs = "cubic"};
   const TopologyShape shape = shape_of(options);
   EXPECT_EQ(shape.rc_rs.rtt, std::chrono::microseconds{20'500});
   EXPECT_EQ(shape.rc_rs.rate_bps, 200'000'000U);
@@ -44,7 +44,7 @@ TEST(WanOptions, LinksAreAsAskedFor) {
   EXPECT_EQ(shape.client_rc.queue, std::chrono::milliseconds{50});
   EXPECT_DOUBLE_EQ(shape.client_rc.loss, 0.001);
   EXPECT_NE(shape.client_rc.seed, shape.rc_rs.seed);
-  EXPECT_EQ(shape.congestion, "bbr");
+  EXPECT_EQ(shape.congestion, "reno");
   EXPECT_EQ(shape.pop_congestion, "bbr");
 }
 

@@ -88,8 +88,9 @@ Result<void> describe(Stage& stage, const std::vector<Configuration>& configurat
   auto facts = describe_testbed(stage.topology, links_description(shape),
                                 WebServer::settings(stage.options.server_nopush), stage.interrupt);
   if (!facts) return std::unexpected(facts.error());
-  facts->emplace_back("PoPs", fmt::format("{} towards client and server, {} on the relay's legs",
-                                          stage.options.congestion, stage.options.leg_congestion));
+  facts->emplace_back("PoPs",
+                      fmt::format("{} towards client and server, {} on the relay's legs",
+                                  stage.options.congestion.pops, stage.options.congestion.legs));
   const auto add_version = [&](Carrier carrier, std::vector<std::string> argv) {
     const auto carries = [&](Configuration c) { return traits_of(c).carrier == carrier; };
     if (std::ranges::none_of(configurations, carries)) return;
@@ -129,7 +130,8 @@ Request request_for(const Stage& stage, const Contestant& contestant, std::uint6
           .bytes = bytes,
           .sha256 = stage.server->sha256(bytes),
           .file = (stage.scratch.path() / "downloaded").string(),
-          .fast_open = traits_of(contestant.configuration()).fast_open};
+          .fast_open = traits_of(contestant.configuration()).fast_open,
+          .limit = limit_for(bytes, std::ranges::min(stage.options.rate_bps))};
 }
 
 Result<void> start_contestants(Stage& stage, const std::vector<Configuration>& configurations) {
@@ -137,9 +139,9 @@ Result<void> start_contestants(Stage& stage, const std::vector<Configuration>& c
   for (const Configuration configuration : configurations) {
     const std::size_t nth = stage.contestants.size();
     stage.progress.show(fmt::format("starting {}", name_of(configuration)));
-    auto contestant = Contestant::start(
-        configuration, static_cast<std::uint16_t>(nth), service_of(nth), stage.options.congestion,
-        stage.options.leg_congestion, stage.topology, stage.scratch, stage.interrupt);
+    auto contestant =
+        Contestant::start(configuration, static_cast<std::uint16_t>(nth), service_of(nth),
+                          stage.options.congestion, stage.topology, stage.scratch, stage.interrupt);
     if (!contestant) {
       return in_context(std::string{name_of(configuration)}, contestant.error());
     }

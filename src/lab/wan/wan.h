@@ -28,8 +28,7 @@ struct WanOptions {
   std::array<std::uint64_t, 3> rate_bps{1'000'000'000, 1'000'000'000, 1'000'000'000};
   std::array<std::uint64_t, 3> queue_bytes{};  ///< before each line; 0: 50 ms of its rate
   std::array<double, 3> loss{};                ///< share of segments, each way
-  std::string congestion = "cubic";            ///< of all four hosts
-  std::string leg_congestion = "cubic";        ///< of the relay's legs
+  CongestionControls congestion{};
   bool server_nopush = false;
   std::uint64_t seed = 1;  ///< of file contents and losses
   std::string version;     ///< of this program, for the report
