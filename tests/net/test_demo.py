@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
 
 from lib import case, leftovers
@@ -123,13 +122,9 @@ class DemoTest(unittest.TestCase):
             self.check_clean(demo)
 
     def test_quick_run(self):
-        begin = time.monotonic()
         with Demo("--quick", "--json") as demo:
             demo.wait_namespaces()
-            code = demo.popen.wait(90)
-            taken = time.monotonic() - begin
-            self.assertEqual(code, 0, demo.said())
-            self.assertLess(taken, 45)
+            self.assertEqual(demo.popen.wait(120), 0, demo.said())
             self.check_clean(demo)
             report = json.loads(demo.printed())
         self.check_report(report)

@@ -13,8 +13,8 @@ import test_demo
 from lib import case
 from lib.process import wait_until
 
-ALL = ("end-to-end", "routed", "ssh", "haproxy", "split", "+early-syn", "+warm-legs", "+turbo",
-       "+fast-open", "+fast-open-server")
+ALL = ("end-to-end", "end-to-end+fast-open", "routed", "ssh", "haproxy", "split", "+early-syn",
+       "+warm-legs", "+turbo", "+fast-open", "+fast-open-server")
 NEEDS_MORE = ("ssh", "haproxy")  # programs that may not be installed
 SHORT_WAY = ("--rtt", "2,10,2", "--warmups", "0")
 

@@ -10,8 +10,12 @@ namespace {
 
 constexpr std::array<Traits, configuration_count> table{{
     {.name = "end-to-end", .meaning = "routed over the links, one TCP connection"},
+    {.name = "end-to-end+fast-open",
+     .meaning = "the same, the request in the SYN",
+     .fast_open = true,
+     .server_fast_open = true},
     {.name = "routed",
-     .meaning = "the same, in the client's tunnel and the PoPs' own",
+     .meaning = "routed, in the client's tunnel and the PoPs' own",
      .carrier = Carrier::tunnel},
     {.name = "ssh",
      .meaning = "ssh -L on R_C, sshd on R_S, one connection between them",

@@ -14,21 +14,25 @@ namespace tw::lab {
 
 enum class Configuration : std::uint8_t {
   end_to_end,  ///< routed over the links; R_C and R_S merely forward
-  routed,      ///< through the client's tunnel and the PoPs' own, not split
-  ssh,         ///< `ssh -L` on R_C, sshd on R_S: the paper's baseline
-  haproxy,     ///< two in series, TCP mode
-  split,       ///< the relay, with every improvement off that can be
+  /// The same, with Fast Open at client and server: what is to be had without any PoP.
+  end_to_end_fast_open,
+  routed,   ///< through the client's tunnel and the PoPs' own, not split
+  ssh,      ///< `ssh -L` on R_C, sshd on R_S: the paper's baseline
+  haproxy,  ///< two in series, TCP mode
+  split,    ///< the relay, with every improvement off that can be
   early_syn,
   warm_legs,
   turbo,             ///< the relay as it is by default, for a client that does without Fast Open
   fast_open,         ///< the same relay, and a client that sends its request in the SYN
   fast_open_server,  ///< and a server that takes it so
 };
-inline constexpr std::size_t configuration_count = 10;
+inline constexpr std::size_t configuration_count = 11;
 inline constexpr std::array all_configurations{
-    Configuration::end_to_end,      Configuration::routed, Configuration::ssh,
-    Configuration::haproxy,         Configuration::split,  Configuration::early_syn,
-    Configuration::warm_legs,       Configuration::turbo,  Configuration::fast_open,
+    Configuration::end_to_end,      Configuration::end_to_end_fast_open,
+    Configuration::routed,          Configuration::ssh,
+    Configuration::haproxy,         Configuration::split,
+    Configuration::early_syn,       Configuration::warm_legs,
+    Configuration::turbo,           Configuration::fast_open,
     Configuration::fast_open_server};
 
 /// What carries the bytes on R_C and R_S.

@@ -58,8 +58,9 @@ TEST(Configuration, LastStepsAreTheDefault) {
 }
 
 TEST(Configuration, OnlyTheRelayHasSwitches) {
-  for (const Configuration other : {Configuration::end_to_end, Configuration::routed,
-                                    Configuration::ssh, Configuration::haproxy}) {
+  for (const Configuration other :
+       {Configuration::end_to_end, Configuration::end_to_end_fast_open, Configuration::routed,
+        Configuration::ssh, Configuration::haproxy}) {
     EXPECT_EQ(relay_switches(other, "cubic"), "");
   }
 }

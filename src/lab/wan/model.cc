@@ -31,7 +31,9 @@ double request_at_server(const ModelInput& input) {
   const double middle = input.middle.rtt_ms;
   const double server = input.server.rtt_ms;
   // The request leaves the client with the last segment of its handshake.
-  if (input.way == Way::unsplit) return 1.5 * end_to_end_rtt(input);  // none has Fast Open
+  if (input.way == Way::unsplit) {
+    return (input.fast_open && input.server_fast_open ? 0.5 : 1.5) * end_to_end_rtt(input);
+  }
   const double syn_at_rc = client / 2;
   const double request_at_rc = input.fast_open ? syn_at_rc : 1.5 * client;
   if (input.way == Way::channel) {

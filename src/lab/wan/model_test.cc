@@ -47,6 +47,14 @@ TEST(Model, RequestsInSynsLeaveOneRoundTrip) {
   EXPECT_NEAR(predict(input).ttfb_ms, ideal(input).ttfb_ms, 1e-9);
 }
 
+TEST(Model, EndToEndFastOpenNeedsBothEnds) {
+  ModelInput input = paper(Way::unsplit);
+  input.fast_open = true;
+  EXPECT_NEAR(predict(input).ttfb_ms, 2 * 273.7, 1e-9);
+  input.server_fast_open = true;
+  EXPECT_NEAR(predict(input).ttfb_ms, 273.7, 1e-9);
+}
+
 TEST(Model, SlowStartDoublesEachRoundTrip) {
   constexpr double rtt = 32.7 + 215 + 26;
   const auto total = [](std::uint64_t segments) {

@@ -27,7 +27,7 @@ std::string row_text(const WanRow& row, bool first_of_size) {
   if (row.failed > 0) remark += fmt::format("  {} FAILED", row.failed);
   if (!row.sha256_ok) remark += "  CHECKSUM WRONG";
   return fmt::format(
-      "{:>7}  {:<17} {:>17} {:>6.0f} {:>7} {:>20} {:>6.0f} {:>7} {:>7.2f} {:>7} {:>7} {:>7}{}\n",
+      "{:>7}  {:<20} {:>17} {:>6.0f} {:>7} {:>20} {:>6.0f} {:>7} {:>7.2f} {:>7} {:>7} {:>7}{}\n",
       first_of_size ? size_text(row.bytes) : "", name_of(row.configuration),
       spread_text(row.ttfb_ms), row.model.ttfb_ms, speedup_text(row, row.ttfb_speedup),
       spread_text(row.total_ms), row.model.total_ms, speedup_text(row, row.total_speedup),
@@ -42,7 +42,7 @@ std::string to_table(const WanReport& report) {
   for (const auto& [name, value] : report.environment) text += fmt::format("{}: {}\n", name, value);
   for (const auto& [name, why] : report.skipped) text += fmt::format("without {}: {}\n", name, why);
   text +=
-      fmt::format("\n{:>7}  {:<17} {:>17} {:>6} {:>7} {:>20} {:>6} {:>7} {:>7} {:>7} {:>7} {:>7}\n",
+      fmt::format("\n{:>7}  {:<20} {:>17} {:>6} {:>7} {:>20} {:>6} {:>7} {:>7} {:>7} {:>7} {:>7}\n",
                   "size", "", "first byte, ms", "model", "speed", "total, ms", "model", "speed",
                   "again %", "ms/MB", "sw/MB", "sc/MB");
   std::uint64_t last = 0;
