@@ -42,6 +42,7 @@ int misused(const std::string& text) {
 
 std::vector<std::string> configuration_names() {
   std::vector<std::string> names;
+  names.reserve(lab::configuration_count);
   for (const lab::Configuration configuration : lab::all_configurations) {
     names.emplace_back(lab::name_of(configuration));
   }

@@ -60,7 +60,8 @@ void print_worker(const Json& worker) {
 void print_stages(const Json& stages) {
   bool headed = false;
   for (const auto& [via, of_via] : stages.items()) {
-    for (const auto& [stage, times] : of_via.items()) {
+    for (const auto& [stage, times_of_stage] : of_via.items()) {
+      const Json& times = times_of_stage;
       const auto count = times["count"].get<std::uint64_t>();
       if (count == 0) continue;
       if (!headed) {

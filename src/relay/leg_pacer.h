@@ -3,9 +3,10 @@
 // An RTT must pass before a rate is known to arrive. Doubling blindly meanwhile would put half a
 // bandwidth-delay product too much into the bottleneck's queue. So the faster rate is tried in a
 // burst of an eighth of an RTT, then the proven one is kept until the burst's acknowledgements
-// are due; how much has arrived by then is the verdict. A burst twice too fast costs a queue of an
-// eighth of a bandwidth-delay product, at most; and the burst comes first in the flight, so a
-// download that is over within an RTT has tried one too.
+// are due; how much has arrived by then is the verdict. A bottleneck makes a queue, or loses; what
+// is late without either waited for a reader or for a busy machine, and proves nothing. A burst
+// twice too fast costs a queue of an eighth of a bandwidth-delay product, at most; and the burst
+// comes first in the flight, so a download that is over within an RTT has tried one too.
 //
 //   resting ──▶ burst ──▶ flight ──▶ cruising      (flight, cruising ──▶ burst when it may probe)
 //

@@ -23,9 +23,7 @@ class Line {
   explicit Line(std::span<char> out) noexcept : out_(out) {}
 
   void add(std::string_view text) noexcept {
-    const std::size_t count = std::min(text.size(), out_.size() - size_);
-    std::copy_n(text.data(), count, out_.data() + size_);
-    size_ += count;
+    size_ += text.copy(out_.data() + size_, out_.size() - size_);
   }
   void add_or_nothing(std::string_view text) noexcept { add(text.empty() ? nothing : text); }
   void add(std::uint64_t number) noexcept {

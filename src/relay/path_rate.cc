@@ -23,7 +23,7 @@ constexpr double granted_at_most = 1.1;
 constexpr double hardly_faded = 0.85;
 
 // The initial window of RFC 6928.
-constexpr std::uint64_t stock_window_bytes = 10 * 1380;
+constexpr std::uint64_t stock_window_bytes = 10 * std::uint64_t{1380};
 // What is shorter is a machine talking to itself.
 constexpr Duration shortest_rtt = 1ms;
 

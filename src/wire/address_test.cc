@@ -149,9 +149,11 @@ TEST(IpAddressDeathTest, EachProcessHashesInItsOwnWay) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");  // the child is a new process
   const auto hash = [] { return std::to_string(std::hash<IpAddress>{}(ip("10.0.0.1"))); };
   constexpr int keep = 0;  // for the child, which comes by here too
+  // NOLINTBEGIN(concurrency-mt-unsafe): no other thread runs
   ASSERT_EQ(::setenv("TW_HASH_OF_PARENT", hash().c_str(), keep), 0);
   EXPECT_EXIT(std::exit(hash() == std::getenv("TW_HASH_OF_PARENT") ? 1 : 0),
               ::testing::ExitedWithCode(0), "");
+  // NOLINTEND(concurrency-mt-unsafe)
 }
 
 // A /64 is cheap to have, and so is a choice of its lower halves.

@@ -25,9 +25,9 @@ Result<void> parse_loss_of_link(std::string_view text, std::array<double, 3>& lo
     double percent = 0;
     const auto [end, error] =
         std::from_chars(number.data(), number.data() + number.size(), percent);
-    // Written so that what is no number is refused as well.
-    if (error != std::errc{} || end != number.data() + number.size() ||
-        !(percent >= 0 && percent <= most_loss_percent)) {
+    const bool read = error == std::errc{} && end == number.data() + number.size();
+    const bool possible = percent >= 0 && percent <= most_loss_percent;  // "nan" is not
+    if (!read || !possible) {
       return refused(fmt::format("\"{}\": write a percentage from 0 to 50", text));
     }
     loss[link] = percent / 100;

@@ -268,7 +268,9 @@ Result<WanReport> run_wan(const WanOptions& options, Interrupt& interrupt, Progr
   if (!ready) return std::unexpected(ready.error());
   auto configurations = chosen(options, report);
   if (!configurations) return std::unexpected(configurations.error());
-  for (const auto& [name, why] : report.skipped) progress.note("without " + name + ": " + why);
+  for (const auto& [name, why] : report.skipped) {
+    progress.note(fmt::format("without {}: {}", name, why));
+  }
   const auto lock = begin_run(progress);
   if (!lock) return std::unexpected(lock.error());
   auto scratch = ScratchFolder::create();
