@@ -56,12 +56,13 @@ void print_worker(const Json& worker) {
   for (const char* name : {"from_wire", "to_wire"}) print_drops(name, worker[name]["drops"]);
 }
 
+double milliseconds(const Json& times, const char* key) { return times[key].get<double>() / 1000; }
+
 // Only what there is something to say of.
 void print_stages(const Json& stages) {
   bool headed = false;
   for (const auto& [via, of_via] : stages.items()) {
-    for (const auto& [stage, times_of_stage] : of_via.items()) {
-      const Json& times = times_of_stage;
+    for (const auto& [stage, times] : of_via.items()) {
       const auto count = times["count"].get<std::uint64_t>();
       if (count == 0) continue;
       if (!headed) {
@@ -69,9 +70,9 @@ void print_stages(const Json& stages) {
                    "p95", "p99");
       }
       headed = true;
-      const auto ms = [&](const char* key) { return times[key].get<double>() / 1000; };
       fmt::print("    {:<10} {:<12} {:>20} {:>10.2f} {:>10.2f} {:>10.2f}\n", via, stage, count,
-                 ms("p50_us"), ms("p95_us"), ms("p99_us"));
+                 milliseconds(times, "p50_us"), milliseconds(times, "p95_us"),
+                 milliseconds(times, "p99_us"));
     }
   }
 }

@@ -81,9 +81,9 @@ Command download_command(const Namespace& client, const Request& request) {
 }
 
 std::chrono::seconds limit_for(std::uint64_t bytes, std::uint64_t rate_bps) noexcept {
-  constexpr std::uint64_t times_slower = 20;
-  const std::uint64_t line_s = rate_bps == 0 ? 0 : bytes * 8 / rate_bps;
-  return std::chrono::seconds{120 + times_slower * line_s};
+  constexpr int times_slower = 20;
+  const std::chrono::seconds line{rate_bps == 0 ? 0 : bytes * 8 / rate_bps};
+  return shortest_limit + times_slower * line;
 }
 
 Result<Fetched> fetch(const Namespace& client, const Request& request, Interrupt& interrupt) {

@@ -41,6 +41,8 @@ inline constexpr const char* curl_format =
     "%{http_code} %{size_download} %{time_starttransfer} %{time_total}\\n";
 std::optional<Timing> parse_timing(std::string_view printed, std::uint64_t bytes) noexcept;
 
+inline constexpr std::chrono::seconds shortest_limit{120};
+
 /// What is fetched, and how long it may take.
 struct Request {
   std::string authority;  ///< of the URL: "198.19.0.1", "198.18.1.2:8080"
@@ -48,7 +50,7 @@ struct Request {
   std::string sha256;      ///< that the file must have
   std::string file;        ///< that it is written to
   bool fast_open = false;  ///< in the SYN, as soon as there is a cookie of the server
-  std::chrono::seconds limit{120};
+  std::chrono::seconds limit = shortest_limit;
   std::chrono::seconds stall{0};  ///< without a connection or a byte for so long it ends; 0: never
 };
 

@@ -42,10 +42,10 @@ TopologyShape shape_of(const WanOptions& options);
 /// The error says what is wrong with it.
 Result<void> parse_loss(const std::string& text, std::array<double, 3>& loss);
 
-/// Runs it all; a round takes about as long as its downloads (40 s with the options above). Call
-/// from the main thread. If it is interrupted after the first counted download, the report has what
-/// was measured until then. On every way out everything it made is gone, and what an earlier run
-/// that was killed has left behind is removed first. Needs root.
+/// Runs it all; a round takes about as long as its downloads (a minute with the options above).
+/// Call from the main thread. If it is interrupted after the first counted download, the report has
+/// what was measured until then. On every way out everything it made is gone, and what an earlier
+/// run that was killed has left behind is removed first. Needs root.
 Result<WanReport> run_wan(const WanOptions& options, Interrupt& interrupt, Progress& progress);
 
 }  // namespace tw::lab
