@@ -155,6 +155,9 @@ Result<void> set_up(IMB_MGR* state) noexcept {
   if ((state->features & needed_features) != needed_features) {
     return refuse("the CPU lacks AVX-512");
   }
+  // CPUID told what the CPU has. Whether the kernel lets programs use it is told by XCR0, which the
+  // library does not read and the compiler's own question does.
+  if (!__builtin_cpu_supports("avx512f")) return refuse("the kernel has not enabled AVX-512");
   if ((state->features & IMB_FEATURE_SAFE_DATA) == 0) {
     return refuse("libipsec-mb was built to leave keys on the stack");
   }
