@@ -40,7 +40,8 @@ double ns_per_operation(std::size_t count, Work&& work) {
   return results[series / 2];
 }
 
-/// Sealing packets of 1,420 bytes with every engine that this machine has, as JSON.
+/// Sealing and opening packets of 1,420 and 64 bytes with every engine that this machine has, as
+/// JSON.
 std::string cipher_limits();
 /// X25519 as handshakes use it, as JSON.
 std::string curve_limits();
