@@ -50,8 +50,9 @@ def parse_speed(text):
 
 
 def curve(settings, _daemon):
-    """X25519 as our handshakes call it and as OpenSSL's own benchmark does, with keys and context made
-    before; the handshakes a second that the latter alone would allow a core."""
+    """X25519 as our handshakes call it, with a key for once and with one that is kept, and as OpenSSL's own
+    benchmark does, with keys and context made before; the handshakes a second that the latter alone would
+    allow a core."""
     result = run_program(settings, ["curve"])
     said = subprocess.run(["openssl", "speed", "-mr", "-seconds", "1", "ecdhx25519"], capture_output=True,
                           text=True, timeout=60, check=False).stdout

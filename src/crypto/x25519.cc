@@ -1,4 +1,4 @@
-// X25519 (RFC 7748) of primitives.h.
+// X25519 (RFC 7748) of primitives.h and x25519_key.h.
 
 #include <openssl/core_names.h>
 #include <openssl/err.h>
@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "crypto/algorithms.h"
 #include "crypto/primitives.h"
+#include "crypto/x25519_key.h"
 
 namespace tw::crypto {
 namespace {
@@ -29,19 +30,37 @@ Key private_only(const PrivateKey& scalar) noexcept {
   return Key{key};
 }
 
-}  // namespace
+Key with_public(const PrivateKey& scalar) noexcept {
+  Key key{EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, nullptr, scalar.view().data(),
+                                       scalar.view().size())};
+  TW_ASSERT(key != nullptr);
+  return key;
+}
 
-bool x25519(const PrivateKey& scalar, const PublicKey& point, Secret<32>& shared) noexcept {
-  const Key own = private_only(scalar);
+PublicKey public_half(EVP_PKEY* key) noexcept {
+  PublicKey result;
+  std::size_t length = result.bytes.size();
+  TW_ASSERT(EVP_PKEY_get_raw_public_key(key, result.bytes.data(), &length) > 0);
+  TW_ASSERT(length == result.bytes.size());
+  return result;
+}
+
+/// A context that holds the key and is ready for derivations with it.
+KeyContext derivation_with(EVP_PKEY* key) noexcept {
+  KeyContext context{EVP_PKEY_CTX_new_from_pkey(nullptr, key, nullptr)};
+  TW_ASSERT(context != nullptr && EVP_PKEY_derive_init(context.get()) > 0);
+  return context;
+}
+
+/// The context keeps `point` as its peer.
+bool derive_on(EVP_PKEY_CTX* context, const PublicKey& point, Secret<32>& shared) noexcept {
   const Key other{EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, nullptr, point.bytes.data(),
                                               point.bytes.size())};
-  const KeyContext context{EVP_PKEY_CTX_new_from_pkey(nullptr, own.get(), nullptr)};
-  TW_ASSERT(other != nullptr && context != nullptr && EVP_PKEY_derive_init(context.get()) > 0);
   // Without validation: it would only compare the types, and cost another import.
-  TW_ASSERT(EVP_PKEY_derive_set_peer_ex(context.get(), other.get(), 0) > 0);
+  TW_ASSERT(other != nullptr && EVP_PKEY_derive_set_peer_ex(context, other.get(), 0) > 0);
   std::size_t length = shared.span().size();
   // The one failure that outside bytes can cause: a result of all zero, from a low-order point.
-  if (EVP_PKEY_derive(context.get(), shared.span().data(), &length) <= 0) {
+  if (EVP_PKEY_derive(context, shared.span().data(), &length) <= 0) {
     ERR_clear_error();
     wipe(shared.span());
     return false;
@@ -50,15 +69,32 @@ bool x25519(const PrivateKey& scalar, const PublicKey& point, Secret<32>& shared
   return !shared.is_zero();
 }
 
+}  // namespace
+
+bool x25519(const PrivateKey& scalar, const PublicKey& point, Secret<32>& shared) noexcept {
+  return derive_on(derivation_with(private_only(scalar).get()).get(), point, shared);
+}
+
 PublicKey public_key_of(const PrivateKey& key) noexcept {
-  PublicKey result;
-  const Key own{
-      EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, nullptr, key.view().data(), key.view().size())};
-  std::size_t length = result.bytes.size();
-  TW_ASSERT(own != nullptr);
-  TW_ASSERT(EVP_PKEY_get_raw_public_key(own.get(), result.bytes.data(), &length) > 0);
-  TW_ASSERT(length == result.bytes.size());
-  return result;
+  return public_half(with_public(key).get());
+}
+
+X25519Key::X25519Key(const PrivateKey& scalar) noexcept {
+  const Key key = with_public(scalar);
+  context_.reset(derivation_with(key.get()).release());
+  public_key_ = public_half(key.get());
+}
+
+// On a copy of the context, which costs 0.1 us: the key stays as it was, for other threads too.
+bool X25519Key::derive(const PublicKey& point, Secret<32>& shared) const noexcept {
+  TW_ASSERT(context_ != nullptr);
+  const KeyContext context{EVP_PKEY_CTX_dup(context_.get())};
+  TW_ASSERT(context != nullptr);
+  return derive_on(context.get(), point, shared);
+}
+
+void X25519Key::FreeContext::operator()(evp_pkey_ctx_st* context) const noexcept {
+  EVP_PKEY_CTX_free(context);
 }
 
 PrivateKey clamped(const PrivateKey& key) noexcept {

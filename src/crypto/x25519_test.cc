@@ -2,6 +2,7 @@
 
 #include "crypto/primitives.h"
 #include "crypto/test_vectors.h"
+#include "crypto/x25519_key.h"
 
 namespace tw::crypto {
 namespace {
@@ -66,6 +67,35 @@ TEST(X25519, RefusesLowOrderPoints) {
     EXPECT_FALSE(x25519(key, point(low), shared)) << low;
     EXPECT_TRUE(shared.is_zero()) << low;
   }
+}
+
+TEST(X25519Key, DerivesAsTheOneShotDoes) {
+  const PrivateKey scalar = generate_private_key();
+  X25519Key key{scalar};
+  EXPECT_EQ(key.public_key(), public_key_of(scalar));
+  for (int round = 0; round < 3; ++round) {
+    const PublicKey other = public_key_of(generate_private_key());
+    Secret<32> by_key;
+    Secret<32> by_call;
+    ASSERT_TRUE(key.derive(other, by_key));
+    ASSERT_TRUE(x25519(scalar, other, by_call));
+    EXPECT_TRUE(by_key == by_call);
+  }
+  const X25519Key moved = std::move(key);
+  Secret<32> shared;
+  EXPECT_TRUE(moved.derive(public_key_of(generate_private_key()), shared));
+  EXPECT_EQ(moved.public_key(), public_key_of(scalar));
+}
+
+// What an attacker sent once must not stay in the key.
+TEST(X25519Key, GoesOnAfterALowOrderPoint) {
+  const X25519Key alice{scalar("77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a")};
+  Secret<32> shared = generate_private_key();
+  EXPECT_FALSE(alice.derive(PublicKey{}, shared));
+  EXPECT_TRUE(shared.is_zero());
+  ASSERT_TRUE(alice.derive(
+      point("de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f"), shared));
+  EXPECT_TRUE(shared == scalar("4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742"));
 }
 
 TEST(PrivateKeys, AreClampedAndFresh) {

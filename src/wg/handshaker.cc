@@ -50,8 +50,8 @@ void Handshaker::set_private_key(const crypto::PrivateKey& key) noexcept {
   std::optional<Identity> self;
   if (!key.is_zero()) self = Identity::of(key);
   if (self && state_->self && self->public_key == state_->self->public_key) return;
-  state_->self = self;
-  if (self) state_->checker.set_public_key(self->public_key);
+  state_->self = std::move(self);
+  if (state_->self) state_->checker.set_public_key(state_->self->public_key);
   state_->table.for_each([this](HandshakeEntry& peer) {
     state_->table.abandon(peer);
     state_->table.schedule(peer, Instant::max());

@@ -102,16 +102,15 @@ crypto::PublicKey key_of(Field<32> field) noexcept {
 }  // namespace
 
 Identity Identity::of(const crypto::PrivateKey& key) noexcept {
-  Identity identity;
-  identity.private_key = crypto::clamped(key);
-  identity.public_key = crypto::public_key_of(identity.private_key);
-  return identity;
+  crypto::X25519Key own{crypto::clamped(key)};
+  const crypto::PublicKey public_key = own.public_key();
+  return {.key = std::move(own), .public_key = public_key};
 }
 
 std::optional<Secret<32>> static_secret(const Identity& self,
                                         const crypto::PublicKey& peer) noexcept {
   Secret<32> shared;
-  if (!crypto::x25519(self.private_key, peer, shared)) return std::nullopt;
+  if (!self.key.derive(peer, shared)) return std::nullopt;
   return shared;
 }
 
@@ -119,8 +118,9 @@ std::optional<HandshakeState> create_initiation(
     const Identity& self, const crypto::PublicKey& peer, const Secret<32>& static_static,
     const crypto::PrivateKey& ephemeral, const Tai64n& timestamp, std::uint32_t sender_index,
     std::span<std::uint8_t, wg_initiation_size> out) noexcept {
+  const crypto::X25519Key own{ephemeral};  // also for its public half
   Secret<32> shared;
-  if (!crypto::x25519(ephemeral, peer, shared)) return std::nullopt;
+  if (!own.derive(peer, shared)) return std::nullopt;
 
   HandshakeState state = begin(peer);
   state.ephemeral = ephemeral;
@@ -130,8 +130,7 @@ std::optional<HandshakeState> create_initiation(
   store_le32(out, 4, sender_index);
 
   const auto field = out.subspan<initiation_ephemeral, 32>();
-  const crypto::PublicKey ephemeral_public = crypto::public_key_of(ephemeral);
-  std::copy(ephemeral_public.bytes.begin(), ephemeral_public.bytes.end(), field.begin());
+  std::copy(own.public_key().bytes.begin(), own.public_key().bytes.end(), field.begin());
   mix_ephemeral(state, field);
   seal_field(state, mix_key(state, shared), self.public_key.bytes,
              out.subspan<initiation_static, 48>());
@@ -146,7 +145,7 @@ std::optional<OpenedInitiation> open_initiation(const Identity& self,
   opened.state.remote_ephemeral = key_of(message.ephemeral);
   opened.state.initiator_index = message.sender_index;
   Secret<32> shared;
-  if (!crypto::x25519(self.private_key, opened.state.remote_ephemeral, shared)) return std::nullopt;
+  if (!self.key.derive(opened.state.remote_ephemeral, shared)) return std::nullopt;
   mix_ephemeral(opened.state, message.ephemeral);
   const Secret<32> key = mix_key(opened.state, shared);
   if (!open_field(opened.state, key, message.sealed_static, opened.claimed.bytes)) {
@@ -169,10 +168,11 @@ std::optional<Keypair> create_response(const HandshakeState& state, const crypto
                                        const crypto::PrivateKey& ephemeral,
                                        std::uint32_t sender_index, Instant now,
                                        std::span<std::uint8_t, wg_response_size> out) noexcept {
+  const crypto::X25519Key own{ephemeral};  // for two derivations and its public half
   Secret<32> with_ephemeral;
   Secret<32> with_static;
-  if (!crypto::x25519(ephemeral, state.remote_ephemeral, with_ephemeral)) return std::nullopt;
-  if (!crypto::x25519(ephemeral, peer, with_static)) return std::nullopt;
+  if (!own.derive(state.remote_ephemeral, with_ephemeral)) return std::nullopt;
+  if (!own.derive(peer, with_static)) return std::nullopt;
 
   HandshakeState mixed = state;
   std::fill(out.begin(), out.end(), std::uint8_t{0});
@@ -181,8 +181,7 @@ std::optional<Keypair> create_response(const HandshakeState& state, const crypto
   store_le32(out, 8, state.initiator_index);
 
   const auto field = out.subspan<response_ephemeral, 32>();
-  const crypto::PublicKey ephemeral_public = crypto::public_key_of(ephemeral);
-  std::copy(ephemeral_public.bytes.begin(), ephemeral_public.bytes.end(), field.begin());
+  std::copy(own.public_key().bytes.begin(), own.public_key().bytes.end(), field.begin());
   mix_ephemeral(mixed, field);
   mix_key(mixed, with_ephemeral);
   mix_key(mixed, with_static);
@@ -202,7 +201,7 @@ std::optional<Keypair> consume_response(const Identity& self, const HandshakeSta
   Secret<32> with_ephemeral;
   Secret<32> with_static;
   if (!crypto::x25519(state.ephemeral, remote_ephemeral, with_ephemeral)) return std::nullopt;
-  if (!crypto::x25519(self.private_key, remote_ephemeral, with_static)) return std::nullopt;
+  if (!self.key.derive(remote_ephemeral, with_static)) return std::nullopt;
 
   HandshakeState mixed = state;
   mix_ephemeral(mixed, message.ephemeral);

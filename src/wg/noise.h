@@ -12,15 +12,16 @@
 
 #include "crypto/primitives.h"
 #include "crypto/secret.h"
+#include "crypto/x25519_key.h"
 #include "wg/keypair.h"
 #include "wg/tai64n.h"
 #include "wire/wg_message.h"
 
 namespace tw::wg {
 
-/// Our own static key, with its public half computed once.
+/// Our own static key, with its public half computed once, ready for curve operations.
 struct Identity {
-  crypto::PrivateKey private_key;
+  crypto::X25519Key key;
   crypto::PublicKey public_key;
   /// `key` is clamped here. Cost: one curve operation.
   static Identity of(const crypto::PrivateKey& key) noexcept;
