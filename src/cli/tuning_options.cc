@@ -52,7 +52,8 @@ bool turn_off(std::string_view name, DeviceOffloads& offloads) noexcept {
 void add_tuning_options(CLI::App& command, DeviceTuning& tuning) {
   constexpr const char* group = "How the device works (as [tunnel] in a node's file)";
   add_value(command, "--cipher", tuning.cipher, node::read_cipher,
-            "Engine that seals and opens: automatic (the fastest that is right), ipsec-mb, openssl")
+            "Engine that seals and opens: automatic (the fastest that is right), ipsec-mb, "
+            "boringssl, openssl")
       ->type_name("NAME")
       ->group(group);
   CLI::Option* governor =

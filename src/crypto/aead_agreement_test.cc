@@ -6,19 +6,19 @@
 #include <vector>
 
 #include "base/random.h"
-#include "crypto/aead_choice.h"
+#include "crypto/test_engines.h"
 
 namespace tw::crypto {
 namespace {
 
 using Bytes = std::vector<std::uint8_t>;
 
-class AeadAgreement : public testing::Test {
+/// Each other engine beside OpenSSL's.
+class AeadAgreement : public EachEngine {
  protected:
   void SetUp() override {
-    Result<std::unique_ptr<AeadEngine>> made = make_ipsec_mb_engine();
-    if (!made) GTEST_SKIP() << made.error().text();
-    engines_[0] = *std::move(made);
+    EachEngine::SetUp();
+    engines_[0] = std::move(engine_);
     engines_[1] = make_openssl_engine();
     for (SymmetricKey& key : keys_) {
       for (std::uint8_t& byte : key.span()) byte = byte_of();
@@ -58,7 +58,7 @@ class AeadAgreement : public testing::Test {
   std::vector<AeadJob> jobs_;
 };
 
-TEST_F(AeadAgreement, OnWhatTheySeal) {
+TEST_P(AeadAgreement, OnWhatTheySeal) {
   for (int round = 0; round < 60; ++round) {
     std::vector<Bytes> left = draw_batch();
     std::vector<Bytes> right = left;
@@ -69,7 +69,7 @@ TEST_F(AeadAgreement, OnWhatTheySeal) {
 }
 
 // A third of the packets is damaged somewhere: both refuse the same ones and open the same rest.
-TEST_F(AeadAgreement, OnWhatTheyOpenAndRefuse) {
+TEST_P(AeadAgreement, OnWhatTheyOpenAndRefuse) {
   for (int round = 0; round < 60; ++round) {
     const std::vector<Bytes> plain = draw_batch();
     std::vector<Bytes> left = plain;
@@ -99,7 +99,7 @@ TEST_F(AeadAgreement, OnWhatTheyOpenAndRefuse) {
 
 // Ciphertexts of all ones, and of all zeros, carry furthest through Poly1305's limbs; no plaintext
 // drawn at random leads there.
-TEST_F(AeadAgreement, OnCiphertextsThatCarry) {
+TEST_P(AeadAgreement, OnCiphertextsThatCarry) {
   for (const std::uint8_t wanted : {std::uint8_t{0xff}, std::uint8_t{0}}) {
     for (int round = 0; round < 20; ++round) {
       std::vector<Bytes> left = draw_batch();
@@ -119,6 +119,15 @@ TEST_F(AeadAgreement, OnCiphertextsThatCarry) {
     }
   }
 }
+
+std::vector<std::string_view> others_than_openssl() {
+  std::vector<std::string_view> names = engine_names();
+  std::erase(names, "openssl");
+  return names;
+}
+
+INSTANTIATE_TEST_SUITE_P(Engines, AeadAgreement, testing::ValuesIn(others_than_openssl()),
+                         [](const auto& run) { return test_name_of(run.param); });
 
 }  // namespace
 }  // namespace tw::crypto

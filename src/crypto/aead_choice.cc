@@ -83,8 +83,10 @@ std::span<const AeadCandidate> aead_candidates() noexcept {
     }
     return engine;
   };
-  static constexpr std::array<AeadCandidate, 2> candidates{
-      {{.name = "ipsec-mb", .make = make_ipsec_mb_engine}, {.name = "openssl", .make = openssl}}};
+  static constexpr std::array<AeadCandidate, 3> candidates{
+      {{.name = "ipsec-mb", .make = make_ipsec_mb_engine},
+       {.name = "boringssl", .make = make_boringssl_engine},
+       {.name = "openssl", .make = openssl}}};
   return candidates;
 }
 

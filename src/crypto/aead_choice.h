@@ -39,7 +39,7 @@ struct AeadChoice {
 /// "automatic": all candidates compete.
 inline constexpr std::string_view automatic_engine = "automatic";
 
-/// "ipsec-mb" and "openssl".
+/// "ipsec-mb", "boringssl" and "openssl", whether or not this machine can run them.
 std::span<const AeadCandidate> aead_candidates() noexcept;
 
 /// Tries the candidates, or only the one of the requested name; about 2 ms in all. Fails with

@@ -48,4 +48,8 @@ std::unique_ptr<AeadEngine> make_openssl_engine();
 /// library cannot be used. 200 KB an engine.
 Result<std::unique_ptr<AeadEngine>> make_ipsec_mb_engine();
 
+/// BoringSSL's AEAD interface, a job at a time: ChaCha20 and Poly1305 in one pass over the text, in
+/// assembly for AVX2, SSE4.1 and arm64. The error says why it is not here: it is looked for once.
+Result<std::unique_ptr<AeadEngine>> make_boringssl_engine();
+
 }  // namespace tw::crypto

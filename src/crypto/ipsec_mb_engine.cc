@@ -1,3 +1,7 @@
+#include "crypto/aead_engine.h"
+
+#if defined(__x86_64__)
+
 #include <intel-ipsec-mb.h>
 
 #include <algorithm>
@@ -7,7 +11,6 @@
 #include <utility>
 
 #include "base/assert.h"
-#include "crypto/aead_engine.h"
 #include "crypto/cipher.h"
 
 namespace tw::crypto {
@@ -186,3 +189,15 @@ Result<std::unique_ptr<AeadEngine>> make_ipsec_mb_engine() {
 }
 
 }  // namespace tw::crypto
+
+#else  // the library is for x86-64 only
+
+namespace tw::crypto {
+
+Result<std::unique_ptr<AeadEngine>> make_ipsec_mb_engine() {
+  return make_error(Error::Kind::unavailable, "libipsec-mb is for x86-64 only");
+}
+
+}  // namespace tw::crypto
+
+#endif

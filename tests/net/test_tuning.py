@@ -68,7 +68,7 @@ class Options(lib.NetTest):
 
     def test_wrong_values_are_errors_of_usage(self):
         host = self.net.namespace("host")
-        for options, word in ((["--cipher", "aes"], '"automatic", "ipsec-mb", "openssl"'),
+        for options, word in ((["--cipher", "aes"], '"automatic", "ipsec-mb", "boringssl", "openssl"'),
                               (["--governor", "lazy"], '"interrupt"'),
                               (["--governor", "adaptive", "--spin-us", "0"], "spin-us"),
                               (["--spin-us", "9"], "--governor"),
@@ -133,7 +133,7 @@ class Node(lib.NetTest):
         status = json.loads(self.status("--json"))
         self.assertEqual(status["tuning"]["offloads"], dict.fromkeys(OFFLOADS, True))
         engines = {engine["name"]: engine for engine in status["ciphers"]}
-        self.assertEqual(set(engines), {"ipsec-mb", "openssl"})
+        self.assertEqual(set(engines), {"ipsec-mb", "boringssl", "openssl"})
         for engine in engines.values():
             self.assertTrue(engine["refused"] or engine["ns_per_packet"] > 0, engine)
         self.assertIn(status["cipher_engine"], engines)

@@ -44,7 +44,7 @@ tun_udp = false
 
 TEST(ConfigTuning, EveryWordIsTaken) {
   const TestFolder folder;
-  for (const char* name : {"automatic", "ipsec-mb", "openssl"}) {
+  for (const char* name : {"automatic", "ipsec-mb", "boringssl", "openssl"}) {
     EXPECT_EQ(tuning_of(folder, std::string{"cipher = \""} + name + "\"\n").cipher, name);
   }
   EXPECT_EQ(tuning_of(folder, "governor = \"busy\"\n").governor.mode, Mode::busy);
@@ -58,7 +58,7 @@ TEST(ConfigTuning, EveryWordIsTaken) {
 
 TEST(ConfigTuning, MistakesNameTheirPlaceAndWhatMendsThem) {
   const TestFolder folder;
-  const std::string words = R"(write one of "automatic", "ipsec-mb", "openssl")";
+  const std::string words = R"(write one of "automatic", "ipsec-mb", "boringssl", "openssl")";
   const std::string classes = R"(write "clear", "inherit", or a number from 0 to 63)";
   const std::pair<std::string, std::string> cases[] = {
       {"cipher = \"aes\"\n", "4:10: tunnel.cipher: \"aes\" is no cipher engine — " + words},
