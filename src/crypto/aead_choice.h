@@ -42,8 +42,9 @@ inline constexpr std::string_view automatic_engine = "automatic";
 /// "ipsec-mb", "boringssl" and "openssl", whether or not this machine can run them.
 std::span<const AeadCandidate> aead_candidates() noexcept;
 
-/// Tries the candidates, or only the one of the requested name; about 2 ms in all. Fails with
-/// `config` if there is no such name, and with `unavailable` and every reason if none is usable.
+/// Tries the candidates, or only the one of the requested name; 3 to 5 ms in all, with loading
+/// them. Fails with `config` if there is no such name, and with `unavailable` and every reason if
+/// none is usable.
 ///
 ///   clock   read only around the batches that are timed, at most 16 times a candidate
 Result<AeadChoice> choose_aead_engine(std::string_view requested, const Clock& clock);
