@@ -81,12 +81,12 @@ def udp(bed, address, seconds, bits_per_second):
 
 
 @contextlib.contextmanager
-def background_tcp(bed, address, seconds, via=None):
+def background_tcp(bed, address, seconds, via=None, reverse=False):
     """A TCP stream that runs beside the block, for at least `seconds`; it must still run at its end.
-    `via`: see tcp()."""
+    `via`, `reverse`: see tcp()."""
     with _server(bed, address):
         words = ["iperf3", "-c", via or address, "-p", PORT, "-t", round(seconds) + 5, "-i", "0.1"]
-        argv = [*bed.pin("client"), *words, "--forceflush"]
+        argv = [*bed.pin("client"), *words, "--forceflush", *(["-R"] if reverse else [])]
         bed.note("client", argv)
         client = bed.hosts["client"].start(argv)
         client.wait_log(r"bits/sec")  # it is past the connection's start

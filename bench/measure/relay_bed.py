@@ -7,19 +7,18 @@ wires and their offloads are those of bed.py.
 """
 
 import contextlib
-import json
-import time
 
 import lib
 
 from . import bed as beds
 from .cpu import busy_cores
+from .load_bed import LOAD_PORT, LoadHosts
 
 CLIENT, RELAY_FRONT = "192.0.2.1", "192.0.2.2"
 RELAY_BACK, SERVER = "198.51.100.1", "198.51.100.2"
 FRONT, BACK = "192.0.2.0/24", "198.51.100.0/24"
 FRONT_DEVICE = "to-client"  # the relay's
-LOAD_PORT, IPERF_PORT = 9000, 5201
+IPERF_PORT = 5201
 PORTS = (LOAD_PORT, IPERF_PORT)
 QUIET_S = 0.3
 OPEN_FILES = 20_000  # what every program may have at least
@@ -33,7 +32,7 @@ FIREWALL = """table inet firewall {
 """
 
 
-class RelayBed(beds.Hosts):
+class RelayBed(LoadHosts):
     """Three hosts in a row."""
 
     # The ends are the load, and the relay is what is measured.
@@ -65,50 +64,12 @@ class RelayBed(beds.Hosts):
     def relay_pids(self):
         return [process.pid for process in self.relays]
 
-    def start_answers(self):
-        """The server's end of bench_load."""
-        argv = [*self.pin("server"), self.settings.load_program, "answer", LOAD_PORT]
-        self.note("server", argv)
-        process = self.hosts["server"].start(argv)
-        process.wait_log("^ready$")
-        self.processes["server"] = process
-
-    def load(self, *words):
-        """The command line of the client's end."""
-        argv = [*self.pin("client"), self.settings.load_program, *words]
-        self.note("client", argv)
-        return argv
-
-    def report_of(self, seconds, *words):
-        """Runs the client's end for so long; returns its report, which has measured something."""
-        done = self.hosts["client"].run(self.load(*words), check=False, timeout=seconds + 30)
-        if done.returncode != 0 or not done.stdout.startswith("{"):
-            self.check_alive()
-            raise AssertionError(f"bench_load {words[0]}: {(done.stderr or done.stdout).strip()[-300:]}")
-        report = json.loads(done.stdout)
-        if report["measured"] == 0:
-            raise AssertionError(f"bench_load {words[0]}: nothing has come back")
-        return report
-
     def start_relay(self, relay):
         """Runs it, and waits until a connection comes to the server the way it is to."""
         self.relays = relay.start(self)
         for number, process in enumerate(self.relays):
             self.processes[f"relay {number}" if number else "relay"] = process
-        self._await(relay)
-
-    def _await(self, relay):
-        argv = [self.settings.load_program, "once", relay.address, LOAD_PORT]
-        deadline = time.monotonic() + 15
-        while True:
-            self.check_alive()
-            done = self.hosts["client"].run(argv, check=False)
-            if done.stdout.strip() == relay.seen_as:
-                return
-            if time.monotonic() > deadline:
-                raise AssertionError(f"no connection has come through {relay.name} for 15 s: "
-                                     f"{(done.stdout + done.stderr).strip()[-200:]}")
-            time.sleep(0.05)
+        self.await_way(relay)
 
 
 @contextlib.contextmanager

@@ -64,11 +64,18 @@ max_connections_per_client = 9200
 """
 
 
-def _write(folder, name, text):
+def write_private(folder, name, text):
+    """A file that only we may read; returns its path."""
     path = os.path.join(folder, name)
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as stream:
         stream.write(text)
     return path
+
+
+def haproxy_text(own, target):
+    """HAProxy's file: what comes to the ports of the load at one address goes on to another."""
+    return HAPROXY + "".join(f"listen port-{port}\n  bind {own}:{port}\n  server server {target}:{port}\n"
+                             for port in places.PORTS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,11 +129,11 @@ class Thalweg(Relay):
 
     def write_file(self, folder):
         """The node's file; returns its path."""
-        _write(folder, "node.key", lib.genkey() + "\n")
+        write_private(folder, "node.key", lib.genkey() + "\n")
         text = THALWEG.format(folder=folder, interface=lib.unique_interface(), front=places.FRONT,
                               back=places.BACK, device=places.FRONT_DEVICE,
                               governor=f'governor = "{self.governor}"\n' if self.governor else "")
-        return _write(folder, "node.toml", text + self.more_toml)
+        return write_private(folder, "node.toml", text + self.more_toml)
 
     def refusal(self):
         """None, or why this build does not take such a file, in one line."""
@@ -150,9 +157,9 @@ class Haproxy(Relay):
     """One thread, TCP mode, splicing where HAProxy thinks it pays."""
 
     def start(self, bed):
-        text = HAPROXY + "".join(f"listen port-{port}\n  bind {places.RELAY_FRONT}:{port}\n"
-                                 f"  server server {places.SERVER}:{port}\n" for port in places.PORTS)
-        return [self._run(bed, ["haproxy", "-db", "-f", _write(bed.net.folder, "haproxy.cfg", text)])]
+        text = haproxy_text(places.RELAY_FRONT, places.SERVER)
+        path = write_private(bed.net.folder, "haproxy.cfg", text)
+        return [self._run(bed, ["haproxy", "-db", "-f", path])]
 
     def command(self):
         return "haproxy -db -f FILE; " + "; ".join(" ".join(line.split()) for line in HAPROXY.splitlines())
@@ -166,7 +173,8 @@ class Nginx(Relay):
         text = NGINX.format(module=NGINX_MODULE, files=places.OPEN_FILES, folder=bed.net.folder)
         text += "".join(f"  server {{ listen {places.RELAY_FRONT}:{port}; "
                         f"proxy_pass {places.SERVER}:{port}; }}\n" for port in places.PORTS) + "}\n"
-        return [self._run(bed, ["nginx", "-e", "stderr", "-c", _write(bed.net.folder, "relay.conf", text)])]
+        path = write_private(bed.net.folder, "relay.conf", text)
+        return [self._run(bed, ["nginx", "-e", "stderr", "-c", path])]
 
     def command(self):
         return "nginx -c FILE; stream, one worker, the rest by default"
