@@ -1,0 +1,140 @@
+// bench_link: an emulated link between two network namespaces that exist, for bench/pop. It makes a
+// TUN device in each, says "ready", and moves packets until it is told to end.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <csignal>
+#include <cstdio>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "exec/worker.h"
+#include "port/emulated_port.h"
+#include "port/forwarder.h"
+#include "port/sockets.h"
+#include "port/tun_port.h"
+
+namespace tw {
+namespace {
+
+constexpr const char* usage =
+    "usage: bench_link NAMESPACE DEVICE NAMESPACE DEVICE RATE_MBPS RTT_US QUEUE_MS\n";
+/// Above everything that is measured: a late link is another link than the one asked for.
+constexpr int link_priority = 20;
+
+std::unexpected<Error> refused(std::string words) {
+  return make_error(Error::Kind::config, std::move(words));
+}
+
+Result<std::uint64_t> parse(std::string_view word) {
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
+  if (error != std::errc{} || end != word.data() + word.size() || value > 1'000'000'000) {
+    return refused(fmt::format("{}: not a number", word));
+  }
+  return value;
+}
+
+Result<LinkSettings> settings_of(const std::vector<std::string>& words) {
+  const auto rate_mbps = parse(words[4]);
+  const auto rtt_us = parse(words[5]);
+  const auto queue_ms = parse(words[6]);
+  if (!rate_mbps || !rtt_us || !queue_ms) return refused("RATE_MBPS, RTT_US, QUEUE_MS: numbers");
+  LinkSettings settings{.delay = std::chrono::microseconds{*rtt_us / 2},
+                        .rate_bps = *rate_mbps * 1'000'000};
+  settings.queue_bytes = static_cast<std::size_t>(*rate_mbps * *queue_ms * 1000 / 8);
+  return settings;
+}
+
+/// The calling thread is in that namespace from then on.
+Result<TunDevice> device_in(const std::string& name, const std::string& device) {
+  const std::string path = "/run/netns/" + name;
+  const UniqueFd space{open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (!space || setns(space.get(), CLONE_NEWNET) != 0) return system_error("enter " + path);
+  return open_tun(device, {});
+}
+
+/// From one device to the other, on a thread of its own.
+class Direction {
+ public:
+  Direction(UniqueFd source, UniqueFd target, bool vnet_header, const LinkSettings& settings,
+            const Clock& clock)
+      : source_(std::move(source), vnet_header),
+        target_(std::move(target), vnet_header),
+        delayed_(source_, settings, clock),
+        forwarder_(delayed_, target_) {}
+
+  Result<void> start(const std::string& name, const Clock& clock) {
+    auto worker = Worker::create({.name = name, .fifo_priority = link_priority}, clock);
+    if (!worker) return std::unexpected(worker.error());
+    worker_ = std::move(*worker);
+    worker_->attach(forwarder_);
+    return worker_->start();
+  }
+
+  std::uint64_t dropped() const noexcept { return delayed_.counters().queue_dropped.value(); }
+
+ private:
+  TunPort source_;
+  TunPort target_;
+  EmulatedPort delayed_;
+  Forwarder forwarder_;
+  std::unique_ptr<Worker> worker_;  ///< destroyed, and so stopped, first
+};
+
+UniqueFd duplicate(const UniqueFd& fd) { return UniqueFd{fcntl(fd.get(), F_DUPFD_CLOEXEC, 0)}; }
+
+Result<void> run(const std::vector<std::string>& words) {
+  const auto settings = settings_of(words);
+  if (!settings) return std::unexpected(settings.error());
+  // Before any thread, so that the signal waits for us and not for one of them.
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int number : {SIGINT, SIGTERM, SIGUSR1}) sigaddset(&signals, number);
+  sigprocmask(SIG_BLOCK, &signals, nullptr);
+
+  auto near = device_in(words[0], words[1]);
+  if (!near) return std::unexpected(near.error());
+  auto far = device_in(words[2], words[3]);
+  if (!far) return std::unexpected(far.error());
+  UniqueFd near_again = duplicate(near->queues.front());
+  UniqueFd far_again = duplicate(far->queues.front());
+  if (!near_again || !far_again) return system_error("duplicate a TUN descriptor");
+
+  const SystemClock clock;
+  const bool vnet_header = near->vnet_header && far->vnet_header;
+  Direction onward{std::move(near->queues.front()), std::move(far->queues.front()), vnet_header,
+                   *settings, clock};
+  Direction back{std::move(far_again), std::move(near_again), vnet_header, *settings, clock};
+  if (auto started = onward.start("link-onward", clock); !started) return started;
+  if (auto started = back.start("link-back", clock); !started) return started;
+  std::puts("ready");
+  std::fflush(stdout);
+  for (int number = SIGUSR1; number == SIGUSR1;) {
+    if (sigwait(&signals, &number) != 0) break;
+    fmt::print("dropped {}\n", onward.dropped() + back.dropped());
+    std::fflush(stdout);
+  }
+  return {};
+}
+
+}  // namespace
+}  // namespace tw
+
+int main(int argc, char** argv) {
+  const std::vector<std::string> words{argv + 1, argv + argc};
+  if (words.size() != 7) {
+    std::fputs(tw::usage, stderr);
+    return 2;
+  }
+  if (const auto done = tw::run(words); !done) {
+    fmt::print(stderr, "bench_link: {}\n", done.error().text());
+    return 1;
+  }
+  return 0;
+}
