@@ -1,0 +1,61 @@
+"""What the kernel of a host has counted: TCP segments sent again, datagrams and packets that had no room; and
+how often its programs were switched."""
+
+import dataclasses
+import pathlib
+
+from .cpu import family
+
+
+def parse_protocols(text):
+    """/proc/net/snmp as {protocol: {name: number}}: a line of names, and one of numbers."""
+    lines, found = text.splitlines(), {}
+    for names, numbers in zip(lines[::2], lines[1::2]):
+        protocol, _, names = names.partition(":")
+        found[protocol] = dict(zip(names.split(), map(int, numbers.partition(":")[2].split())))
+    return found
+
+
+def parse_drops(text):
+    """Of /proc/net/dev: what all devices have dropped, either way."""
+    total = 0
+    for line in text.splitlines():
+        _, colon, counts = line.partition(":")
+        if colon:
+            fields = counts.split()
+            total += int(fields[3]) + int(fields[11])
+    return total
+
+
+@dataclasses.dataclass
+class Counters:
+    """Of one host, since it was made; subtract what was before."""
+
+    resent: int  # TCP segments
+    dropped: int  # packets by devices, datagrams by full sockets
+
+    def __sub__(self, other):
+        return Counters(self.resent - other.resent, self.dropped - other.dropped)
+
+
+def read_counters(host):
+    """Of a host (a lib.Namespace) now."""
+    said = host.run(["cat", "/proc/net/snmp", "/proc/net/dev"]).stdout
+    snmp, _, devices = said.partition("Inter-|")
+    found = parse_protocols(snmp)
+    udp = found["Udp"]
+    return Counters(found["Tcp"]["RetransSegs"],
+                    udp["RcvbufErrors"] + udp["SndbufErrors"] + parse_drops(devices))
+
+
+def switches(pids):
+    """Context switches of these processes' threads and of those they have started, that still run."""
+    total = 0
+    for pid in family(pids):
+        for status in pathlib.Path(f"/proc/{pid}/task").glob("*/status"):
+            try:
+                text = status.read_text(encoding="utf-8")
+            except OSError:
+                continue  # it has ended meanwhile
+            total += sum(int(line.split()[1]) for line in text.splitlines() if "_ctxt_switches:" in line)
+    return total

@@ -1,0 +1,84 @@
+"""What a measurement of the whole path took beside its result: CPU time, retransmissions, drops, switches."""
+
+import contextlib
+import time
+
+from .counters import read_counters, switches
+from .pop_bed import POPS
+
+# Debian's wireguard-go of 2022 takes 2.5 times the CPU of that of 2025.
+TUNNEL_SHARE_OF_2025 = 0.4
+
+
+class Cost:
+    """Filled when its block ends; see spent()."""
+
+    def __init__(self):
+        self.meter = None
+        self.seconds = 0.0
+        self.counters, self.switches, self.drops = {}, {}, {}
+
+    def pop_cpu(self, label, tunnel_share=1.0):
+        """Seconds of all that a PoP runs, or of both. `tunnel_share`: as if its tunnel took so much of it."""
+        if label == "pops":
+            return sum(self.pop_cpu(one, tunnel_share) for one in POPS)
+        return self.meter.used[f"{label}_tunnels"] * tunnel_share + self.meter.used[f"{label}_relays"]
+
+    @property
+    def machine(self):
+        """Without what is here to disturb, or stands for a wire."""
+        return self.meter.machine - self.meter.used["hogs"] - self.meter.used["link"]
+
+
+@contextlib.contextmanager
+def spent(bed, pops):
+    """Measures its block."""
+    cost = Cost()
+    pids = {label: [p.pid for p in bed.tunnels[label] + bed.relays[label]] for label in POPS}
+    counters = {label: read_counters(host) for label, host in bed.hosts.items()}
+    drops = pops.drops(bed)
+    before, since = {label: switches(found) for label, found in pids.items()}, time.monotonic()
+    with bed.meter() as cost.meter:
+        yield cost
+    cost.seconds = time.monotonic() - since
+    cost.switches = {label: switches(found) - before[label] for label, found in pids.items()}
+    cost.drops = {label: count - drops[label] for label, count in pops.drops(bed).items()}
+    cost.counters = {label: read_counters(host) - counters[label] for label, host in bed.hosts.items()}
+
+
+def of_bytes(cost, gigabytes, competitor):
+    """Metrics by payload that arrived."""
+    metrics = {}
+    if competitor.has_programs:
+        for label in ("pops", *POPS):
+            metrics[f"{label}_cpu_s_per_gb"] = cost.pop_cpu(label) / gigabytes
+        if competitor.is_old():
+            metrics["pops_scaled_cpu_s_per_gb"] = cost.pop_cpu("pops", TUNNEL_SHARE_OF_2025) / gigabytes
+        metrics["client_cpu_s_per_gb"] = cost.meter.used["client"] / gigabytes
+    metrics["machine_cpu_s_per_gb"] = cost.machine / gigabytes
+    return metrics
+
+
+def of_connections(cost, count, competitor):
+    """Metrics by connection."""
+    metrics = {}
+    if competitor.has_programs:
+        metrics["pops_cpu_us_per_connection"] = cost.pop_cpu("pops") / count * 1e6
+        if competitor.is_old():
+            metrics["pops_scaled_cpu_us_per_connection"] = (
+                cost.pop_cpu("pops", TUNNEL_SHARE_OF_2025) / count * 1e6)
+    return {**metrics, "machine_cpu_us_per_connection": cost.machine / count * 1e6}
+
+
+def beside(bed, cost):
+    """Metrics that say under what conditions."""
+    metrics = {"machine_cpus": cost.machine / cost.meter.seconds,
+               "others_cpus": bed.others_cpus, "stolen_share": 100 * cost.meter.stolen / cost.meter.seconds}
+    for label, counters in cost.counters.items():
+        metrics[f"{label}_resent"] = counters.resent
+        metrics[f"{label}_dropped"] = counters.dropped
+    for label, count in cost.drops.items():
+        metrics[f"{label}_program_dropped"] = count
+    for label in cost.switches if any(bed.tunnels[one] for one in POPS) else ():
+        metrics[f"{label}_switches_per_s"] = cost.switches[label] / cost.seconds
+    return metrics
