@@ -1,4 +1,4 @@
-"""What the kernel of a host has counted: TCP segments sent again, datagrams and packets that had no room; and
+"""What the kernel of a host has counted: TCP segments sent again, packets and datagrams that had no room; and
 how often its programs were switched."""
 
 import dataclasses
@@ -32,10 +32,12 @@ class Counters:
     """Of one host, since it was made; subtract what was before."""
 
     resent: int  # TCP segments
-    dropped: int  # packets by devices, datagrams by full sockets
+    dropped: int  # packets, by all devices; a train counts once
+    overflowed: int  # UDP datagrams that a socket had no room for, either way
 
     def __sub__(self, other):
-        return Counters(self.resent - other.resent, self.dropped - other.dropped)
+        return Counters(self.resent - other.resent, self.dropped - other.dropped,
+                        self.overflowed - other.overflowed)
 
 
 def read_counters(host):
@@ -44,8 +46,8 @@ def read_counters(host):
     snmp, _, devices = said.partition("Inter-|")
     found = parse_protocols(snmp)
     udp = found["Udp"]
-    return Counters(found["Tcp"]["RetransSegs"],
-                    udp["RcvbufErrors"] + udp["SndbufErrors"] + parse_drops(devices))
+    return Counters(found["Tcp"]["RetransSegs"], parse_drops(devices),
+                    udp["RcvbufErrors"] + udp["SndbufErrors"])
 
 
 def switches(pids):

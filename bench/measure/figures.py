@@ -82,6 +82,7 @@ METRICS = {
     "pops_scaled_cpu_s_per_gb": Metric("both PoPs, as with wireguard-go of 2025", "CPU-s/GB", "less"),
     "first_cpu_s_per_gb": Metric("first PoP", "CPU-s/GB", "less"),
     "last_cpu_s_per_gb": Metric("last PoP", "CPU-s/GB", "less"),
+    "link_cpu_s_per_gb": Metric("of which the emulated link", "CPU-s/GB", ""),
     "client_cpu_s_per_gb": Metric("client's tunnel", "CPU-s/GB", "less"),
     "pops_cpu_us_per_connection": Metric("both PoPs, per connection", "CPU-µs", "less", 1),
     "pops_scaled_cpu_us_per_connection": Metric("both PoPs, per connection, as with wireguard-go of 2025",
@@ -89,7 +90,9 @@ METRICS = {
     "resent_per_gb": Metric("sent again, all hosts", "segments/GB", "less", 0),
     **{f"{label}_{name}": Metric(f"{words}, {where}", unit, better, 0)
        for name, words, unit, better in (("resent", "sent again", "segments", "less"),
-                                         ("dropped", "dropped", "packets", "less"),
+                                         ("dropped", "dropped by devices", "packets", "less"),
+                                         ("overflowed", "dropped by full sockets", "datagrams", "less"),
+                                         ("learned_mbps", "rate learned for its path", "Mbps", ""),
                                          ("program_dropped", "dropped by the program", "packets", "less"),
                                          ("switches_per_s", "context switches", "1/s", "less"))
        for label, where in (("client", "client"), ("first", "first PoP"), ("last", "last PoP"),

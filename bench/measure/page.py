@@ -8,9 +8,10 @@ from .table import failed_runs
 COLOURS = ("#0f7f86", "#d08a1e", "#7d8590", "#8a5fb0", "#4f8f3a", "#b5493f")
 LABEL_WIDTH, BAR_WIDTH, BAR_HEIGHT = 150, 520, 20
 # Of each scenario's metrics, those that are drawn.
-DRAWN = ("gbps", "receiver_cpu_s_per_gb", "sender_cpu_s_per_gb", "delivered_mbps", "loss_share", "rtt_p50_us",
-         "rtt_p99_us", "bystander_p99_us", "cpu_ns_per_packet", "delivered_share", "handshakes_per_core_s",
-         "memory_loaded_mb", "memory_10000_mb", "setconf_ms", "show_ms", "toml_ms", "relay_cpu_s_per_gb",
+DRAWN = ("gbps", "pops_cpu_s_per_gb", "receiver_cpu_s_per_gb", "sender_cpu_s_per_gb", "delivered_mbps",
+         "loss_share", "rtt_p50_us", "rtt_p99_us", "bystander_p99_us", "cpu_ns_per_packet",
+         "delivered_share", "handshakes_per_core_s", "memory_loaded_mb", "memory_10000_mb", "setconf_ms",
+         "show_ms", "toml_ms", "relay_cpu_s_per_gb",
          "machine_cpu_s_per_gb", "added_p50_us", "added_p99_us", "exchange_p50_us",
          "forwarding_p50_us", "connections_per_s", "relay_cpu_us_per_connection", "user_kb", "kernel_kb",
          "user_bulk_kb", "kernel_bulk_kb")

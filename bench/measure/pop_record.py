@@ -11,11 +11,11 @@ from .targets import check_targets
 NOTES = (
     "CPU-s/GB: user and system time by payload received (10^9 bytes). A PoP's is of all its programs, tunnel",
     "and relay, with what the kernel does in their names; what it does in softirq is billed to whoever runs.",
-    "The machine's has all, iperf3 and the client's tunnel too, but neither the hogs nor the emulated link.",
+    "The machine's has all, iperf3, the client's tunnel and the emulated link too, but not the hogs.",
     f"As with wireguard-go of 2025: its tunnels' CPU times {TUNNEL_SHARE_OF_2025:g}, HAProxy's as it is; for",
     "an older wireguard-go only. Its throughput is left as it was measured.",
-    "Sent again: TCP segments, by host. Dropped: by its devices and by sockets that were full, in packets as",
-    "the kernel counts them; a train counts once. What Thalweg's own queues drop is beside it.",
+    "Sent again: TCP segments, by host. Dropped by devices: packets as the kernel counts them, of which a",
+    "train is one; by the program: segments, by Thalweg's own queues and checks.",
 )
 
 

@@ -44,10 +44,8 @@ def bulk(settings, pops, streams=1, upload=False, way=Way(), bits_per_second=0, 
             raise AssertionError("iperf3 has received nothing")
         if settings.congestion != result.congestion:
             raise AssertionError(f"TCP used {result.congestion} and not {settings.congestion}")
-        metrics = {"gbps": result.gbps, **pop_cost.of_bytes(cost, result.gigabytes, pops),
-                   **pop_cost.beside(bed, cost)}
-        metrics["resent_per_gb"] = sum(one.resent for one in cost.counters.values()) / result.gigabytes
-        return metrics
+        return {"gbps": result.gbps, **pop_cost.of_bytes(cost, result.gigabytes, pops),
+                **pop_cost.beside(bed, pops, cost)}
 
 
 def connections(settings, pops, parallel, way=Way()):
@@ -58,19 +56,22 @@ def connections(settings, pops, parallel, way=Way()):
             report = bed.report_of(settings.seconds, "loop", pops.address, LOAD_PORT,
                                    f"{settings.seconds:g}", parallel)
         return {**latency_metrics(report, None), **pop_cost.of_connections(cost, report["all"], pops),
-                **pop_cost.beside(bed, cost)}
+                **pop_cost.beside(bed, pops, cost)}
 
 
 def round_trips(settings, pops):
     """Pings from the client to the server beside one download that takes all it can get."""
     with beds.path(settings, pops) as bed:
+        _warm_up(bed, pops, Way())
         with iperf.background_tcp(bed, beds.SERVER, settings.seconds, pops.address, reverse=True):
+            before = bed.sent("first", "to-client")[1]
             with pop_cost.spent(bed, pops) as cost:
                 metrics = probe(bed, beds.SERVER, settings)
-        return {**metrics, **pop_cost.beside(bed, cost)}
+            sent = bed.sent("first", "to-client")[1] - before
+        return {**metrics, "beside_gbps": sent * 8 / cost.seconds / 1e9, **pop_cost.beside(bed, pops, cost)}
 
 
-def _of_bulk(ending, about, way, on_request=False):
+def _of_bulk(ending, about, way):
     for streams in STREAMS:
         for upload in (False, True):
             words = ("one stream" if streams == 1 else f"{streams} streams",
@@ -78,7 +79,8 @@ def _of_bulk(ending, about, way, on_request=False):
             name = f"bulk-{streams}{'-up' if upload else ''}{ending}"
             yield Scenario(name, ", ".join(filter(None, words)),
                            functools.partial(bulk, streams=streams, upload=upload, way=way),
-                           lambda s: _seconds(s, way) + s.warm_up + SETTLE_S, on_request=on_request)
+                           lambda s: _seconds(s, way) + s.warm_up + SETTLE_S,
+                           on_request=upload and way != Way())
 
 
 def _far(settings, rtt_ms):
@@ -98,9 +100,10 @@ def scenarios(settings):
         yield Scenario(f"connect-{parallel}", about, functools.partial(connections, parallel=parallel), once)
         for rtt_ms in FAR_MS:
             yield Scenario(f"connect-{parallel}-{rtt_ms}ms", f"the same, {_far(settings, rtt_ms)}",
-                           functools.partial(connections, parallel=parallel, way=Way(rtt_ms=rtt_ms)), once)
+                           functools.partial(connections, parallel=parallel, way=Way(rtt_ms=rtt_ms)), once,
+                           on_request=True)
     yield Scenario("rtt-bulk", "round trips beside one stream, server to client", round_trips,
-                   lambda s: s.seconds + SETTLE_S + 3)
+                   lambda s: once(s) + 3)
     taken = f"{busy.BURN_MS} ms of every {busy.PERIOD_MS} each CPU is taken away"
     yield Scenario("bursts", f"1 Gbps, server to client; {taken}",
                    functools.partial(bulk, bits_per_second=STEADY_BPS, bursts=True), once)

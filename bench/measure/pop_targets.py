@@ -26,7 +26,7 @@ MORE = {"standard": 1.6, "thalweg": 2.0}  # of throughput, by the client's progr
 def targets_of(settings):
     """With hogs beside it nothing may be worse than the competitor."""
     if settings.competing:
-        return tuple(_beside_hogs())
+        return tuple(_beside_hogs(settings))
     return tuple(_alone(MORE["thalweg" if settings.client == "thalweg" else "standard"]))
 
 
@@ -40,10 +40,13 @@ def _alone(more):
                  lambda median: median("rtt-bulk", "rtt_p99_us"))
 
 
-def _beside_hogs():
+def _beside_hogs(settings):
     for name, about, _value in COST:
         yield Target(f"{about}: throughput against {OTHER}", "×", "≥", 1.3, _against("gbps", name))
         yield Target(f"{about}: PoPs' CPU-s/GB against {OTHER}", "×", "≤", 1,
                      _against("pops_cpu_s_per_gb", name))
+    for name in ("connect-1", f"connect-{settings.parallel}"):
+        yield Target(f"{name}: connections a second against {OTHER}", "×", "≥", 1,
+                     _against("connections_per_s", name))
     yield Target(f"round trips beside one stream, p99 against {OTHER}", "×", "≤", 1,
                  _against("rtt_p99_us", "rtt-bulk"))

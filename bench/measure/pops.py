@@ -7,21 +7,19 @@ its own program, the same for all, and connects to the server; to HAProxy's addr
 
 import dataclasses
 import json
-import os
 import re
+import shutil
 
 import lib
 
-from . import bed as beds
 from . import daemons, shown
 from . import pop_bed as places
+from . import pop_overlay as overlay
 from .relays import haproxy_text, write_private
 
-PORT = beds.PORT
 LEAST_OF_2025 = "0.0.2025"
 NODE = """[node]
 control_socket = "{folder}/{label}.sock"
-log_level = "warning"
 [tunnel]
 interface = "{interface}"
 private_key_file = "{folder}/{label}.key"
@@ -34,7 +32,7 @@ PEER = """[[peer]]
 name = "{name}"
 public_key = "{public_key}"
 allowed_ips = [{allowed}]
-{endpoint}"""
+"""
 POP = """[[pop]]
 peer = "{name}"
 overlay_address = "{address}"
@@ -53,13 +51,6 @@ congestion_control = "{congestion}"
 [relay]
 enabled = true
 """
-ADDRESSES = {"client": places.OVERLAY_CLIENT, "first": places.OVERLAY_FIRST, "last": places.OVERLAY_LAST}
-ENDPOINTS = {"first": places.FIRST_ACCESS, "last": places.LAST}
-ALLOWED = {"client": (f"{places.OVERLAY_CLIENT}/32",), "last": (f"{places.OVERLAY_LAST}/32", places.SERVERS),
-           "first": (f"{places.OVERLAY_FIRST}/32", places.CLIENTS)}
-# What is routed into the tunnel beside the overlay, which the PoPs have by their prefix.
-NETWORKS = {"client": (places.OVERLAY, places.SERVERS), "first": (places.SERVERS,), "last": ()}
-PEERS = {"client": ("first",), "first": ("client", "last"), "last": ("first",)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,48 +90,14 @@ class Pops:
         """{label: packets} that its programs say they have dropped; empty if they do not say."""
         return {}
 
-
-def _found(program):
-    return any(os.access(os.path.join(folder, program), os.X_OK)
-               for folder in os.get_exec_path()) or os.access(program, os.X_OK)
-
-
-class Keys:
-    """Of one measurement's three tunnel ends."""
-
-    def __init__(self):
-        self.private = {label: lib.genkey() for label in ADDRESSES}
-        self.public = {label: lib.pubkey(key) for label, key in self.private.items()}
+    def learned(self, _bed):
+        """Metrics of what its programs know of the path by now; empty if they do not say."""
+        return {}
 
 
-def start_device(bed, label, daemon, keys):
-    """A WireGuard daemon on a host, with its peers, address and routes."""
-    host, interface = bed.hosts[label], lib.unique_interface()
-    bed.keep(label, "tunnels", daemon.start(host, interface, bed.pin(label)))
-    peers = []
-    for other in PEERS[label]:
-        # The client reaches everything by its one peer.
-        allowed = NETWORKS[label] if label == "client" else ALLOWED[other]
-        endpoint = f"{ENDPOINTS[other]}:{PORT}" if _calls(label, other) else None
-        peers.append(lib.Peer(keys.public[other], ",".join(allowed), endpoint))
-    lib.configure(host, interface, keys.private[label], peers, PORT)
-    prefix = 32 if label == "client" else 16
-    host.address(interface, f"{ADDRESSES[label]}/{prefix}", mtu=beds.MTU)
-    for network in NETWORKS[label]:
-        host.ip(f"route add {network} dev {interface}")
-    return interface
-
-
-def _calls(label, other):
-    return (label, other) in {("client", "first"), ("first", "last")}
-
-
-def set_congestion_of(host, interface, algorithm):
-    """Of every route by that interface, whoever has made it: a namespace cannot choose it otherwise."""
-    for line in host.ip(f"-4 route show dev {interface}").splitlines():
-        words = line.split()
-        if words and "linkdown" not in words:
-            host.ip(f"route replace {' '.join(words)} dev {interface} congctl {algorithm}")
+def is_program(word):
+    """Whether such a command is there: a path, or found by the shell's search."""
+    return shutil.which(word) is not None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,13 +108,13 @@ class Tunnelled(Pops):
     seen_as: str = places.OVERLAY_CLIENT
 
     def start(self, bed):
-        keys = Keys()
+        keys = overlay.Keys()
         for label in places.POPS:
             bed.interfaces[label] = self.start_pop(bed, label, keys)
-        bed.interfaces["client"] = start_device(bed, "client", self.client, keys)
+        bed.interfaces["client"] = overlay.start_device(bed, "client", self.client, keys)
         for label, interface in bed.interfaces.items():
             ends = label == "client"
-            set_congestion_of(bed.hosts[label], interface,
+            overlay.set_congestion_of(bed.hosts[label], interface,
                               bed.settings.congestion if ends else bed.settings.pop_congestion)
 
     def start_pop(self, bed, label, keys):
@@ -177,24 +134,22 @@ class Thalweg(Tunnelled):
         """The node's file; returns its path."""
         other = {"first": "last", "last": "first"}[label]
         write_private(folder, f"{label}.key", keys.private[label] + "\n")
-        text = NODE.format(folder=folder, label=label, interface=interface, port=PORT,
-                           address=ADDRESSES[label])
-        for peer in PEERS[label]:
-            endpoint = f'endpoint = "{ENDPOINTS[peer]}:{PORT}"\n' if _calls(label, peer) else ""
-            text += PEER.format(name=peer, public_key=keys.public[peer], endpoint=endpoint,
-                                allowed=", ".join(f'"{one}"' for one in ALLOWED[peer]))
+        text = NODE.format(folder=folder, label=label, interface=interface, port=overlay.PORT,
+                           address=overlay.ADDRESSES[label])
+        for peer in overlay.PEERS[label]:
+            text += PEER.format(name=peer, public_key=keys.public[peer],
+                                allowed=", ".join(f'"{one}"' for one in overlay.ALLOWED[peer]))
+            if overlay.calls(label, peer):
+                text += f'endpoint = "{overlay.ENDPOINTS[peer]}:{overlay.PORT}"\n'
         routes = f'routes = ["{places.SERVERS}"]\n' if label == "first" else ""
-        text += POP.format(name=other, address=ADDRESSES[other], routes=routes, clients=places.CLIENTS,
-                           servers=places.SERVERS, congestion=congestion)
+        text += POP.format(name=other, address=overlay.ADDRESSES[other], routes=routes,
+                           clients=places.CLIENTS, servers=places.SERVERS, congestion=congestion)
         return write_private(folder, f"{label}.toml", text + self.more_toml)
 
     def start_pop(self, bed, label, keys):
         interface = lib.unique_interface()
         path = self.write_file(bed.net.folder, label, interface, keys, bed.settings.pop_congestion)
-        bed.run_on(label, [self.binary, "run", "-c", path], "tunnels")
-        host = bed.hosts[label]
-        lib.wait_until(lambda: bed.check_alive() or host.ip(f"route show dev {interface}", check=False),
-                       f"the routes of {interface}")
+        bed.run_on(label, [self.binary, "run", "-c", path], "tunnels").wait_log("up, port")
         return interface
 
     def status(self, bed, label):
@@ -208,6 +163,10 @@ class Thalweg(Tunnelled):
                            for way in ("from_wire", "to_wire") for count in worker[way]["drops"].values())
                 for label in places.POPS}
 
+    def learned(self, bed):
+        paths = {label: self.status(bed, label)["relay"]["pops"][0].get("path") for label in places.POPS}
+        return {f"{label}_learned_mbps": path["rate_bps"] / 1e6 for label, path in paths.items() if path}
+
     def command(self):
         return f"{shown(self.binary)} run -c FILE on both, as docs/examples/pop-*.toml"
 
@@ -220,16 +179,17 @@ class Devices(Tunnelled):
     proxied: bool = False
 
     def start_pop(self, bed, label, keys):
-        interface = start_device(bed, label, self.daemon, keys)
+        interface = overlay.start_device(bed, label, self.daemon, keys)
         if self.proxied:
             target = {"first": places.OVERLAY_LAST, "last": places.SERVER}[label]
-            path = write_private(bed.net.folder, f"{label}.cfg", haproxy_text(ADDRESSES[label], target))
+            text = haproxy_text(overlay.ADDRESSES[label], target)
+            path = write_private(bed.net.folder, f"{label}.cfg", text)
             bed.run_on(label, ["haproxy", "-db", "-f", path], "relays")
         return interface
 
     def missing(self):
         needed = [self.daemon.words[0], *(["haproxy"] if self.proxied else [])]
-        return next((program for program in needed if not _found(program)), None)
+        return next((program for program in needed if not is_program(program)), None)
 
     def command(self):
         return f"{self.daemon.command()} on both ({self.daemon.version()})" + (

@@ -1,4 +1,4 @@
-"""bench/tunnel and bench/relay: they measure who competes, say so in JSON, and leave nothing behind."""
+"""bench/tunnel, bench/relay, bench/pop: they measure who competes, say so in JSON, leave nothing behind."""
 
 import json
 import os
@@ -26,6 +26,11 @@ def tunnel():
 def relay():
     """The same of the other command."""
     return [sys.executable, "-B", BENCH / "relay", "--thalweg", os.environ["TW_BIN"]]
+
+
+def pop():
+    """And of the third, without what makes its runs longer than they need to be here."""
+    return [sys.executable, "-B", BENCH / "pop", "--thalweg", os.environ["TW_BIN"], "--warm-up", "0"]
 
 
 class BenchTest(lib.NetTest):
@@ -186,6 +191,73 @@ class Relay(BenchTest):
             (["--relay-toml", "/no/such"], "/no/such")))
 
 
+class Pop(BenchTest):
+    OTHER = "wireguard-go+haproxy"
+
+    def measured(self, *arguments):
+        """{scenario: {pair: its only run}} of a run that succeeds, and its whole record."""
+        path = pathlib.Path(self.net.folder, "run.json")
+        process = self.start(pop(), "--runs", "1", "--seconds", "1", "--parallel", "8", "--json", path,
+                             *arguments)
+        self.assertEqual(process.wait(300), 0)
+        self.assert_nothing_left(process)
+        told = json.loads(path.read_text(encoding="utf-8"))
+        runs = {entry["name"]: {who: result["runs"][0] for who, result in entry["results"].items()}
+                for entry in told["scenarios"]}
+        for name, by_whom in runs.items():
+            self.assertEqual(list(by_whom), told["daemons"])
+            for who, run in by_whom.items():
+                self.assertNotIn("failed", run, f"{name} of {who}")
+        return runs, told
+
+    def test_figures_of_every_pair(self):
+        runs, told = self.measured("--only", "bulk-4,bulk-1-up-off")
+        self.assertEqual(told["daemons"], ["thalweg", self.OTHER, "thalweg-wg+haproxy", "routed", "wire"])
+        for by_whom in runs.values():
+            for who, run in by_whom.items():
+                self.assertGreater(run["gbps"], 0)
+                self.assertGreater(run["machine_cpu_s_per_gb"], 0)
+                if who != "wire":
+                    self.assertGreater(run["first_cpu_s_per_gb"], 0, who)
+                    self.assertAlmostEqual(run["pops_cpu_s_per_gb"], places=4,
+                                           second=run["first_cpu_s_per_gb"] + run["last_cpu_s_per_gb"])
+            # Debian's is from 2022.
+            self.assertLess(by_whom[self.OTHER]["pops_scaled_cpu_s_per_gb"],
+                            by_whom[self.OTHER]["pops_cpu_s_per_gb"])
+        self.assertEqual(len(told["targets"]["checked"]), 6)
+
+    def test_far_and_with_company(self):
+        """Two Thalwegs, a link of 20 ms, a hog, our own client."""
+        runs, told = self.measured("--only", "bulk-1-20ms,connect-8-20ms,rtt-bulk", "--competing", "1",
+                                   "--client", "thalweg", "--also", f"again={os.environ['TW_BIN']}",
+                                   "--without", "thalweg-wg+haproxy", "--without", self.OTHER)
+        self.assertEqual(told["daemons"], ["thalweg", "again", "routed", "wire"])
+        for who in told["daemons"]:
+            self.assertGreater(runs["bulk-1-20ms"][who]["link_cpu_s_per_gb"], 0)
+            self.assertGreater(runs["connect-8-20ms"][who]["latency_p50_us"], 20_000)
+            self.assertGreater(runs["rtt-bulk"][who]["rtt_p99_us"], 0)
+            self.assertGreater(runs["rtt-bulk"][who]["beside_gbps"], 0)
+        self.assertGreater(runs["bulk-1-20ms"]["again"]["last_learned_mbps"], 0)
+
+    def test_cpus_that_are_taken_away(self):
+        runs, _ = self.measured("--only", "bursts", "--without", "thalweg-wg+haproxy", "--without", "wire")
+        for who in ("thalweg", self.OTHER, "routed"):
+            self.assertGreaterEqual(runs["bursts"][who]["resent_per_gb"], 0)
+
+    def test_interrupted(self):
+        path = pathlib.Path(self.net.folder, "run.json")
+        process = self.start(pop(), "--only", "bulk-1-20ms", "--without", "thalweg", "--seconds", "60",
+                             "--json", path)
+        self.interrupt(process, "iperf3", path)
+
+    def test_refuses(self):
+        self.assert_refuses(pop(), (
+            (["--only", "no-such"], "no-such"), (["--without", "nobody"], "nobody"),
+            (["--thalweg", "/no/such"], "cmake --preset release"), (["--competing", "-1"], "--competing"),
+            (["--also", "thalweg=true"], "a name of its own"), (["--client", "/no/such"], "--client"),
+            (["--programs", "/no/such"], "--programs"), (["--relay-toml", "/no/such"], "/no/such")))
+
+
 class Bare(lib.NetTest):
     """The measuring stick must carry what it is measured with: whole, both ways, and each to its end."""
 
@@ -251,7 +323,8 @@ class Bare(lib.NetTest):
 
 class Arithmetic(unittest.TestCase):
     def test_units(self):
-        words = [sys.executable, "-B", "-m", "unittest", "-v", "measure.measure_test", "measure.relay_test"]
+        words = [sys.executable, "-B", "-m", "unittest", "-v", "measure.measure_test", "measure.relay_test",
+                 "measure.pop_test"]
         done = subprocess.run(words, cwd=BENCH, capture_output=True, text=True, timeout=60, check=False)
         self.assertEqual(done.returncode, 0, done.stderr)
 
