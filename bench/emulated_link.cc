@@ -1,5 +1,6 @@
 // bench_link: an emulated link between two network namespaces that exist, for bench/pop. It makes a
-// TUN device in each, says "ready", and moves packets until it is told to end.
+// TUN device in each, says "ready", and moves packets until it is told to end. SIGUSR1 has it print
+// how many segments its queues have dropped.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sched.h>
@@ -7,7 +8,9 @@
 
 #include <charconv>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -69,17 +72,24 @@ class Direction {
         delayed_(source_, settings, clock),
         forwarder_(delayed_, target_) {}
 
+  /// Where real-time priority is refused (a container), at an ordinary one.
   Result<void> start(const std::string& name, const Clock& clock) {
-    auto worker = Worker::create({.name = name, .fifo_priority = link_priority}, clock);
-    if (!worker) return std::unexpected(worker.error());
-    worker_ = std::move(*worker);
-    worker_->attach(forwarder_);
-    return worker_->start();
+    if (start_with_priority(name, clock, link_priority)) return {};
+    return start_with_priority(name, clock, 0);
   }
 
   std::uint64_t dropped() const noexcept { return delayed_.counters().queue_dropped.value(); }
 
  private:
+  Result<void> start_with_priority(const std::string& name, const Clock& clock, int priority) {
+    auto worker = Worker::create({.name = name, .fifo_priority = priority}, clock);
+    if (!worker) return std::unexpected(worker.error());
+    (*worker)->attach(forwarder_);
+    if (Result<void> started = (*worker)->start(); !started) return started;
+    worker_ = std::move(*worker);
+    return {};
+  }
+
   TunPort source_;
   TunPort target_;
   EmulatedPort delayed_;
@@ -96,7 +106,7 @@ Result<void> run(const std::vector<std::string>& words) {
   sigset_t signals;
   sigemptyset(&signals);
   for (const int number : {SIGINT, SIGTERM, SIGUSR1}) sigaddset(&signals, number);
-  sigprocmask(SIG_BLOCK, &signals, nullptr);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 
   auto near = device_in(words[0], words[1]);
   if (!near) return std::unexpected(near.error());

@@ -83,6 +83,7 @@ METRICS = {
     "first_cpu_s_per_gb": Metric("first PoP", "CPU-s/GB", "less"),
     "last_cpu_s_per_gb": Metric("last PoP", "CPU-s/GB", "less"),
     "link_cpu_s_per_gb": Metric("of which the emulated link", "CPU-s/GB", ""),
+    "link_dropped": Metric("dropped by the emulated link", "segments", "less", 0),
     "client_cpu_s_per_gb": Metric("client's tunnel", "CPU-s/GB", "less"),
     "pops_cpu_us_per_connection": Metric("both PoPs, per connection", "CPU-µs", "less", 1),
     "pops_scaled_cpu_us_per_connection": Metric("both PoPs, per connection, as with wireguard-go of 2025",

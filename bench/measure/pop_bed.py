@@ -9,6 +9,8 @@ rate and a delay; the other wires are veths. Inside, the client is 10.9.1.2, the
 
 import contextlib
 import dataclasses
+import re
+import signal
 
 import lib
 
@@ -16,7 +18,7 @@ from . import bed as beds
 from .busy import competing
 from .cpu import Meter, busy_cores
 from .load_bed import LoadHosts
-from .relay_bed import OPEN_FILES, QUIET_S
+from .relay_bed import QUIET_S
 
 CLIENT, FIRST_ACCESS = "198.18.1.1", "198.18.1.2"
 FIRST, LAST = "198.18.2.1", "198.18.2.2"
@@ -74,6 +76,15 @@ class PopBed(LoadHosts):
             host.address(device, f"{address}/24", mtu=beds.WIRE_MTU)
             host.ip(f"link set {device} txqueuelen {LINK_QUEUE_PACKETS}")
 
+    def link_dropped(self):
+        """Segments that the emulated link had no room for, since it was made; None without one."""
+        if self.link is None:
+            return None
+        answers = re.compile(r"^dropped (\d+)$", re.M)
+        before = len(answers.findall(self.link.log()))
+        self.link.signal(signal.SIGUSR1)
+        return int(lib.wait_until(lambda: answers.findall(self.link.log())[before:], "the link's answer")[0])
+
     def _routes(self):
         """Those without any tunnel; a competitor's own come on top of them."""
         ends = self.settings.congestion
@@ -130,6 +141,3 @@ def path(settings, pops, way=Way()):
         bed.hogs = competing(net, settings.competing)
         yield bed
         bed.check_alive()
-
-
-__all__ = ["OPEN_FILES", "PopBed", "Way", "path"]

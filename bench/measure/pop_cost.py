@@ -17,6 +17,7 @@ class Cost:
         self.meter = None
         self.seconds = 0.0
         self.counters, self.switches, self.drops = {}, {}, {}
+        self.link_dropped = None
 
     def pop_cpu(self, label, tunnel_share=1.0):
         """Seconds of all that a PoP runs, or of both. `tunnel_share`: as if its tunnel took so much of it."""
@@ -42,11 +43,12 @@ def spent(bed, pops):
     cost = Cost()
     pids = {label: [p.pid for p in bed.tunnels[label] + bed.relays[label]] for label in POPS}
     counters = {label: read_counters(host) for label, host in bed.hosts.items()}
-    drops = pops.drops(bed)
+    drops, lost = pops.drops(bed), bed.link_dropped()
     before, since = {label: switches(found) for label, found in pids.items()}, time.monotonic()
     with bed.meter() as cost.meter:
         yield cost
     cost.seconds = time.monotonic() - since
+    cost.link_dropped = None if lost is None else bed.link_dropped() - lost
     cost.switches = {label: switches(found) - before[label] for label, found in pids.items()}
     cost.drops = {label: count - drops[label] for label, count in pops.drops(bed).items()}
     cost.counters = {label: read_counters(host) - counters[label] for label, host in bed.hosts.items()}
@@ -86,6 +88,8 @@ def beside(bed, pops, cost):
     for name in ("dropped", "overflowed"):
         metrics |= {f"{label}_{name}": getattr(cost.counters[label], name) for label in ("client", *POPS)}
     metrics |= {f"{label}_program_dropped": count for label, count in cost.drops.items()}
+    if cost.link_dropped is not None:
+        metrics["link_dropped"] = cost.link_dropped
     if pops.has_programs:
         metrics |= {f"{label}_switches_per_s": count / cost.seconds for label, count in cost.switches.items()}
     return {**metrics, **pops.learned(bed)}

@@ -24,7 +24,7 @@ def environment(settings, competitors):
     client = client_of(settings)
     found = {**machine_facts(settings), "MTU": f"{MTU} in the tunnels, {WIRE_MTU} on the wires",
              "congestion control of the PoPs": f"{settings.pop_congestion}, by the route",
-             "pinning": "PoPs on CPU 1, all else on CPU 0" if settings.pin else "none",
+             "pinning": "PoPs on CPU 1, client and server on CPU 0" if settings.pin else "none",
              "offloads on": f"ethtool -K DEVICE {OFFLOADS[True]}, both ends of every veth",
              "offloads off": f"ethtool -K DEVICE {OFFLOADS[False]}, both ends of every veth",
              "emulated link": f"{settings.rate_mbps:,} Mbps each way, {settings.queue_ms} ms of queue",

@@ -106,6 +106,10 @@ class Cost(unittest.TestCase):
         self.assertEqual((metrics["first_switches_per_s"], metrics["machine_cpus"]), (50.0, 1.5))
         self.assertEqual((metrics["server_resent"], metrics["last_dropped"], metrics["client_overflowed"]),
                          (4, 30, 100))
+        self.assertNotIn("link_dropped", metrics)
+        far = some_cost()
+        far.link_dropped = 6
+        self.assertEqual(pop_cost.beside(bed, EVERYBODY["wire"], far)["link_dropped"], 6)
         self.assertNotIn("first_switches_per_s", pop_cost.beside(bed, EVERYBODY["wire"], some_cost()))
 
 

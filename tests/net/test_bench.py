@@ -234,6 +234,7 @@ class Pop(BenchTest):
         self.assertEqual(told["daemons"], ["thalweg", "again", "routed", "wire"])
         for who in told["daemons"]:
             self.assertGreater(runs["bulk-1-20ms"][who]["link_cpu_s_per_gb"], 0)
+            self.assertGreaterEqual(runs["bulk-1-20ms"][who]["link_dropped"], 0)
             self.assertGreater(runs["connect-8-20ms"][who]["latency_p50_us"], 20_000)
             self.assertGreater(runs["rtt-bulk"][who]["rtt_p99_us"], 0)
             self.assertGreater(runs["rtt-bulk"][who]["beside_gbps"], 0)
