@@ -11,14 +11,20 @@
 #include <linux/types.h>
 
 enum { tw_tun_buckets = 256 };
+/// The most that a TUN may ever hold; what a burst may cost in memory.
+enum { tw_tun_most_bytes = 16 << 20 };
+/// So long a turn of the process may last before it counts as away, and so long it may be away.
+enum { tw_tun_longest_turn_ns = 1 << 20, tw_tun_longest_absence_ns = 32 << 20 };
 
 /// The queue of a TUN between the kernel, which fills it, and the process, which empties it. The
 /// sides write to different cache lines.
 struct tw_tun_queue {
   // The process writes:
-  __u64 limit_bytes;  // of all buckets together
-  __u64 dequeued;     // bytes taken out
-  __u64 unused1[6];
+  __u64 limit_bytes;   // of all buckets together
+  __u64 dequeued;      // bytes taken out
+  __u64 served_at_ns;  // CLOCK_MONOTONIC: when its last turn began
+  __u64 bytes_per_us;  // of 1,024 ns: what it takes out while it runs
+  __u64 unused1[4];
   __u64 bucket_dequeued[tw_tun_buckets];
   // The program writes:
   __u64 enqueued;  // bytes let in
@@ -37,6 +43,17 @@ static inline __u32 tw_tun_bucket(__u64 address) {
 static inline __u64 tw_tun_queued(__u64 enqueued, __u64 dequeued) {
   const __u64 queued = enqueued - dequeued;
   return (queued >> 63) != 0 ? 0 : queued;
+}
+
+/// The limit while the process is away (descheduled, its machine stolen): what it would have taken
+/// out meanwhile does not count against it. Only the kernel can know this in time.
+static inline __u64 tw_tun_limit(__u64 limit, __u64 now_ns, __u64 served_at_ns,
+                                 __u64 bytes_per_us) {
+  __u64 away_ns = now_ns - served_at_ns - tw_tun_longest_turn_ns;
+  if ((away_ns >> 63) != 0) return limit;
+  if (away_ns > tw_tun_longest_absence_ns) away_ns = tw_tun_longest_absence_ns;
+  limit += (away_ns >> 10) * bytes_per_us;
+  return limit > tw_tun_most_bytes ? (__u64)tw_tun_most_bytes : limit;
 }
 
 /// Whether a packet of `length` bytes may join its bucket: dynamic thresholds with a factor of one

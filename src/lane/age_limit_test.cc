@@ -7,9 +7,11 @@
 namespace tw::lane {
 namespace {
 
-constexpr Duration limit = 2ms;
+constexpr Duration target = 2ms;
+constexpr std::size_t packet_bytes = 1'452;
+constexpr std::size_t some = 3, other = 4;  // peers
 
-// Polls at the times it is told to.
+// Polls at the times it is told to; a train is ten packets.
 class AgeLimitTest : public testing::Test {
  protected:
   AgeLimitTest() { poll_after(1s); }
@@ -17,65 +19,133 @@ class AgeLimitTest : public testing::Test {
     now_ = now_ + time;
     ages_.begin(now_);
   }
-  AgeLimit ages_{limit};
+  // How many packets of a train are dropped.
+  int train(Duration age, Duration unpolled = {}, std::size_t whose = some) {
+    ages_.next_train(age, unpolled);
+    int dropped = 0;
+    for (int i = 0; i < 10; ++i) dropped += ages_.overdue(whose, packet_bytes) ? 1 : 0;
+    return dropped;
+  }
+  // A train in each of so many polls, 1 ms apart.
+  int trains(int polls, Duration age) {
+    int dropped = 0;
+    for (int i = 0; i < polls; ++i) {
+      poll_after(1ms);
+      dropped += train(age);
+    }
+    return dropped;
+  }
+  AgeLimit ages_{target};
   Instant now_{1h};
 };
 
-TEST_F(AgeLimitTest, WhatWaitedThoughThePollsWereFrequentIsOverdue) {
-  poll_after(100us);
-  EXPECT_FALSE(ages_.overdue(limit));
-  EXPECT_FALSE(ages_.overdue(limit + 100us));
-  EXPECT_TRUE(ages_.overdue(limit + 101us));
+TEST_F(AgeLimitTest, AQueueThatStandsLosesAPacketNotATrain) {
+  EXPECT_EQ(trains(100, 10ms), 0);
+  EXPECT_EQ(trains(2, 10ms), 1);
+  EXPECT_EQ(trains(99, 10ms), 1);
 }
 
-TEST_F(AgeLimitTest, WhatCameWhileTheWorkerWasAwayIsNot) {
-  poll_after(30ms);
-  EXPECT_FALSE(ages_.overdue(30ms));
-  poll_after(500us);  // still reading what came then
-  EXPECT_FALSE(ages_.overdue(30ms));
+TEST_F(AgeLimitTest, AQueueOnTargetLosesNothing) {
+  EXPECT_EQ(trains(5'000, target + 1ms), 0);  // polls are 1 ms apart: so much is excused
 }
 
-TEST_F(AgeLimitTest, NorWhatCameWhileItWasSentAwayInTheMiddleOfAPoll) {
-  poll_after(10us);
-  EXPECT_FALSE(ages_.overdue(4ms, 5ms));
-  poll_after(500us);
-  EXPECT_FALSE(ages_.overdue(4ms, 500us));
-  EXPECT_TRUE(ages_.overdue(10ms, 500us));
+TEST_F(AgeLimitTest, NorDoesOneThatIsShortNowAndThen) {
+  for (int i = 0; i < 50; ++i) {
+    EXPECT_EQ(trains(90, 20ms), 0);
+    EXPECT_EQ(trains(1, 1ms), 0);
+  }
+}
+
+TEST_F(AgeLimitTest, WhatCameWhileTheWorkerWasAwayIsExcused) {
+  for (int i = 0; i < 100; ++i) {
+    poll_after(30ms);
+    EXPECT_EQ(train(30ms), 0);
+    poll_after(500us);  // still reading what came then
+    EXPECT_EQ(train(30ms), 0);
+  }
+}
+
+TEST_F(AgeLimitTest, SoIsWhatCameWhileItWasSentAwayInTheMiddleOfAPoll) {
+  for (int i = 0; i < 500; ++i) {
+    poll_after(1ms);
+    EXPECT_EQ(train(4ms, 5ms), 0);
+  }
 }
 
 TEST_F(AgeLimitTest, TheExcuseWearsOffWithTime) {
-  poll_after(30ms);
-  EXPECT_FALSE(ages_.overdue(30ms));
-  for (int i = 0; i < 20; ++i) poll_after(1ms);  // 10 ms of excuse are left
-  EXPECT_FALSE(ages_.overdue(12ms));
-  EXPECT_TRUE(ages_.overdue(13ms));
-  for (int i = 0; i < 9; ++i) poll_after(1ms);
-  EXPECT_TRUE(ages_.overdue(4ms));
+  poll_after(300ms);
+  EXPECT_EQ(train(300ms), 0);
+  EXPECT_EQ(trains(350, 20ms), 0);  // until 17 ms of excuse are left, and an interval
+  EXPECT_GT(trains(100, 20ms), 0);
+}
+
+TEST_F(AgeLimitTest, ALoadThatDoesNotYieldIsCut) {
+  trains(1'500, 20ms);
+  EXPECT_EQ(trains(100, 20ms), 1'000);
+  EXPECT_EQ(trains(1, target), 0);
+}
+
+TEST_F(AgeLimitTest, TheCutIsForgottenOnceTheQueueIsShort) {
+  trains(1'500, 20ms);
+  trains(600, 1ms);
+  EXPECT_EQ(trains(90, 20ms), 0);
+}
+
+TEST_F(AgeLimitTest, WhoSendsLittleLosesNothingHoweverManyTheyAre) {
+  int dropped = 0, dropped_of_little = 0;
+  for (int poll = 0; poll < 3'000; ++poll) {
+    poll_after(1ms);
+    for (int i = 0; i < 4; ++i) dropped += train(20ms);
+    // 200 others send as much as the one, all together.
+    ages_.next_train(20ms);
+    for (int i = 0; i < 40; ++i) {
+      const std::size_t whose = other + static_cast<std::size_t>(poll * 40 + i) % 200;
+      dropped_of_little += ages_.overdue(whose, packet_bytes) ? 1 : 0;
+    }
+  }
+  EXPECT_GT(dropped, 50'000);
+  EXPECT_EQ(dropped_of_little, 0);
+}
+
+TEST_F(AgeLimitTest, EqualsLoseAlike) {
+  int of_some = 0, of_other = 0;
+  for (int poll = 0; poll < 3'000; ++poll) {
+    poll_after(1ms);
+    of_some += train(20ms);
+    of_other += train(20ms, {}, other);
+  }
+  EXPECT_GT(of_some, 10'000);
+  EXPECT_NEAR(of_some, of_other, of_some / 20.0);
+}
+
+TEST_F(AgeLimitTest, AFloodOfStrangersTakesTheDropsUponItself) {
+  int dropped = 0;
+  for (int poll = 0; poll < 3'000; ++poll) {
+    poll_after(1ms);
+    for (int i = 0; i < 5; ++i) train(20ms, {}, ByteShares::strangers);
+    dropped += train(20ms);
+  }
+  EXPECT_EQ(dropped, 0);
 }
 
 TEST_F(AgeLimitTest, AnIdleWorkerWasNotAway) {
   poll_after(1min);
-  EXPECT_FALSE(ages_.overdue(50us));  // it was woken by this
-  for (int i = 0; i < 5; ++i) poll_after(1ms);
-  EXPECT_TRUE(ages_.overdue(4ms));
-}
-
-TEST_F(AgeLimitTest, ABurstAfterALateWakeUpIsExcused) {
-  poll_after(1min);
-  EXPECT_FALSE(ages_.overdue(20ms));
-  EXPECT_FALSE(ages_.overdue(19ms));
+  EXPECT_EQ(train(50us), 0);  // it was woken by this
+  EXPECT_EQ(trains(100, 20ms), 0);
+  EXPECT_EQ(trains(2, 20ms), 1);
 }
 
 TEST_F(AgeLimitTest, ZeroIsNoLimit) {
   AgeLimit none;
   none.begin(now_);
-  EXPECT_FALSE(none.overdue(1h));
+  none.next_train(1h);
+  EXPECT_FALSE(none.overdue(some, packet_bytes));
 }
 
 class OverdueTest : public test::TwoMachinesTest {
  protected:
   void SetUp() override {
-    right_.lane().set_queue_limit(limit);
+    right_.lane().set_queue_limit(target);
     send();
     settle();
     ASSERT_EQ(right_.to_host().size(), 1U);
@@ -90,18 +160,18 @@ class OverdueTest : public test::TwoMachinesTest {
   std::uint64_t overdue() { return right_.counters().from_wire.drops.of(Drop::overdue); }
 };
 
-TEST_F(OverdueTest, DataThatWaitedTooLongIsDroppedAndCounted) {
-  send();
-  age_what_waits(right_, limit + 1us);
-  settle();
-  EXPECT_TRUE(right_.to_host().empty());
-  EXPECT_EQ(overdue(), 1U);
+TEST_F(OverdueTest, DataOfAQueueThatStandsIsDroppedAndCounted) {
+  constexpr std::uint64_t polls = 1'000;
+  std::uint64_t delivered = 0;
+  for (std::uint64_t poll = 0; poll < polls; ++poll) {
+    send();
+    age_what_waits(right_, 4 * target);
+    advance(1ms);
+    delivered += right_.to_host().size();
+  }
+  EXPECT_GT(overdue(), 10U);
+  EXPECT_EQ(delivered + overdue(), polls);
   expect_conserved();
-  send();
-  age_what_waits(right_, limit);
-  settle();
-  EXPECT_EQ(right_.to_host().size(), 1U);
-  EXPECT_EQ(overdue(), 1U);
 }
 
 TEST_F(OverdueTest, DataThatCameWhileTheWorkerWasAwayIsDelivered) {
@@ -124,8 +194,8 @@ TEST_F(OverdueTest, WithoutALimitAnyAgeIsDelivered) {
 class OverdueHandshakeTest : public test::TwoMachinesTest {};
 
 TEST_F(OverdueHandshakeTest, AHandshakeMessageIsNeverTooOld) {
-  left_.lane().set_queue_limit(limit);
-  right_.lane().set_queue_limit(limit);
+  left_.lane().set_queue_limit(target);
+  right_.lane().set_queue_limit(target);
   left_.from_host(test::ip_packet(1, 2, 100, 7));
   std::size_t handshakes = 0;
   const auto make_old = [&](Train& train) {

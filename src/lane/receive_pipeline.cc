@@ -50,7 +50,7 @@ void ReceivePipeline::receive(PacketBatch& batch, Instant now) noexcept {
     // Each segment by itself: a train merges by address and port, so it mixes the clients behind
     // one NAT, and message types.
     const std::size_t segments = train.segments();
-    overdue_ = age_limit_.overdue(train.age, train.unpolled);
+    age_limit_.next_train(train.age, train.unpolled);
     for (std::size_t i = 0; i < segments; ++i) segment(train.segment(i), train, now);
   }
   open_and_deliver(now);
@@ -59,9 +59,7 @@ void ReceivePipeline::receive(PacketBatch& batch, Instant now) noexcept {
 void ReceivePipeline::segment(ByteSpan datagram, const Train& train, Instant now) noexcept {
   const std::optional<WgType> type = classify(datagram);
   if (!type) return drop(Drop::malformed);
-  if (*type == WgType::data) {
-    return overdue_ ? drop(Drop::overdue) : data(datagram, train, now);
-  }
+  if (*type == WgType::data) return data(datagram, train, now);
   if (const auto reason = events_.handshake_message(datagram, train)) return drop(*reason);
   counters_.from_wire.consumed.add();
 }
@@ -78,7 +76,14 @@ bool ReceivePipeline::find(std::uint32_t receiver_index) noexcept {
 
 void ReceivePipeline::data(ByteSpan datagram, const Train& train, Instant now) noexcept {
   const WgDataView view = WgDataView::of(datagram);
-  if (!find(view.receiver_index)) return drop(Drop::no_keypair);
+  if (!find(view.receiver_index)) {
+    // Theirs may be the drop that the queue needs.
+    age_limit_.overdue(ByteShares::strangers, datagram.size());
+    return drop(Drop::no_keypair);
+  }
+  if (age_limit_.overdue(ByteShares::bucket_of(found_.peer->id.value), datagram.size())) {
+    return drop(Drop::overdue);
+  }
   if (const auto reason = wg::Session::may_open(*found_.keypair, view.counter, now)) {
     return drop(*reason);
   }

@@ -52,7 +52,7 @@ class ReceivePipeline {
   /// What of that it has not refused so far.
   CoalescerKinds tun_takes() const noexcept { return coalescer_.kinds(); }
 
-  /// How long transport data may have waited in a socket (Train::age); zero: any time.
+  /// How long transport data may wait in a socket (Train::age) for good; zero: any time.
   void set_queue_limit(Duration limit) noexcept { age_limit_ = AgeLimit{limit}; }
 
   /// A poll of all ports begins.
@@ -109,7 +109,6 @@ class ReceivePipeline {
   Allowed allowed_;
   LanePeer* touched_ = nullptr;  // its timers are still to be looked at
   AgeLimit age_limit_;
-  bool overdue_ = false;         // the train under way has waited too long
   bool keypairs_moved_ = false;  // by a packet of the batch that is being delivered
   Coalescer coalescer_;
   std::vector<Train> to_tun_;

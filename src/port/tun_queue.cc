@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <ctime>
 #include <utility>
 
 #include "base/assert.h"
@@ -13,8 +14,11 @@ namespace {
 
 /// The rate is a mean of about this long.
 constexpr double smoothing_ns = 5e6;
-/// Longer ones say that the worker was away, not how fast it is.
-constexpr Duration longest_interval = 10ms;
+/// 8 Gbps, until it is measured.
+constexpr double assumed_bytes_per_ns = 1;
+/// What a signal of the law takes from the limit: CUBIC gives up 30 % of its window, so it stays
+/// below the new one for a while.
+constexpr int lowered_by = 4;
 
 __u64 load(__u64& counter) noexcept {
   return std::atomic_ref{counter}.load(std::memory_order_relaxed);
@@ -40,12 +44,20 @@ std::uint32_t bucket_of(ByteView packet) noexcept {
 
 }  // namespace
 
-TunQueue::TunQueue(tw_tun_queue& shared, Duration limit) noexcept
+Duration thread_time() noexcept {
+  timespec time{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return std::chrono::seconds{time.tv_sec} + std::chrono::nanoseconds{time.tv_nsec};
+}
+
+TunQueue::TunQueue(tw_tun_queue& shared, Duration target, Duration (*worked)() noexcept)
     : shared_(shared),
-      limit_(limit),
-      bytes_per_ns_(static_cast<double>(start_bytes) / static_cast<double>(limit.count())),
+      worked_(worked),
+      law_(target, interval),
+      limit_(longest()),
+      bytes_per_ns_(assumed_bytes_per_ns),
       settled_buckets_(tw_tun_buckets) {
-  TW_ASSERT(limit > Duration::zero());
+  TW_ASSERT(target > Duration::zero());
   set_limit();
 }
 
@@ -81,25 +93,59 @@ bool TunQueue::found_empty() noexcept {
 }
 
 std::size_t TunQueue::poll(Instant now, std::size_t) noexcept {
-  const Duration interval = now - std::exchange(polled_at_, now);
-  const auto taken = static_cast<double>(std::exchange(taken_, 0));
-  const bool ran_dry = std::exchange(ran_dry_, false);
-  if (taken == 0 || interval <= Duration::zero() || interval > longest_interval) return 0;
-  const auto elapsed = static_cast<double>(interval.count());
-  const double rate = taken / elapsed;
-  // What emptied the queue says only how fast it goes at least.
-  if (ran_dry && rate <= bytes_per_ns_) return 0;
-  bytes_per_ns_ += (rate - bytes_per_ns_) * elapsed / (elapsed + smoothing_ns);
+  store(shared_.served_at_ns, static_cast<__u64>(now.since_origin().count()));
+  const Duration passed = std::max(now - std::exchange(polled_at_, now), Duration::zero());
+  const std::uint64_t queued = tw_tun_queued(load(shared_.enqueued), load(shared_.dequeued));
+  const bool stood = std::exchange(measuring_, queued >= measured_bytes);
+  if (stood || measuring_) {
+    const Duration worked_at = worked_();
+    const Duration worked = worked_at - std::exchange(worked_at_poll_, worked_at);
+    if (stood && worked > Duration::zero()) measure(worked);
+  }
+  const bool emptied = std::exchange(ran_dry_, false) || !measuring_;
+  taken_ = 0;
+  const double wait = emptied ? 0 : static_cast<double>(queued) / bytes_per_ns_;
+  adjust(Duration{static_cast<Duration::rep>(wait)}, passed);
   set_limit();
   return 0;
 }
 
+// A turn that began with something in the queue.
+void TunQueue::measure(Duration worked) noexcept {
+  own_time_ = own_time_ + worked;
+  const auto elapsed = static_cast<double>(worked.count());
+  const double rate = static_cast<double>(taken_) / elapsed;
+  // What emptied the queue says only how fast it goes at least.
+  if (rate <= 0 || (ran_dry_ && rate <= bytes_per_ns_)) return;
+  bytes_per_ns_ += (rate - bytes_per_ns_) * elapsed / (elapsed + smoothing_ns);
+}
+
+// `sojourn`: of what comes next out of the queue.
+void TunQueue::adjust(Duration sojourn, Duration passed) noexcept {
+  shortest_ = law_.above() ? std::min(shortest_, sojourn) : sojourn;
+  if (law_.signal(own_time_, sojourn)) {
+    // To less than what has been there all the time: of more nobody would hear.
+    const Duration standing = std::min(limit_, std::exchange(shortest_, Duration::max()));
+    limit_ = std::max(standing - standing / lowered_by, law_.target() / 2);
+  } else if (!law_.above()) {
+    const double growth = 1 + static_cast<double>(passed.count()) / interval.count();
+    const double grown = static_cast<double>(limit_.count()) * growth;
+    limit_ = grown < static_cast<double>(longest().count())
+                 ? Duration{static_cast<Duration::rep>(grown)}
+                 : longest();
+  }
+}
+
+/// What the worker empties within an interval is a burst.
+Duration TunQueue::longest() const noexcept { return std::max(interval, law_.target()); }
+
 void TunQueue::set_limit() noexcept {
   const double bytes =
       std::clamp(bytes_per_ns_ * static_cast<double>(limit_.count()),
-                 static_cast<double>(fewest_bytes), static_cast<double>(most_bytes));
+                 static_cast<double>(fewest_bytes), static_cast<double>(tw_tun_most_bytes / 2));
   // Twice: one destination alone gets half of it.
   store(shared_.limit_bytes, 2 * static_cast<std::uint64_t>(bytes));
+  store(shared_.bytes_per_us, static_cast<std::uint64_t>(bytes_per_ns_ * 1024));
 }
 
 }  // namespace tw
