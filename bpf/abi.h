@@ -13,6 +13,7 @@
 enum { tw_tun_buckets = 256 };
 /// The most that a TUN may ever hold; what a burst may cost in memory.
 enum { tw_tun_most_bytes = 16 << 20 };
+enum { tw_tun_small_bytes = 256 };
 /// So long a turn of the process may last before it counts as away, and so long it may be away.
 enum { tw_tun_longest_turn_ns = 1 << 20, tw_tun_longest_absence_ns = 32 << 20 };
 
@@ -59,10 +60,12 @@ static inline __u64 tw_tun_limit(__u64 limit, __u64 now_ns, __u64 served_at_ns,
 /// Whether a packet of `length` bytes may join its bucket: dynamic thresholds with a factor of one
 /// (Choudhury and Hahne, 1998). A bucket may hold what the whole queue leaves free, so that one
 /// alone gets half of the limit, and n of them get 1/(n+1) each; who has nothing queued gets in as
-/// long as the limit is not reached.
+/// long as the limit is not reached. Small packets (acknowledgements, which are not sent again;
+/// questions and answers) find an eighth of the limit more.
 static inline int tw_tun_keeps(__u64 limit, __u64 queued, __u64 bucket_queued, __u64 length) {
   if (queued >= limit) return 0;
-  return bucket_queued == 0 || bucket_queued + length <= limit - queued;
+  const __u64 more = length <= tw_tun_small_bytes ? limit >> 3 : 0;
+  return bucket_queued == 0 || bucket_queued + length <= limit - queued + more;
 }
 
 /// A SYN that tc ingress of a device has seen, as the program writes it into its ring. What is said

@@ -54,8 +54,8 @@ TunQueue::TunQueue(tw_tun_queue& shared, Duration target, Duration (*worked)() n
     : shared_(shared),
       worked_(worked),
       law_(target, interval),
-      limit_(longest()),
       bytes_per_ns_(assumed_bytes_per_ns),
+      limit_(longest()),
       settled_buckets_(tw_tun_buckets) {
   TW_ASSERT(target > Duration::zero());
   set_limit();
@@ -136,8 +136,10 @@ void TunQueue::adjust(Duration sojourn, Duration passed) noexcept {
   }
 }
 
-/// What the worker empties within an interval is a burst.
-Duration TunQueue::longest() const noexcept { return std::max(interval, law_.target()); }
+Duration TunQueue::longest() const noexcept {
+  const double first_flight = static_cast<double>(burst_bytes) / bytes_per_ns_;
+  return std::max(2 * law_.target(), Duration{static_cast<Duration::rep>(first_flight)});
+}
 
 void TunQueue::set_limit() noexcept {
   const double bytes =

@@ -2,11 +2,12 @@
 // how many may wait there; a program in the kernel (bpf/tun_queue.bpf.c) turns away what would
 // exceed that, fairly between destinations. A local TCP keeps what is turned away, and slows down.
 //
-// The limit is generous as long as the queue empties now and then, so that no burst is cut. If the
-// queue stands, CoDel's law (port/delay_law.h) lowers the limit until the wait is on target. A wait
-// is counted in the worker's own time, bytes by what it takes out while it runs: what piles up
-// while it is sent away is no standing queue. How far the limit rises in the meantime the program
-// finds out by itself, from when the worker's last turn began.
+// The limit is twice the target as long as the queue empties now and then, and enough for a first
+// flight, so that no burst is cut. If the queue stands, CoDel's law (port/delay_law.h) lowers the
+// limit until the wait is on target. A wait is counted in the worker's own time, bytes by what it
+// takes out while it runs: what piles up while it is sent away is no standing queue. How far the
+// limit rises in the meantime the program finds out by itself, from when the worker's last turn
+// began.
 #pragma once
 
 #include <cstdint>
@@ -29,6 +30,9 @@ class TunQueue final : public Poller {
  public:
   /// How long a queue may stand. A local TCP hears of a lower limit at once, whatever its way.
   static constexpr Duration interval = 20ms;
+  /// What one destination may queue whatever that takes, unless the queue stands: the first flight
+  /// of a connection with a large initial window fits.
+  static constexpr std::uint64_t burst_bytes = std::uint64_t{1} << 20U;
   /// The limit never falls below two full packets for one destination, so that the queue is not
   /// empty while one is handled.
   static constexpr std::uint64_t fewest_bytes = std::uint64_t{2} << 16U;
@@ -62,8 +66,8 @@ class TunQueue final : public Poller {
   tw_tun_queue& shared_;
   Duration (*worked_)() noexcept;
   DelayLaw law_;
-  Duration limit_;
   double bytes_per_ns_;  // that this context takes out while it runs
+  Duration limit_;
   Instant polled_at_;
   Duration worked_at_poll_{};
   Instant own_time_;         // of the turns that were measured, added up

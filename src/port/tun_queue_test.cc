@@ -39,6 +39,7 @@ Duration worked() noexcept { return worked_so_far; }
 // The rule of the program, and what its counters become, in plain memory.
 class TunQueueTest : public testing::Test {
  protected:
+  TunQueueTest() { queue_.poll(now_, 0); }
   bool arrive(std::uint32_t bucket, std::uint64_t length) {
     const std::uint64_t in_bucket =
         tw_tun_queued(shared_.bucket_enqueued[bucket], shared_.bucket_dequeued[bucket]);
@@ -93,7 +94,7 @@ TEST_F(TunQueueTest, AnotherOneStillGetsInAndIsNotPushedOut) {
   fill(7);
   EXPECT_TRUE(arrive(9, full_packet));
   fill(9);
-  EXPECT_FALSE(arrive(7, 100));
+  EXPECT_FALSE(arrive(7, 1'000));
   // Each that comes finds less, and all together never exceed the limit by more than a packet.
   for (std::uint32_t bucket = 10; bucket < 200; ++bucket) fill(bucket);
   EXPECT_LT(queued(), shared_.limit_bytes + full_packet);
@@ -102,8 +103,18 @@ TEST_F(TunQueueTest, AnotherOneStillGetsInAndIsNotPushedOut) {
 TEST_F(TunQueueTest, APacketThatFindsItsBucketEmptyIsKeptBelowTheLimitOnly) {
   EXPECT_TRUE(tw_tun_keeps(100, 99, 0, 65535));
   EXPECT_FALSE(tw_tun_keeps(100, 100, 0, 1));
-  EXPECT_FALSE(tw_tun_keeps(100, 60, 30, 11));
-  EXPECT_TRUE(tw_tun_keeps(100, 60, 30, 10));
+  EXPECT_FALSE(tw_tun_keeps(10'000, 6'000, 3'000, 1'001));
+  EXPECT_TRUE(tw_tun_keeps(10'000, 6'000, 3'000, 1'000));
+}
+
+TEST_F(TunQueueTest, ASmallPacketFindsALittleRoomInAFullBucket) {
+  fill(7);
+  EXPECT_TRUE(arrive(7, 84));
+  EXPECT_TRUE(arrive(7, tw_tun_small_bytes));
+  EXPECT_FALSE(arrive(7, tw_tun_small_bytes + 1));
+  std::uint64_t bytes = 0;
+  while (arrive(7, 84)) bytes += 84;
+  EXPECT_LT(bytes, shared_.limit_bytes / 8);  // others find room all the same
 }
 
 TEST_F(TunQueueTest, WhatIsReadMakesRoomInItsOwnBucket) {
@@ -188,19 +199,19 @@ TEST_F(TunQueueTest, ManyDestinationsTogetherWaitNoLongerThanOne) {
   EXPECT_LT(wait(), target * 3 / 2);
 }
 
-TEST_F(TunQueueTest, ABurstThatTheWorkerEmptiesInAnIntervalIsKept) {
+TEST_F(TunQueueTest, ABurstThatTheWorkerEmptiesInTwiceTheTargetIsKept) {
   for (int burst = 0; burst < 50; ++burst) {
-    for (int packet = 0; packet < 100; ++packet) EXPECT_TRUE(arrive(0, full_packet));  // 6 ms
+    for (int packet = 0; packet < 60; ++packet) EXPECT_TRUE(arrive(0, full_packet));  // 3.7 ms
     for (int i = 0; i < 100; ++i) turn(100'000, 100us);
   }
-  EXPECT_EQ(queue_.limit(), TunQueue::interval);
+  EXPECT_EQ(queue_.limit(), 2 * target);
 }
 
 TEST_F(TunQueueTest, TheLimitRisesAgainOnceTheQueueIsEmpty) {
   flood(500ms);
   EXPECT_LT(queue_.limit(), target * 3 / 2);
-  for (int i = 0; i < 2'000 && queue_.limit() < TunQueue::interval; ++i) turn(100'000, 100us);
-  EXPECT_EQ(queue_.limit(), TunQueue::interval);
+  for (int i = 0; i < 2'000 && queue_.limit() < 2 * target; ++i) turn(100'000, 100us);
+  EXPECT_EQ(queue_.limit(), 2 * target);
 }
 
 TEST_F(TunQueueTest, AfterAPauseItHasRisenAtOnce) {
@@ -208,7 +219,7 @@ TEST_F(TunQueueTest, AfterAPauseItHasRisenAtOnce) {
   turn(10'000'000, 10ms);
   turn(0, 10us, 1s);
   turn(0, 10us);
-  EXPECT_EQ(queue_.limit(), TunQueue::interval);
+  EXPECT_EQ(queue_.limit(), 2 * target);
 }
 
 TEST_F(TunQueueTest, WhatPilesUpWhileTheWorkerIsAwayIsNoStandingQueue) {
@@ -218,7 +229,7 @@ TEST_F(TunQueueTest, WhatPilesUpWhileTheWorkerIsAwayIsNoStandingQueue) {
     turn(500'000, 500us, 5ms);
     turn(500'000, 500us);
   }
-  EXPECT_EQ(queue_.limit(), TunQueue::interval);
+  EXPECT_EQ(queue_.limit(), 2 * target);
 }
 
 TEST_F(TunQueueTest, AbsencesDoNotMakeTheWorkerLookSlow) {
@@ -261,7 +272,7 @@ TEST_F(TunQueueTest, AnIdleQueueSaysNothingAboutTheRate) {
     turn(1'000, 1ms);
   }
   EXPECT_EQ(shared_.bytes_per_us, before);
-  EXPECT_EQ(queue_.limit(), TunQueue::interval);
+  EXPECT_EQ(queue_.limit(), 2 * target);
 }
 
 class TunFilterTest : public testing::Test {

@@ -1,8 +1,11 @@
 """Queues bounded in time: short under load, overload counted at the edge, and fair between peers."""
 
 import json
+import os
 import statistics
+import sys
 import textwrap
+import time
 
 import lib
 
@@ -55,6 +58,53 @@ SINK = textwrap.dedent("""
     except TimeoutError:
         print("counted", len(seen), flush=True)
 """)
+
+# Takes a CPU for 3 ms ten times a second, and nobody can take it back.
+BURNER = textwrap.dedent("""
+    import os, sys, time
+    os.sched_setaffinity(0, {int(sys.argv[1])})
+    os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(50))
+    print("ready", flush=True)
+    due = time.monotonic() + int(sys.argv[1]) * 0.037
+    while True:
+        time.sleep(max(0, due - time.monotonic()))
+        begun = time.monotonic()
+        while time.monotonic() - begun < 0.003:
+            pass
+        due += 0.1
+""")
+
+# A flow of trains of 44 datagrams, at a fixed rate of bits; prints how many datagrams. Late ones follow at once.
+TRAINS = textwrap.dedent("""
+    import socket, sys, time
+    sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sender.setsockopt(socket.IPPROTO_UDP, 103, 1372)  # UDP_SEGMENT
+    sender.connect((sys.argv[1], 9))
+    rate, seconds = float(sys.argv[2]) / (44 * 1372 * 8), float(sys.argv[3])
+    began, sent, train = time.monotonic(), 0, bytes(44 * 1372)
+    while sent < rate * seconds:
+        try:
+            sender.send(train)
+        except OSError:
+            pass  # the TUN's drop, which is counted there
+        sent += 1
+        time.sleep(max(0, began + sent / rate - time.monotonic()))
+    print(44 * sent)
+""")
+
+NODE = """
+[node]
+control_socket = "{folder}/{label}.sock"
+[tunnel]
+interface = "{interface}"
+private_key_file = "{folder}/{label}.key"
+listen_port = {port}
+addresses = ["{inner}/24"]
+[[peer]]
+public_key = "{peer}"
+allowed_ips = ["{peer_inner}/32"]
+endpoint = "{endpoint}"
+"""
 
 
 class Queues(lib.NetTest):
@@ -128,6 +178,70 @@ class UnderUdp(Queues):
         sent = int(self.hosts["g"].run(["python3", "-c", FLOW, INNER["q"], FLOW_RATE, SECONDS]).stdout)
         counted = int(sink.wait_log(r"counted (\d+)", timeout=30).group(1))
         self.assertGreaterEqual(counted, sent * 0.9)
+
+
+class UnderBurner(lib.NetTest):
+    """Two nodes on a wire, and a flow from one to the other."""
+
+    RATES = (1e9, 5e8, 2.5e8, 1.25e8)  # the fastest that this build carries on this machine is taken
+
+    def setUp(self):
+        super().setUp()
+        self.hosts = {label: self.net.namespace(label) for label in "gp"}
+        near, far = OUTER["p"]
+        self.net.veth(self.hosts["g"], self.hosts["p"], f"{near}/24", f"{far}/24")
+        keys = {label: lib.genkey() for label in "gp"}
+        for label, other, endpoint in (("g", "p", far), ("p", "g", near)):
+            path = f"{self.net.folder}/{label}"
+            with open(os.open(f"{path}.key", os.O_CREAT | os.O_WRONLY, 0o600), "w", encoding="ascii") as stream:
+                stream.write(keys[label] + "\n")
+            with open(f"{path}.toml", "w", encoding="ascii") as stream:
+                stream.write(NODE.format(
+                    folder=self.net.folder, label=label, interface=lib.unique_interface(), port=PORTS[label],
+                    inner=INNER[label], peer=lib.pubkey(keys[other]), peer_inner=INNER[other],
+                    endpoint=f"{endpoint}:{PORTS[other]}"))
+            node = lib.thalweg(self.hosts[label], "run", "-c", f"{path}.toml")
+            node.wait_log(r"up, port")
+        self.assertEqual(lib.ping(self.hosts["g"], INNER["p"]).received, 3)
+
+    def status(self, label):
+        return json.loads(self.hosts[label].run([os.environ["TW_BIN"], "status", "--json", "--socket",
+                                                 f"{self.net.folder}/{label}.sock"]).stdout)
+
+    def flow(self, rate, seconds):
+        """Sends, and returns what our queues have lost of it: by host and reason."""
+        before = self.lost()
+        self.hosts["g"].run(["python3", "-c", TRAINS, INNER["p"], rate, seconds])
+        time.sleep(0.5)  # what still waits arrives
+        return {what: count - before[what] for what, count in self.lost().items() if count != before[what]}
+
+    def lost(self):
+        lost = {}
+        for label in self.hosts:
+            status = self.status(label)
+            lost[f"{label} overdue"] = sum(worker["from_wire"]["drops"].get("overdue", 0)
+                                           for worker in status["workers"])
+            for queue, count in status["kernel_drops"].items():
+                lost[f"{label} {queue}"] = count
+        return lost
+
+    def test_a_worker_that_is_sent_away_loses_nothing(self):
+        burners = [self.net.start([sys.executable, "-c", BURNER, cpu], name="burner")
+                   for cpu in sorted(os.sched_getaffinity(0))]
+        try:
+            for burner in burners:
+                burner.wait_log("ready")
+        except AssertionError as refused:
+            self.skipTest(f"no real-time priority here: {refused}")
+        for burner in burners:
+            burner.signal(19)
+        rate = next((rate for rate in self.RATES if not self.flow(rate, 1)), None)
+        self.assertIsNotNone(rate, "no rate is carried, even by a machine that does nothing else")
+        for burner in burners:
+            burner.signal(18)
+        self.assertEqual(self.flow(rate, SECONDS), {}, f"at {rate:.0f} bits a second")
+        received = self.status("p")["workers"][0]["from_wire"]["received"]
+        self.assertGreater(received, rate / (1372 * 8))
 
 
 if __name__ == "__main__":
