@@ -136,6 +136,45 @@ static inline int tw_syn_had_token(__u64 taken, __u64 now, struct tw_syn_rate ra
   return taken - now <= rate.depth_ns;
 }
 
+/// Where a start is that careful_resume.bpf.c carries out.
+enum tw_resume_phase {
+  tw_resume_filling,     // the path with the first window, and trying no more
+  tw_resume_probing,     // whether the path carries more than is known
+  tw_resume_retreating,  // something was lost
+  tw_resume_over,        // the socket has another congestion control
+};
+
+/// By how much a start tries more than the path is known to carry.
+enum tw_resume_probe {
+  tw_resume_nothing_more,
+  tw_resume_little_more,  // the path was seen to carry no more
+  tw_resume_much_more,
+};
+
+/// A start of one socket, in that socket's storage. Rates are bytes a second, windows segments.
+struct tw_resume {
+  // The process writes, before it sets the congestion control:
+  __u64 rate;     // that the path is known to carry; the program finds better
+  __u32 window;   // what that makes in a round trip
+  __u32 probe;    // enum tw_resume_probe
+  __u32 models;   // `then` models the path itself (BBR), and is given the socket early
+  char then[16];  // the congestion control that follows
+  // The program writes:
+  __u32 phase;            // enum tw_resume_phase
+  __u32 is_full;          // the path carries no more than `rate`
+  __u32 delivered, lost;  // when it began
+  __u32 heard;            // delivered at heard_us
+  __u64 heard_us;         // the first acknowledgement; 0: none yet
+  __u64 measured;         // by the last burst
+  // A burst: sequence numbers, and the first that was acknowledged of it.
+  __u32 burst_begin, burst_end, burst_first;
+  __u32 burst_rtt_us;    // the least of its second half; 0: none yet
+  __u64 burst_heard_us;  // 0: nothing of it yet
+  __u64 burst_sent_us;   // its first byte
+  __u64 burst_rate;      // as it was really sent; 0: it has not left yet
+  __u32 failed, undecided;
+};
+
 /// initial_window.bpf.c: the most it opens a window to.
 struct tw_window_limit {
   __u32 segments;
