@@ -174,8 +174,3 @@ struct tw_resume {
   __u64 burst_rate;      // as it was really sent; 0: it has not left yet
   __u32 failed, undecided;
 };
-
-/// initial_window.bpf.c: the most it opens a window to.
-struct tw_window_limit {
-  __u32 segments;
-};

@@ -122,7 +122,7 @@ void print_relay(const Json& relay) {
     const Json& path = pop["path"];
     if (path.is_null()) continue;
     fmt::print(
-        "    path: {:.1f} Mbps{}, {} legs sending; probes: {} passed, {} failed, {} undecided\n",
+        "    path: {:.1f} Mbps{}, {} legs sending; starts: {} passed, {} failed, {} undecided\n",
         path["rate_bps"].get<double>() / 1e6,
         path["limited"].get<bool>() ? " (all that it carries)" : "", number(path, "sending"),
         number(path, "probes_passed"), number(path, "probes_failed"),

@@ -196,7 +196,7 @@ void add_pops(Families& families, const std::vector<relay::PopCounters>& pops) {
   auto rates = family("relay_path_rate_bits_per_second",
                       "What the legs to this PoP together may send", prometheus::MetricType::Gauge);
   auto probes =
-      counters("relay_path_probes_total", "Bursts above that rate, by how they came through");
+      counters("relay_path_probes_total", "Starts of legs, by what became of their first window");
   for (const relay::PopCounters& pop : pops) {
     if (!pop.path) continue;
     add(rates, {{"pop", pop.name}}, static_cast<double>(pop.path->rate_bps));

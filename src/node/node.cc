@@ -102,15 +102,14 @@ Result<void> Node::open_sockets() {
       UapiServer::open(config_.tunnel.interface, *device_, clock_);
   if (!uapi) return std::unexpected(uapi.error());
   uapi_ = std::move(*uapi);
-  if (config_.relay.enabled) window_opener_.prepare(config_.relay.client_start);
+  if (config_.relay.enabled) window_opener_.prepare();
   return {};
 }
 
 Result<void> Node::start_parts() {
   // The firewall is part of the links: it stands before the first packet can come out of the TUN.
-  Result<Links> links =
-      Links::up(config_, device_->tun_queue_in_packets() ? TunQueueLength::left_to_tun
-                                                         : TunQueueLength::configured);
+  Result<Links> links = Links::up(config_, {.queue_length = device_->tun_queue_in_packets(),
+                                            .leg_windows = window_opener_.is_ready()});
   if (!links) return std::unexpected(links.error());
   links_ = std::move(*links);
   for (const std::string& warning : links_->warnings()) log::warning("{}", warning);
@@ -145,7 +144,7 @@ Result<void> Node::start_relay_parts() {
   tunnel_syns_ = std::make_unique<relay::SynRingSource>(*syns_);
   relay::RelaySettings wanted = relay_settings(config_);
   syn_watches_.open(wanted);
-  wanted.window_control = window_opener_.apply(wanted.client_start);
+  wanted.resumer = window_opener_.apply(wanted);
   Result<std::unique_ptr<relay::Relay>> relay =
       relay::Relay::create(std::move(wanted), syn_sources());
   if (!relay) return std::unexpected(relay.error());
@@ -188,7 +187,7 @@ Result<void> Node::tell_relay(relay::RelaySettings settings) {
   const bool watch = settings.early_syn.enabled;
   if (watch && !syn_watches_.is_open()) syn_watches_.open(settings);
   syn_watches_.set_budget(settings.early_syn);
-  settings.window_control = window_opener_.apply(settings.client_start);
+  settings.resumer = window_opener_.apply(settings);
   Result<void> taken;
   std::vector<relay::SynSource*> sources = syn_sources();
   if (!watch) sources = {tunnel_syns_.get()};

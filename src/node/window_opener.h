@@ -1,28 +1,33 @@
-// What relay.client_start needs of the kernel: the congestion control that opens windows
-// (port/initial_window.h). It is loaded before the node drops its privileges, if the configuration
-// it starts with wants it; registered while it is wanted.
+// What turbo start and relay.client_start need of the kernel: the congestion control that opens the
+// windows of sockets whose path is known (port/careful_resume.h). It is loaded before the node
+// drops its privileges; registered while it is wanted.
 #pragma once
 
 #include <optional>
-#include <string>
 
-#include "port/initial_window.h"
+#include "port/careful_resume.h"
+#include "relay/resumer.h"
 #include "relay/settings.h"
 
 namespace tw::node {
 
-class WindowOpener {
+class WindowOpener final : public relay::Resumer {
  public:
-  /// Before privileges are dropped. A kernel that refuses is no reason not to start: one line in
-  /// the log says so, here or from apply().
-  void prepare(const relay::ClientStartSettings& settings);
-  /// Brings the kernel to what `settings` want. Returns RelaySettings::window_control: empty if it
-  /// is off, or cannot be had any more.
-  std::string apply(const relay::ClientStartSettings& settings);
+  /// Before privileges are dropped. A kernel that refuses is no reason not to start: a line in the
+  /// log says what that costs, here or from apply().
+  void prepare();
+  /// It is loaded: legs need no route that opens their windows.
+  bool is_ready() const noexcept { return resume_.has_value(); }
+  /// Brings the kernel to what `settings` want. Returns RelaySettings::resumer: null if nothing
+  /// wants it, or it cannot be had.
+  relay::Resumer* apply(const relay::RelaySettings& settings);
   void close() noexcept;
 
+  bool resume(int socket, const Start& start) noexcept override;
+  std::optional<Found> found(int socket) noexcept override;
+
  private:
-  std::optional<InitialWindow> window_;
+  std::optional<CarefulResume> resume_;
 };
 
 }  // namespace tw::node

@@ -1,28 +1,14 @@
 #include "relay/client_start.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-
 #include <algorithm>
-#include <array>
-#include <cstring>
-#include <limits>
-#include <string_view>
 #include <utility>
+
+#include "relay/tcp_sample.h"
 
 namespace tw::relay {
 namespace {
 
-constexpr std::uint64_t unpaced = std::numeric_limits<std::uint64_t>::max();
-// The initial window of RFC 6928: a path that carries no more in an RTT gains nothing.
-constexpr std::uint64_t stock_window_bytes = 13'800;
 constexpr Duration shortest_start = 1ms;
-
-bool set_control(int socket, std::string_view name) noexcept {
-  return ::setsockopt(socket, IPPROTO_TCP, TCP_CONGESTION, name.data(),
-                      static_cast<socklen_t>(name.size())) == 0;
-}
 
 std::uint64_t bytes_in(std::uint64_t bps, Duration time) noexcept {
   const double seconds = std::chrono::duration<double>(time).count();
@@ -43,7 +29,8 @@ ClientStart& ClientStart::operator=(ClientStart&& other) noexcept {
   socket_ = other.socket_;
   cap_bps_ = other.cap_bps_;
   taken_bps_ = std::exchange(other.taken_bps_, 0);
-  control_ = std::move(other.control_);
+  most_ = other.most_;
+  resumer_ = other.resumer_;
   phase_ = other.phase_;
   deadline_ = other.deadline_;
   look_at_ = other.look_at_;
@@ -53,30 +40,23 @@ ClientStart& ClientStart::operator=(ClientStart&& other) noexcept {
   return *this;
 }
 
-// The rate first: the window is opened as far as it fills it.
+// One that has sent has its window, and a handshake that was repeated says nothing of the path.
 void ClientStart::start(Instant now) noexcept {
   phase_ = Phase::watching;
   taken_bps_ = rates_->take(client_, cap_bps_, now);
   if (taken_bps_ == 0) return;
   const auto sample = read_tcp_sample(socket_);
-  const bool gains = sample && bytes_in(taken_bps_, sample->rtt) > stock_window_bytes;
-  if (!gains || !set_pacing_rate(socket_, taken_bps_)) return give_back();
-  if (!open_window()) {
-    lower_socket(socket_, unpaced);
+  if (!sample || sample->sent_bytes > 0 || sample->segment_bytes == 0) return give_back();
+  const auto window = static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(bytes_in(taken_bps_, sample->rtt) / sample->segment_bytes, most_));
+  if (window <= sample->window ||
+      !resumer_->resume(
+          socket_, {.rate_bps = taken_bps_, .window = window, .probe = Resumer::Probe::nothing})) {
     return give_back();
   }
   rates_->count_start();
   phase_ = Phase::starting;
   deadline_ = now + std::max(sample->rtt, shortest_start);
-}
-
-// Our congestion control does its work when it is set; the socket's own does all that follows.
-bool ClientStart::open_window() noexcept {
-  std::array<char, 16> before{};  // TCP_CA_NAME_MAX
-  auto size = static_cast<socklen_t>(before.size());
-  if (::getsockopt(socket_, IPPROTO_TCP, TCP_CONGESTION, before.data(), &size) != 0) return false;
-  const std::string_view own{before.data(), ::strnlen(before.data(), before.size())};
-  return set_control(socket_, control_) && set_control(socket_, own);
 }
 
 void ClientStart::on_written(std::uint64_t total_bytes, Instant now) noexcept {
@@ -86,11 +66,9 @@ void ClientStart::on_written(std::uint64_t total_bytes, Instant now) noexcept {
   learn(true, now);
 }
 
-// From the next acknowledgement on.
 void ClientStart::end_start() noexcept {
   phase_ = Phase::watching;
   deadline_ = Instant::max();
-  lower_socket(socket_, unpaced);
   give_back();
 }
 

@@ -1,6 +1,6 @@
 // How one connection's sending towards its client begins. If the client's path is known
-// (client_rates.h), its first RTT is paced at what that sustained, and its window is opened as far
-// as that fills it; then the congestion control goes on from there, as the system has it. Else
+// (client_rates.h), its window is opened as far as what that sustained fills it in an RTT, and
+// leaves at that rate; then the congestion control goes on from there, as the system has it. Else
 // nothing is changed. Meanwhile, and at the end, what was really delivered is learned.
 //
 //   waiting ──▶ starting ──▶ watching        (waiting ──▶ watching, if nothing is known)
@@ -8,12 +8,11 @@
 
 #include <cstdint>
 #include <memory>
-#include <string>
 #include <utility>
 
 #include "base/time.h"
 #include "relay/client_rates.h"
-#include "relay/leg_pacer.h"
+#include "relay/resumer.h"
 #include "relay/settings.h"
 #include "wire/address.h"
 
@@ -24,15 +23,15 @@ class ClientStart {
   /// So much is written between two looks at a download: a system call each.
   static constexpr std::uint64_t stretch_bytes = 256U << 10U;
 
-  /// `socket`, accepted from `client`, stays the caller's; this goes first. `control` is the
-  /// congestion control that opens a window (RelaySettings::window_control).
+  /// `socket`, accepted from `client`, stays the caller's; this goes first.
   ClientStart(std::shared_ptr<ClientRates> rates, const IpAddress& client, int socket,
-              std::uint64_t cap_bps, std::string control) noexcept
+              const ClientStartSettings& settings, Resumer& resumer) noexcept
       : rates_(std::move(rates)),
         client_(client),
         socket_(socket),
-        cap_bps_(cap_bps),
-        control_(std::move(control)) {}
+        cap_bps_(settings.cap_bps),
+        most_(settings.initcwnd),
+        resumer_(&resumer) {}
   ClientStart(ClientStart&& other) noexcept { *this = std::move(other); }
   ClientStart& operator=(ClientStart&& other) noexcept;
   ClientStart(const ClientStart&) = delete;
@@ -56,7 +55,6 @@ class ClientStart {
   enum class Phase : std::uint8_t { waiting, starting, watching };
 
   void start(Instant now) noexcept;
-  bool open_window() noexcept;
   void end_start() noexcept;
   void give_back() noexcept;
   void learn(bool goes_on, Instant now) noexcept;
@@ -65,7 +63,8 @@ class ClientStart {
   IpAddress client_;
   int socket_ = -1;
   std::uint64_t cap_bps_ = 0, taken_bps_ = 0;
-  std::string control_;
+  std::uint32_t most_ = 0;  // segments
+  Resumer* resumer_ = nullptr;
   Phase phase_ = Phase::waiting;
   Instant deadline_ = Instant::max();
   std::uint64_t look_at_ = stretch_bytes;

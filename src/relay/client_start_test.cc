@@ -1,16 +1,14 @@
-// On loopback, with a congestion control of the kernel's in the place of the one that opens
-// windows: what that does is tested beside its program (port/initial_window_test.cc).
+// On loopback, with a Resumer that only takes notes: what the kernel makes of a start is tested
+// beside its program (port/careful_resume_test.cc).
 #include "relay/client_start.h"
 
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 
-#include <array>
-#include <optional>
 #include <string>
+#include <vector>
 
 #include "relay/loopback_pair.h"
+#include "relay/test_resumer.h"
 
 namespace tw::relay {
 namespace {
@@ -18,27 +16,13 @@ namespace {
 constexpr Instant start{Duration{1s}};
 // Fills more than ten segments in any RTT that loopback has.
 constexpr std::uint64_t fast_bps = 4'000'000'000'000;
-constexpr std::uint64_t unpaced = ~std::uint64_t{0} / 8;
 const IpAddress client = IpAddress::v4({10, 9, 0, 2});
-
-std::uint64_t pacing_rate(int socket) {
-  std::uint64_t bytes_per_s = 0;
-  socklen_t size = sizeof bytes_per_s;
-  EXPECT_EQ(::getsockopt(socket, SOL_SOCKET, SO_MAX_PACING_RATE, &bytes_per_s, &size), 0);
-  return bytes_per_s;
-}
-
-std::string control_of(int socket) {
-  std::array<char, 16> name{};
-  auto size = static_cast<socklen_t>(name.size());
-  EXPECT_EQ(::getsockopt(socket, IPPROTO_TCP, TCP_CONGESTION, name.data(), &size), 0);
-  return name.data();
-}
 
 class ClientStartTest : public testing::Test {
  protected:
-  ClientStart make(std::uint64_t cap_bps = fast_bps, std::string control = "reno") {
-    return ClientStart{rates, client, pair.theirs.get(), cap_bps, std::move(control)};
+  ClientStart make() {
+    const ClientStartSettings settings{.enabled = true, .cap_bps = fast_bps};
+    return ClientStart{rates, client, pair.theirs.get(), settings, resumer};
   }
   void know(std::uint64_t bps) const {
     rates->learn(
@@ -68,33 +52,31 @@ class ClientStartTest : public testing::Test {
 
   LoopbackPair pair = connect_pair();
   std::shared_ptr<ClientRates> rates = std::make_shared<ClientRates>();
+  TestResumer resumer;
 };
 
 TEST_F(ClientStartTest, AnUnknownClientStartsAsTheSystemDoes) {
-  const std::string before = control_of(pair.theirs.get());
-  const std::uint64_t rate = pacing_rate(pair.theirs.get());
   ClientStart begun = make();
   begun.begin(start);
-  EXPECT_EQ(pacing_rate(pair.theirs.get()), rate);
-  EXPECT_EQ(control_of(pair.theirs.get()), before);
+  EXPECT_TRUE(resumer.sockets.empty());
   EXPECT_EQ(begun.deadline(), Instant::max());
   EXPECT_EQ(rates->starts(), 0U);
 }
 
-TEST_F(ClientStartTest, AKnownOneIsPacedAtTheCapForAnRttAndGivesBack) {
+TEST_F(ClientStartTest, AKnownOneStartsAtTheCapAndGivesBackAfterAnRtt) {
   know(2 * fast_bps);
-  const std::string before = control_of(pair.theirs.get());
   ClientStart begun = make();
   begun.begin(start);
-  EXPECT_EQ(pacing_rate(pair.theirs.get()), fast_bps / 8);
-  EXPECT_EQ(control_of(pair.theirs.get()), before) << "it has its own again";
+  ASSERT_EQ(resumer.sockets, std::vector{pair.theirs.get()});
+  EXPECT_EQ(resumer.last.rate_bps, fast_bps);
+  EXPECT_EQ(resumer.last.window, ClientStartSettings{}.initcwnd);
+  EXPECT_EQ(resumer.last.probe, Resumer::Probe::nothing) << "the cap holds";
   EXPECT_EQ(rates->starts(), 1U);
   EXPECT_FALSE(all_is_there());
 
   begun.on_written(1000, begun.deadline() - 1ns);
-  EXPECT_EQ(pacing_rate(pair.theirs.get()), fast_bps / 8);
+  EXPECT_FALSE(all_is_there());
   begun.on_written(1000, begun.deadline());
-  EXPECT_EQ(pacing_rate(pair.theirs.get()), unpaced);
   EXPECT_EQ(begun.deadline(), Instant::max());
   EXPECT_TRUE(all_is_there());
   begun.begin(start + 1s);  // once
@@ -103,19 +85,28 @@ TEST_F(ClientStartTest, AKnownOneIsPacedAtTheCapForAnRttAndGivesBack) {
 
 TEST_F(ClientStartTest, ASlowPathGainsNothingAndIsLeftAlone) {
   know(100'000);
-  const std::uint64_t rate = pacing_rate(pair.theirs.get());
   ClientStart begun = make();
   begun.begin(start);
-  EXPECT_EQ(pacing_rate(pair.theirs.get()), rate);
+  EXPECT_TRUE(resumer.sockets.empty());
   EXPECT_EQ(rates->starts(), 0U);
   EXPECT_GT(rates->take(client, fast_bps, start), 0U) << "given back";
 }
 
-TEST_F(ClientStartTest, WithoutTheCongestionControlNothingIsPaced) {
+TEST_F(ClientStartTest, OneThatHasSentHasItsWindow) {
   know(fast_bps);
-  ClientStart begun = make(fast_bps, "no-such-control");
+  deliver(1000);
+  ClientStart begun = make();
   begun.begin(start);
-  EXPECT_EQ(pacing_rate(pair.theirs.get()), unpaced);
+  EXPECT_TRUE(resumer.sockets.empty());
+  EXPECT_TRUE(all_is_there());
+}
+
+TEST_F(ClientStartTest, AKernelThatRefusesChangesNothing) {
+  know(fast_bps);
+  resumer.refuses = true;
+  ClientStart begun = make();
+  begun.begin(start);
+  EXPECT_EQ(begun.deadline(), Instant::max());
   EXPECT_EQ(rates->starts(), 0U);
   EXPECT_TRUE(all_is_there());
 }

@@ -13,15 +13,13 @@
 
 #include "relay/leg_header.h"
 #include "relay/sockets.h"
+#include "relay/tcp_sample.h"
 
 namespace tw::relay {
 namespace {
 
 // A transfer that has paused for so long has ended, as far as anybody who waits knows.
 constexpr Duration pause_in_transfer = 2ms;
-constexpr Duration farewell_look = 20ms;
-// What a leg has not sent by then is the kernel's, as it is where nothing is paced.
-constexpr Duration longest_farewell = 1min;
 
 /// Whether the other side has acknowledged anything that was sent, before the connection ended.
 bool has_delivered(int socket) noexcept {
@@ -103,7 +101,7 @@ void Connection::go_onward(Leg leg, std::string pop, Duration patience, Instant 
 }
 
 void Connection::begin_back(Leg leg, std::string pop, Instant now) {
-  back_pacer_.reset();  // of a leg that was dead
+  back_start_.reset();  // of a leg that was dead
   notice_death_from_ = Instant::max();
   back_ = std::move(leg.socket);
   up_.begin_sink(leg.header, /*retain=*/!pop.empty());
@@ -120,10 +118,9 @@ void Connection::begin_back(Leg leg, std::string pop, Instant now) {
   phase_ = Phase::connecting;
 }
 
-void Connection::pace(Side side, std::shared_ptr<PathRate> path, Instant now) {
-  auto& pacer = side == Side::front ? front_pacer_ : back_pacer_;
-  pacer.emplace(std::move(path), socket(side));
-  pacer->start(now);
+void Connection::start_leg(Side side, LegStart start, Instant now) {
+  auto& leg = side == Side::front ? front_start_ : back_start_;
+  leg.emplace(std::move(start)).prepare(now);
 }
 
 // A socket that cannot be watched has failed, and says so itself.
@@ -133,16 +130,22 @@ void Connection::keep_watch(Instant now, const RelayLimits& limits) noexcept {
   if (back_.get() >= 0) static_cast<void>(notice_death(back_.get(), limits));
 }
 
-void Connection::keep_pace(Instant now) noexcept {
+void Connection::watch_starts(Instant now) noexcept {
   if (phase_ != Phase::relaying) return;
-  const auto keep = [now](OnDemand<LegPacer>& pacer, std::uint64_t bytes) {
-    if (!pacer) return;
-    pacer->on_written(bytes, now);
-    if (now >= pacer->deadline()) pacer->drive(now);
+  const auto watch = [now](OnDemand<LegStart>& leg, std::uint64_t bytes) {
+    if (!leg) return;
+    leg->on_written(bytes, now);
+    if (now >= leg->deadline()) leg->drive(now);
   };
   if (client_start_) client_start_->on_written(down_.bytes(), now);
-  keep(front_pacer_, down_.bytes());
-  keep(back_pacer_, up_.bytes());
+  watch(front_start_, down_.bytes());
+  watch(back_start_, up_.bytes());
+}
+
+void Connection::learn_paths(Instant now) noexcept {
+  if (client_start_) client_start_->finish(now);
+  if (front_start_) front_start_->finish(now);
+  if (back_start_) back_start_->finish(now);
 }
 
 void Connection::on_events(Side side, std::uint32_t epoll_events) noexcept {
@@ -295,16 +298,9 @@ Step Connection::relay(Instant now, PipePool& pipes, std::size_t quantum) noexce
     if (!pass_probation()) return end(Outcome::reset, up_.os_errno());
   }
 
-  if (up == Flow::ended && down == Flow::ended) {
-    if (is_held_back(now)) return Step::waiting;
-    return end(Outcome::closed);
-  }
+  if (up == Flow::ended && down == Flow::ended) return end(Outcome::closed);
   if (up == Flow::more || down == Flow::more) return Step::more;
-  if (up == Flow::gather || down == Flow::gather) {
-    // A paced leg has its own time: while bytes gather before it, it would look as if nobody had
-    // any to send.
-    return front_pacer_ || back_pacer_ ? Step::more : Step::gather;
-  }
+  if (up == Flow::gather || down == Flow::gather) return Step::gather;
   if (up == Flow::no_pipe || down == Flow::no_pipe) return Step::no_pipe;
   return Step::waiting;
 }
@@ -315,8 +311,8 @@ Instant Connection::deadline(const RelayLimits& limits) const noexcept {
   if (phase_ != Phase::relaying) return earliest;
   earliest = std::min(earliest, notice_death_from_);
   if (client_start_) earliest = std::min(earliest, client_start_->deadline());
-  for (const auto* pacer : {&front_pacer_, &back_pacer_}) {
-    if (*pacer) earliest = std::min(earliest, (*pacer)->deadline());
+  for (const auto* leg : {&front_start_, &back_start_}) {
+    if (*leg) earliest = std::min(earliest, (*leg)->deadline());
   }
   return earliest;
 }
@@ -332,7 +328,6 @@ Instant Connection::end_of_silence(const RelayLimits& limits) const noexcept {
       // What a leg has taken may wait for minutes in the far PoP's buffers, where only that PoP can
       // see it move: it is the one that ends the silence, and this side follows.
       const bool half_closed = (up_.ended() && pop_.empty()) || (down_.ended() && !is_leg_);
-      if (up_.ended() && down_.ended()) return look_again_;
       return last_activity_ + (half_closed ? limits.half_close_timeout : limits.idle_timeout);
     }
     case Phase::doomed:
@@ -354,19 +349,6 @@ bool Connection::still_delivering() noexcept {
   return std::exchange(undelivered_, queued) != queued && queued > 0;
 }
 
-// A closed leg would send what is left at the rate it has now, be that a share among hundreds.
-bool Connection::is_held_back(Instant now) noexcept {
-  const auto unsent = [](const auto& pacer) { return pacer && pacer->has_unsent(); };
-  if (!unsent(front_pacer_) && !unsent(back_pacer_)) return false;
-  if (now - last_activity_ > longest_farewell) return false;
-  if (look_again_ == Instant::max()) {
-    // The second way's end was left to close(), which comes later now.
-    for (const int socket : {front_.get(), back_.get()}) ::shutdown(socket, SHUT_WR);
-  }
-  look_again_ = now + farewell_look;
-  return true;
-}
-
 Step Connection::expire(Instant now) noexcept {
   if (now >= answer_by_) return review_leg();
   if (!is_claimed()) return end(held_ ? Outcome::connect_failed : Outcome::unclaimed);
@@ -377,9 +359,6 @@ Step Connection::expire(Instant now) noexcept {
     case Phase::asking:
       return end(Outcome::connect_failed);
     case Phase::relaying:
-      if (up_.ended() && down_.ended()) {
-        return is_held_back(now) ? Step::waiting : end(Outcome::closed);
-      }
       if (still_delivering()) {
         last_activity_ = now;
         return Step::waiting;
@@ -436,15 +415,15 @@ Step Connection::give_up_back() noexcept {
   if (is_claimed() || held_) return end(outcome_, os_errno_);
   phase_ = Phase::doomed;
   answer_by_ = Instant::max();
-  back_pacer_.reset();
+  back_start_.reset();
   back_.reset();
   return Step::waiting;
 }
 
 void Connection::close() noexcept {
   client_start_.reset();
-  front_pacer_.reset();
-  back_pacer_.reset();
+  front_start_.reset();
+  back_start_.reset();
   if (outcome_ == Outcome::closed) {
     for (const int socket : {front_.get(), back_.get()}) {
       if (socket >= 0) end_in_order(socket);

@@ -27,8 +27,8 @@
 #include "base/unique_fd.h"
 #include "relay/client_start.h"
 #include "relay/direction.h"
-#include "relay/leg_pacer.h"
 #include "relay/leg_source.h"
+#include "relay/leg_start.h"
 #include "relay/on_demand.h"
 #include "relay/relay.h"
 #include "relay/settings.h"
@@ -94,18 +94,15 @@ class Connection {
   /// The accepted half of a half().
   void claim(UniqueFd front, Instant now) noexcept;
 
-  /// The leg on that side sends at what `path` carries. When its target is known, before its first
-  /// byte.
-  void pace(Side side, std::shared_ptr<PathRate> path, Instant now);
+  /// The leg on that side starts like this. When its target is known, before its first byte.
+  void start_leg(Side side, LegStart start, Instant now);
   /// The front is a client's: how it is sent to begins like this. When it has been claimed, before
   /// its first byte.
   void start_client(ClientStart start) noexcept { client_start_.emplace(std::move(start)); }
-  /// Before close(): what was delivered to the client is learned.
-  void learn_client(Instant now) noexcept {
-    if (client_start_) client_start_->finish(now);
-  }
+  /// Before close(): what the client and the legs were delivered is learned.
+  void learn_paths(Instant now) noexcept;
   /// After each turn, and when it is due.
-  void keep_pace(Instant now) noexcept;
+  void watch_starts(Instant now) noexcept;
   /// When it is due: a connection that lasts notices the death of the server that it has gone to
   /// directly. Most are over before that, and spare the five system calls.
   void keep_watch(Instant now, const RelayLimits& limits) noexcept;
@@ -180,13 +177,12 @@ class Connection {
   bool pass_probation() noexcept;
   Instant end_of_silence(const RelayLimits& limits) const noexcept;
   bool still_delivering() noexcept;
-  bool is_held_back(Instant now) noexcept;
 
   UniqueFd front_, back_;
   Endpoint peer_, client_, target_;
   std::string pop_;
   Direction up_, down_;
-  OnDemand<LegPacer> front_pacer_, back_pacer_;
+  OnDemand<LegStart> front_start_, back_start_;
   OnDemand<ClientStart> client_start_;
   std::optional<HeldSyn> held_;
   ConnectionTimes times_;
@@ -194,8 +190,7 @@ class Connection {
   Instant claim_by_ = Instant::max();
   Instant answer_by_ = Instant::max();  // the leg's PoP
   Instant notice_death_from_ = Instant::max();
-  Instant look_again_ = Instant::max();  // both ways have ended: whether all has left
-  std::uint64_t undelivered_ = 0;        // bytes in both send queues when last looked at
+  std::uint64_t undelivered_ = 0;  // bytes in both send queues when last looked at
   int os_errno_ = 0;
   Phase phase_;
   Outcome outcome_ = Outcome::shutdown;

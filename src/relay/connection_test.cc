@@ -385,51 +385,15 @@ TEST_F(ConnectionTest, DeadlinesFollowThePhase) {
   EXPECT_EQ(connection.outcome(), Outcome::idle);
 }
 
-TEST_F(ConnectionTest, SmallPiecesOfATransferGatherButNotBeforeAPacedLeg) {
-  for (const bool paced : {false, true}) {
-    connect_anew(1 << 20);
-    Connection connection = relaying();
-    if (paced) {
-      connection.pace(Side::back, std::make_shared<PathRate>(1'000'000'000, lower_socket), start);
-    }
-    put(client.get(), std::string(2 * Direction::long_run, 'x'));
-    ASSERT_TRUE(wait_for_bytes(connection.socket(Side::front), 2 * Direction::long_run));
-    for (Step step = Step::more; step != Step::waiting;) step = advance(connection);
-    put(client.get(), "and a little more");
-    EXPECT_EQ(until_readable(connection, Side::front), paced ? Step::more : Step::gather);
-    EXPECT_EQ(advance(connection), Step::waiting) << "nothing is left";
-  }
-}
-
-// A closed socket keeps its pacing rate. What is still to be sent would stay at a share of the path
-// that was among hundreds, long after those have gone.
-TEST_F(ConnectionTest, APacedLegIsKeptUntilAllHasLeft) {
-  constexpr int bytes = 400'000;
-  connect_anew(2 * bytes);
+TEST_F(ConnectionTest, SmallPiecesOfATransferGather) {
+  connect_anew(1 << 20);
   Connection connection = relaying();
-  connection.pace(Side::back, std::make_shared<PathRate>(20'000'000, lower_socket), start);
-  const auto set_pace = [&connection](std::uint64_t bytes_per_s) {
-    ::setsockopt(connection.socket(Side::back), SOL_SOCKET, SO_MAX_PACING_RATE, &bytes_per_s,
-                 sizeof bytes_per_s);
-  };
-  set_pace(bytes);
-  put(client.get(), std::string(bytes, 'x'));
-  ::shutdown(client.get(), SHUT_WR);
-  ::shutdown(server.get(), SHUT_WR);
-  ASSERT_TRUE(wait_for_bytes(connection.socket(Side::front), bytes));
-  ASSERT_TRUE(wait_for(connection.socket(Side::back), POLLRDHUP));
-  EXPECT_EQ(advance(connection), Step::waiting);
-  EXPECT_EQ(connection.bytes_upstream(), std::uint64_t{bytes});
-  const Instant look = connection.deadline(RelayLimits{});
-  EXPECT_LE(look, start + 1s);
-  connection.expire(look);
-  EXPECT_FALSE(connection.is_finished());
-
-  set_pace(1'000'000'000);
-  ASSERT_TRUE(wait_for_bytes(server.get(), bytes));
-  connection.expire(look + 1s);
-  ASSERT_TRUE(connection.is_finished());
-  EXPECT_EQ(connection.outcome(), Outcome::closed);
+  put(client.get(), std::string(2 * Direction::long_run, 'x'));
+  ASSERT_TRUE(wait_for_bytes(connection.socket(Side::front), 2 * Direction::long_run));
+  for (Step step = Step::more; step != Step::waiting;) step = advance(connection);
+  put(client.get(), "and a little more");
+  EXPECT_EQ(until_readable(connection, Side::front), Step::gather);
+  EXPECT_EQ(advance(connection), Step::waiting) << "nothing is left";
 }
 
 // The server has sent all and closed; a slow client still reads: that is no silence.

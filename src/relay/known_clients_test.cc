@@ -4,17 +4,22 @@
 
 #include "relay/client_rates.h"
 #include "relay/test_relays.h"
+#include "relay/test_resumer.h"
 
 namespace tw::relay {
 namespace {
 
 class KnownClientsTest : public TwoRelaysTest {
  protected:
-  static RelaySettings wanted(bool enabled, std::string control = "reno") {
+  static RelaySettings wanted(bool enabled, Resumer* by = &resumer()) {
     RelaySettings settings = settings_of_first();
     settings.client_start.enabled = enabled;
-    settings.window_control = std::move(control);
+    settings.resumer = by;
     return settings;
+  }
+  static Resumer& resumer() {
+    static TestResumer one;
+    return one;
   }
   void download() {
     const UniqueFd listener = listen_at("192.0.2.80:8080");
@@ -30,7 +35,7 @@ class KnownClientsTest : public TwoRelaysTest {
 TEST_F(KnownClientsTest, AClientIsKnownWhereItEntersOnceItHasHadADownload) {
   RelaySettings last = settings_of_last();
   last.client_start.enabled = true;
-  last.window_control = "reno";
+  last.resumer = &resumer();
   start(wanted(true), last);
   EXPECT_EQ(known(*relay_first), 0U);
   download();
@@ -42,7 +47,8 @@ TEST_F(KnownClientsTest, AClientIsKnownWhereItEntersOnceItHasHadADownload) {
 }
 
 TEST_F(KnownClientsTest, NothingIsRememberedByDefaultOrWithoutTheProgram) {
-  for (const RelaySettings& settings : {wanted(false), wanted(true, ""), settings_of_first()}) {
+  for (const RelaySettings& settings :
+       {wanted(false), wanted(true, nullptr), settings_of_first()}) {
     start(settings, settings_of_last());
     download();
     EXPECT_EQ(known(*relay_first), 0U);

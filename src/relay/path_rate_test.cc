@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <map>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -10,35 +9,31 @@
 namespace tw::relay {
 namespace {
 
+using Finding = PathShare::Finding;
+
 constexpr std::uint64_t mbps = 1'000'000;
-constexpr Duration rtt = 200ms;
 constexpr Instant start{1s};
 
 class PathRateTest : public ::testing::Test {
  protected:
-  PathShare leg(int socket) { return PathShare{path_, socket}; }
-  PathShare sending(int socket, Instant now = start) {
-    PathShare share = leg(socket);
+  PathShare leg() { return PathShare{path_}; }
+  PathShare sending(Instant now = start) {
+    PathShare share = leg();
     share.join(now);
-    share.grant(1, 0, now);
     return share;
   }
   std::uint64_t rate(Instant now = start) const { return path_->rate_bps(now) / mbps; }
-  // As if the one leg of an idle path had delivered so much.
-  void teach(std::uint64_t mbits, Instant now = start) {
-    PathShare share = sending(99, now);
-    ASSERT_TRUE(share.take_probe(now).has_value());
-    share.pass_probe(mbits * mbps, now);
+  // As if the one leg of an idle path had found it out.
+  void teach(std::uint64_t mbits, Finding finding = Finding::carries, Instant now = start) {
+    leg().learn(finding, mbits * mbps, now);
   }
 
-  std::map<int, std::uint64_t> lowered_;
-  std::shared_ptr<PathRate> path_ = std::make_shared<PathRate>(
-      20 * mbps, [this](int socket, std::uint64_t bps) { lowered_[socket] = bps / mbps; });
+  std::shared_ptr<PathRate> path_ = std::make_shared<PathRate>(20 * mbps);
 };
 
 TEST_F(PathRateTest, BeginsAtTheFirstRate) {
   EXPECT_EQ(rate(), 20U);
-  EXPECT_FALSE(path_->limit_known(start));
+  EXPECT_FALSE(path_->is_limited(start));
   path_->set_first_rate(50 * mbps);
   EXPECT_EQ(rate(), 50U);
 }
@@ -57,201 +52,132 @@ TEST_F(PathRateTest, ForgetsByHalvesTowardsTheFirstRate) {
 }
 
 TEST_F(PathRateTest, ANarrowPathIsForgottenToo) {
-  PathShare share = sending(1);
-  share.lower(0.25, rtt, start);
+  teach(5, Finding::lossy);
   EXPECT_EQ(rate(), 5U);
   EXPECT_GE(path_->rate_bps(start + 100 * PathRate::half_life), 19'999'999U);
 }
 
 TEST_F(PathRateTest, WhatArrivesAgainStaysKnown) {
   teach(100);
-  PathShare share = sending(1);
-  for (Instant now = start; now < start + 1h; now = now + 1s) share.confirm(now);
+  for (Instant now = start; now < start + 1h; now = now + 1s) teach(95, Finding::carries, now);
   EXPECT_GE(rate(start + 1h), 99U);
 }
 
-TEST_F(PathRateTest, ProbesDoubleUntilOneFails) {
-  EXPECT_EQ(path_->probe_extra_bps(start), 20 * mbps);
-  PathShare share = sending(1);
-  ASSERT_TRUE(share.take_probe(start).has_value());
-  share.pass_probe(40 * mbps, start);
-  EXPECT_EQ(path_->probe_extra_bps(start), 40 * mbps);
-
-  ASSERT_TRUE(share.take_probe(start).has_value());
-  share.fail_probe(60 * mbps, rtt, start);
-  EXPECT_EQ(rate(), 57U) << "a little less than what was delivered";
-  EXPECT_TRUE(path_->limit_known(start));
-  EXPECT_EQ(path_->probe_extra_bps(start), 57 * mbps / 4);
-}
-
-TEST_F(PathRateTest, AFailedProbeCorrectsALittle) {
+TEST_F(PathRateTest, ALegThatCarriesLessLowersNothing) {
   teach(100);
-  PathShare share = sending(1);
-  ASSERT_TRUE(share.take_probe(start).has_value());
-  share.fail_probe(100 * mbps, rtt, start);
-  EXPECT_EQ(rate(), 95U);
-  const Instant later = start + 10 * rtt;
-  ASSERT_TRUE(share.take_probe(later).has_value());
-  share.fail_probe(30 * mbps, rtt, later);
-  EXPECT_EQ(rate(later), 85U) << "a tenth at most";
-}
-
-TEST_F(PathRateTest, FailingProbesBecomeRare) {
-  PathShare share = sending(1);
-  Instant now = start;
-  Duration pause{};
-  for (int failures = 0; failures < 10; ++failures) {
-    ASSERT_TRUE(share.take_probe(now).has_value());
-    share.fail_probe(20 * mbps, rtt, now);
-    const Instant failed = now;
-    while (!share.may_probe(now)) now = now + rtt;
-    EXPECT_GE(now - failed, pause);
-    pause = now - failed;
-  }
-  EXPECT_GT(pause, 10s);
-  EXPECT_LE(pause, 1min);
-}
-
-TEST_F(PathRateTest, ALimitThatWasExceededIsNoneAnyMore) {
-  PathShare share = sending(1);
-  share.lower(0.5, rtt, start);
-  const Instant later = start + 1min;
-  ASSERT_TRUE(share.take_probe(later).has_value());
-  share.pass_probe(40 * mbps, later);
-  EXPECT_FALSE(path_->limit_known(later));
-}
-
-TEST_F(PathRateTest, ADecayedRateClimbsFastButOnlyUpToTheLimit) {
-  teach(200);
-  PathShare share = sending(1);
-  share.lower(1, rtt, start);
-  const Instant later = start + PathRate::limit_memory - 1s;
-  ASSERT_TRUE(path_->limit_known(later));
-  const std::uint64_t decayed = path_->rate_bps(later);
-  ASSERT_LT(decayed, 70 * mbps);
-  EXPECT_EQ(path_->probe_extra_bps(later), decayed) << "doubles";
-  teach(180, later);
-  EXPECT_LE(path_->rate_bps(later) + path_->probe_extra_bps(later), 251 * mbps);
-}
-
-TEST_F(PathRateTest, LossIsCountedOncePerRoundTrip) {
-  teach(100);
-  PathShare one = sending(1), two = sending(2);
-  one.lower(0.5, rtt, start);
-  two.lower(0.5, rtt, start + 10ms);
+  teach(10);
+  EXPECT_EQ(rate(), 100U);
+  teach(90, Finding::narrow);
+  EXPECT_EQ(rate(), 100U) << "so little is noise";
+  teach(50, Finding::narrow);
   EXPECT_EQ(rate(), 50U);
-  two.lower(0.5, rtt, start + rtt);
-  EXPECT_NEAR(static_cast<double>(path_->rate_bps(start + rtt)), 25e6, 0.1e6);
+  EXPECT_FALSE(path_->is_limited(start));
 }
 
-TEST_F(PathRateTest, NeverFallsToNothingNorRisesForever) {
-  PathShare share = sending(1);
-  for (int i = 0; i < 20; ++i) share.lower(0, rtt, start + i * rtt);
+TEST_F(PathRateTest, WhatWasLostAtARateIsRememberedLongerThanABurstHeldUp) {
+  teach(100, Finding::full);
+  EXPECT_EQ(rate(), 100U);
+  EXPECT_TRUE(path_->is_limited(start + PathRate::limit_memory - 1s));
+  EXPECT_FALSE(path_->is_limited(start + PathRate::limit_memory));
+  teach(80, Finding::lossy);
+  EXPECT_EQ(rate(), 80U);
+  teach(80, Finding::full);
+  EXPECT_TRUE(path_->is_limited(start + PathRate::overflow_memory - 1s));
+  EXPECT_FALSE(path_->is_limited(start + PathRate::overflow_memory));
+}
+
+TEST_F(PathRateTest, StaysWithinItsBounds) {
+  teach(0, Finding::lossy);
   EXPECT_EQ(path_->rate_bps(start), PathRate::lowest_bps);
-  share.pass_probe(~std::uint64_t{0}, start + 1h);
-  EXPECT_EQ(path_->rate_bps(start + 1h), PathRate::highest_bps);
+  leg().learn(Finding::carries, 2 * PathRate::highest_bps, start);
+  EXPECT_EQ(path_->rate_bps(start), PathRate::highest_bps);
 }
 
-// A busy machine sees acknowledgements late: on a short path that is soon a tenth of the rate.
-TEST_F(PathRateTest, NeverFallsBelowWhatAnyTcpBeginsWith) {
-  path_->note_rtt(1ms);
-  PathShare share = sending(1);
-  for (int i = 0; i < 20; ++i) share.lower(0.1, rtt, start + i * rtt);
-  EXPECT_EQ(path_->rate_bps(start + 20 * rtt), 10U * 1380 * 8 * 1000);
+TEST_F(PathRateTest, TheLeastRoundTripCountsForAWhile) {
+  EXPECT_EQ(path_->rtt(start), Duration::zero());
+  EXPECT_FALSE(path_->is_short(start)) << "nobody knows";
+  path_->note_rtt(Duration::zero(), start);
+  path_->note_rtt(20ms, start);
+  path_->note_rtt(30ms, start);
+  EXPECT_EQ(path_->rtt(start), Duration{20ms});
+  path_->note_rtt(1ms, start);
+  EXPECT_TRUE(path_->is_short(start));
+  const Instant later = start + PathRate::rtt_memory;
+  EXPECT_EQ(path_->rtt(later), Duration::zero());
+  path_->note_rtt(30ms, later);
+  EXPECT_EQ(path_->rtt(later), Duration{30ms});
 }
 
-TEST_F(PathRateTest, OneLegProbesAtATime) {
-  PathShare one = sending(1), two = sending(2);
-  ASSERT_TRUE(one.take_probe(start).has_value());
-  EXPECT_FALSE(two.take_probe(start).has_value());
-  one.leave();
-  EXPECT_TRUE(two.take_probe(start).has_value()) << "whoever goes leaves the probe";
+TEST_F(PathRateTest, ALegAloneGetsAll) {
+  teach(100);
+  PathShare only = leg();
+  EXPECT_EQ(only.bps(start), 100 * mbps);
+  only.join(start);
+  only.join(start);
+  EXPECT_EQ(only.bps(start), 100 * mbps) << "it does not count against itself";
+  EXPECT_EQ(path_->state(start).sending, 1U);
 }
 
-TEST_F(PathRateTest, SaysWhatItHasLearned) {
-  PathShare share = sending(1);
-  const auto probe = [&] { ASSERT_TRUE(share.take_probe(start).has_value()); };
-  probe();
-  share.drop_probe();
-  share.drop_probe();  // it has none
-  probe();
-  share.pass_probe(40 * mbps, start);
-  probe();
-  share.fail_probe(50 * mbps, rtt, start);
-  const PathState state = path_->state(start);
-  EXPECT_EQ(state.rate_bps / mbps, 47U);
-  EXPECT_TRUE(state.limited);
-  EXPECT_EQ(state.sending, 1U);
-  EXPECT_EQ(state.undecided, 1U);
-  EXPECT_EQ(state.passed, 1U);
-  EXPECT_EQ(state.failed, 1U);
+// What one leg was given is not given again; what it does not use is.
+TEST_F(PathRateTest, ALegGetsWhatOthersLeave) {
+  teach(100);
+  PathShare first = sending();
+  PathShare second = leg();
+  EXPECT_EQ(second.bps(start), 100 * mbps / 8) << "a quarter of an even share";
+  first.report(30 * mbps);
+  EXPECT_EQ(second.bps(start), 70 * mbps);
+  first.leave();
+  EXPECT_EQ(second.bps(start), 100 * mbps);
 }
 
-TEST_F(PathRateTest, LegsShareEvenly) {
-  teach(120);
-  PathShare one = sending(1);
-  EXPECT_EQ(one.bps(start), 120 * mbps);
-  PathShare two = sending(2);
-  PathShare three = sending(3);
-  EXPECT_EQ(one.bps(start), 40 * mbps);
-  EXPECT_EQ(leg(4).bps(start), 30 * mbps) << "what a fourth would have";
-  two.leave();
-  EXPECT_EQ(three.bps(start), 60 * mbps);
-  EXPECT_EQ(path_->members(), 2U);
-}
-
-TEST_F(PathRateTest, WhoeverHasTooMuchIsLoweredWhenOthersCome) {
-  teach(120);
-  PathShare one = sending(1);
-  EXPECT_TRUE(lowered_.empty());
-  PathShare two = sending(2);
-  EXPECT_EQ(lowered_, (std::map<int, std::uint64_t>{{1, 60}}));
-  EXPECT_EQ(one.granted_bps(), 60 * mbps);
-}
-
-TEST_F(PathRateTest, WhatIsGrantedTogetherIsHardlyMoreThanTheRate) {
-  teach(120);
+TEST_F(PathRateTest, LegsThatStartTogetherGetLessThanTwiceThePath) {
+  teach(100);
   std::vector<PathShare> legs;
-  for (int socket = 0; socket < 50; ++socket) {
-    legs.push_back(sending(socket));  // moves the others, too
-    std::uint64_t granted = 0;
-    for (const PathShare& share : legs) granted += share.granted_bps();
-    ASSERT_LE(granted, 132 * mbps) << socket;
-    ASSERT_GE(granted, 119 * mbps) << socket;
+  std::uint64_t sum = 0;
+  for (int i = 0; i < 32; ++i) {
+    legs.push_back(leg());
+    sum += legs.back().bps(start);
+    legs.back().join(start);
   }
+  EXPECT_GT(sum, 100 * mbps);
+  EXPECT_LT(sum, 200 * mbps);
 }
 
-TEST_F(PathRateTest, ALegThatUsesLittleLeavesTheRest) {
-  teach(120);
-  PathShare modest = sending(1), greedy = sending(2);
-  modest.report(10 * mbps, false);
-  EXPECT_EQ(greedy.bps(start), 110 * mbps);
-  EXPECT_EQ(modest.bps(start), 60 * mbps) << "and may have its part when it needs it";
+// A leg's finding is about the path, which others use at the same time; but what they were given
+// is no evidence of what arrives.
+TEST_F(PathRateTest, WhatOthersDeliverIsPartOfTheFinding) {
+  teach(100);
+  PathShare busy = sending();
+  PathShare finder = sending();
+  finder.learn(Finding::carries, 90 * mbps, start);
+  EXPECT_EQ(rate(), 100U);
+  busy.report(60 * mbps);
+  finder.learn(Finding::carries, 90 * mbps, start);
+  EXPECT_EQ(rate(), 150U);
 }
 
-TEST_F(PathRateTest, AMovedShareIsTheSameMember) {
-  PathShare one = sending(1);
-  PathShare moved = std::move(one);
-  EXPECT_EQ(path_->members(), 1U);
-  PathShare two = sending(2);
-  EXPECT_EQ(moved.granted_bps(), 10 * mbps);
-  two = std::move(moved);
-  EXPECT_EQ(path_->members(), 1U) << "what is overwritten has left";
-  EXPECT_EQ(two.socket(), 1);
+TEST_F(PathRateTest, ALegThatGoesTakesNothingWithIt) {
+  teach(100);
+  {
+    PathShare gone = sending();
+    PathShare moved{std::move(gone)};
+    moved.report(80 * mbps);
+    EXPECT_EQ(path_->state(start).sending, 1U);
+  }
+  EXPECT_EQ(path_->state(start).sending, 0U);
+  EXPECT_EQ(leg().bps(start), 100 * mbps);
 }
 
-// On a short path slow start costs next to nothing: pacing must not make it slower than it was.
-TEST(PathRateFirstTest, AShortPathStartsAsFastAsAnyTcp) {
-  PathRate path{20'000'000, [](int, std::uint64_t) {}};
-  path.note_rtt(200ms);
-  EXPECT_EQ(path.rate_bps(Instant{}), 20'000'000U);
-  path.note_rtt(1ms);
-  EXPECT_EQ(path.rate_bps(Instant{}), 110'400'000U);
-  path.note_rtt(20us);
-  path.note_rtt(50ms);
-  EXPECT_EQ(path.rate_bps(Instant{}), 110'400'000U) << "the least counts";
-  path.set_first_rate(500'000'000);
-  EXPECT_EQ(path.rate_bps(Instant{}), 500'000'000U);
+TEST_F(PathRateTest, CountsHowStartsEnded) {
+  PathShare share = leg();
+  share.count(PathShare::Verdict::passed);
+  share.count(PathShare::Verdict::passed);
+  share.count(PathShare::Verdict::failed);
+  share.count(PathShare::Verdict::undecided);
+  const PathState state = path_->state(start);
+  EXPECT_EQ(state.passed, 2U);
+  EXPECT_EQ(state.failed, 1U);
+  EXPECT_EQ(state.undecided, 1U);
 }
 
 }  // namespace

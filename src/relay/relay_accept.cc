@@ -86,10 +86,9 @@ void Relay::State::serve_client(Accepted accepted, Instant now) {
 
 void Relay::State::start_client(Connection& connection) {
   const ClientStartSettings& wanted = settings.client_start;
-  if (!wanted.enabled || settings.window_control.empty()) return;
+  if (!wanted.enabled || settings.resumer == nullptr) return;
   connection.start_client(ClientStart{client_rates_, connection.client().address,
-                                      connection.socket(Side::front), wanted.cap_bps,
-                                      settings.window_control});
+                                      connection.socket(Side::front), wanted, *settings.resumer});
 }
 
 void Relay::State::serve_leg(Accepted accepted, Instant now) {
@@ -138,7 +137,7 @@ void Relay::State::decide_leg(ConnectionId id, Connection& connection, Instant n
     return end(id, connection, now);
   }
   if (const auto pop = admission_.pop_at(connection.peer().address)) {
-    pace(connection, Side::front, *pop, now);
+    start_leg(connection, Side::front, *pop, now);
   }
   go_onward(id, connection, *verdict, now);
 }

@@ -91,10 +91,7 @@ void Relay::State::use_pops() {
     const auto known = std::ranges::find(pops, pop.name, &PopCounters::name);
     if (known == pops.end()) {
       legs.push_back(legs_to(pop));
-      paths.push_back(std::make_shared<PathRate>(
-          settings.turbo.first_rate_bps, [](int socket, std::uint64_t bps) {
-            static_cast<void>(set_pacing_rate(socket, bps));  // it may have died meanwhile
-          }));
+      paths.push_back(std::make_shared<PathRate>(settings.turbo.first_rate_bps));
       kept.push_back({.name = pop.name, .warm = {}, .path = {}});
       continue;
     }
@@ -120,8 +117,10 @@ std::unique_ptr<PopLegs> Relay::State::legs_to(const PopSettings& pop) {
   return legs;
 }
 
-void Relay::State::pace(Connection& connection, Side side, std::size_t pop, Instant now) {
-  if (settings.turbo.pacing) connection.pace(side, paths_[pop], now);
+void Relay::State::start_leg(Connection& connection, Side side, std::size_t pop, Instant now) {
+  if (!settings.turbo.pacing) return;
+  connection.start_leg(
+      side, {paths_[pop], settings.turbo.initcwnd, connection.socket(side), settings.resumer}, now);
 }
 
 void Relay::State::poll_legs(Instant now) {
@@ -259,7 +258,7 @@ void Relay::State::expire(Instant now) {
   table.take_due(now, [&](ConnectionId id) {
     Connection* const connection = table.find(id);
     if (connection == nullptr) return;
-    connection->keep_pace(now);
+    connection->watch_starts(now);
     connection->keep_watch(now, settings.limits);
     const Instant deadline = connection->deadline(settings.limits);
     if (deadline > now) return table.watch(id, deadline);
@@ -275,7 +274,7 @@ void Relay::State::take_turn(ConnectionId id, Instant now) {
   const std::uint64_t up = connection->bytes_upstream(), down = connection->bytes_downstream();
   const Step step = connection->advance(now, pipes_, quantum_bytes);
   if (connection->held() && connection->is_verified()) pass_held(*connection, now);
-  connection->keep_pace(now);
+  connection->watch_starts(now);
   counters.bytes_upstream += connection->bytes_upstream() - up;
   counters.bytes_downstream += connection->bytes_downstream() - down;
   if (!was_connected && connection->is_connected()) {
@@ -361,7 +360,7 @@ void Relay::State::end(ConnectionId id, Connection& connection, Instant now) {
       --held;
     }
   }
-  connection.learn_client(now);
+  connection.learn_paths(now);
   connection.close();
   table.remove(id);
 }
@@ -391,7 +390,7 @@ RelaySnapshot Relay::State::snapshot() {
   snapshot.accept = settings.accept;
   snapshot.held_syns.waiting = held;
   snapshot.client_start = {.enabled = settings.client_start.enabled,
-                           .possible = !settings.window_control.empty(),
+                           .possible = settings.resumer != nullptr,
                            .known = client_rates_->known(polled_at_),
                            .starts = client_rates_->starts()};
   snapshot.log = log_.counters();

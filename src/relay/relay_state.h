@@ -68,7 +68,7 @@ struct Relay::State {
 
   std::unique_ptr<PopLegs> legs_to(const PopSettings& pop);
   void use_pops();
-  void pace(Connection& connection, Side side, std::size_t pop, Instant now);
+  void start_leg(Connection& connection, Side side, std::size_t pop, Instant now);
   void poll_legs(Instant now);
   Result<void> open_door(const Endpoint& address, const std::string& device, Listener::Kind kind);
   bool watch_socket(int socket, ConnectionId id, Side side) noexcept;
@@ -120,7 +120,7 @@ struct Relay::State {
   Admission admission_;
   std::unique_ptr<LegSource> direct_;
   std::vector<std::unique_ptr<PopLegs>> by_pop_;  // beside settings.pops
-  std::vector<std::shared_ptr<PathRate>> paths_;  // the same: what our legs to them may send
+  std::vector<std::shared_ptr<PathRate>> paths_;  // the same: what the ways to them carry
   std::shared_ptr<ClientRates> client_rates_ = std::make_shared<ClientRates>();
   PathChoice path_choice_;  // with DirectWay::measured
   DirectProbes probes_;

@@ -85,7 +85,7 @@ Outcome Relay::State::begin_back(ConnectionId id, Connection& connection, Way wa
   const int back = leg->socket.get();
   if (pop != nullptr) {
     connection.go_onward(*std::move(leg), pop->name, by_pop_[*way.pop]->patience(), now);
-    pace(connection, Side::back, *way.pop, now);
+    start_leg(connection, Side::back, *way.pop, now);
   } else {
     connection.go_directly(*std::move(leg), now);
   }

@@ -11,6 +11,7 @@
 #include "relay/log_format.h"
 #include "relay/policy.h"
 #include "relay/proxy_targets.h"
+#include "relay/resumer.h"
 #include "wire/address.h"
 
 namespace tw::relay {
@@ -27,15 +28,15 @@ struct PopSettings {
 
 /// Turbo start (KTCP, section 4.4), on legs between PoPs only.
 struct TurboSettings {
-  /// Segments in the first flight: 8,000 x 1,380 bytes are 400 Mbps x 215 ms. Harmless on a
-  /// narrower path only because pacing lets them leave as the path carries them; without `pacing`
-  /// 400 is what 20 Mbps take in one RTT (docs/decisions/0004-turbo-start.md).
+  /// Segments in the first flight, at most: 8,000 x 1,380 bytes are 400 Mbps x 215 ms. With
+  /// `pacing` there are as many as the path is known to carry; without it there are so many at
+  /// once, and 400 is what 20 Mbps take in one RTT (docs/decisions/0004-turbo-start.md).
   std::uint32_t initcwnd = 8000;
   /// Forced send and receive buffers of a leg: 1 Gbps x 215 ms, twice.
   std::uint32_t socket_buffer_bytes = 64U << 20U;
   std::string congestion_control;  ///< "" = the system's
-  /// Legs leave at the rate that earlier ones to the same PoP were delivered at
-  /// (SO_MAX_PACING_RATE), and raise it each RTT while nothing is lost.
+  /// The first flight is what earlier legs to the same PoP were delivered in a round trip, paced
+  /// over one; what follows is the congestion control's.
   bool pacing = true;
   /// Of the first leg to a PoP, bits a second: what a modest path carries without a loss.
   std::uint64_t first_rate_bps = 20'000'000;
@@ -142,9 +143,9 @@ struct RelaySettings {
   std::vector<Prefix> local_targets;  ///< addresses of this machine that may be a target after all
   TurboSettings turbo;
   ClientStartSettings client_start;
-  /// The congestion control that opens windows of client_start, the kernel having one; empty: none,
-  /// and everybody starts as the system does.
-  std::string window_control;
+  /// Opens the windows of legs and of client_start; null: clients start as the system does, legs
+  /// as their route says. Must outlive the relay.
+  Resumer* resumer = nullptr;
   DirectWay direct = DirectWay::never;
   PoolSettings pool;
   EarlySynSettings early_syn;

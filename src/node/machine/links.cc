@@ -54,7 +54,7 @@ struct Links::State {
   Firewall firewall;
   std::string device;
   std::uint32_t link_index = 0;
-  TunQueueLength queue = TunQueueLength::configured;
+  LeftToOthers left{};
 
   NetworkPlan in_force{};  // the plan that was reached last
   // What the machine has of ours. Each part is changed right after the machine was.
@@ -82,7 +82,10 @@ struct Links::State {
 
   NetworkPlan plan(const NodeConfig& config) const {
     NetworkPlan wanted = plan_network(config, link_index);
-    if (queue == TunQueueLength::left_to_tun) wanted.tx_queue_packets = 0;
+    if (left.queue_length) wanted.tx_queue_packets = 0;
+    if (left.leg_windows && config.relay.turbo.pacing) {
+      for (auto& [prefix, metrics] : wanted.routes) metrics.initcwnd = 0;
+    }
     return wanted;
   }
 
@@ -320,8 +323,7 @@ Links::Links(Links&&) noexcept = default;
 Links& Links::operator=(Links&&) noexcept = default;
 Links::~Links() = default;
 
-Result<Links> Links::up(const NodeConfig& config, TunQueueLength queue,
-                        const std::string& directory) {
+Result<Links> Links::up(const NodeConfig& config, LeftToOthers left, const std::string& directory) {
   const std::string& device = config.tunnel.interface;
   const std::string doing = fmt::format("bring up the network of {}", device);
   auto firewall = Firewall::open(device);
@@ -342,7 +344,7 @@ Result<Links> Links::up(const NodeConfig& config, TunQueueLength queue,
                                                 .firewall = std::move(*firewall),
                                                 .device = device,
                                                 .link_index = link->index,
-                                                .queue = queue,
+                                                .left = left,
                                                 .made = {}});
   Links links(std::move(state));  // takes down what is there if we return early
   auto moved = links.state_->move_to(links.state_->plan(config));

@@ -19,10 +19,10 @@
 
 namespace tw::node {
 
-/// Who chooses how many packets the TUN's queue may hold.
-enum class TunQueueLength : std::uint8_t {
-  configured,   ///< tx_queue_packets
-  left_to_tun,  ///< it is what bounds the queue, and stays as it is
+/// Parts of the configuration that somebody else sees to, better than the links could.
+struct LeftToOthers {
+  bool queue_length = false;  ///< the TUN bounds its queue itself: not tx_queue_packets
+  bool leg_windows = false;   ///< the relay opens those of paced legs: not initcwnd of a route
 };
 
 /// Belongs to one thread and one network namespace. Needs CAP_NET_ADMIN all along, root's uid for
@@ -31,8 +31,7 @@ class Links {
  public:
   /// The TUN must exist; opened before this, it is still down. Undoes what a killed node has left.
   /// `unavailable` if another node is running on the device.
-  static Result<Links> up(const NodeConfig& config,
-                          TunQueueLength queue = TunQueueLength::configured,
+  static Result<Links> up(const NodeConfig& config, LeftToOthers left = {},
                           const std::string& directory = std::string{run_directory});
   Links(Links&&) noexcept;
   Links& operator=(Links&&) noexcept;

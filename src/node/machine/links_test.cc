@@ -17,6 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class LinksInKernel : public ::testing::Test, protected MachineWithTunnel {
  protected:
@@ -62,7 +63,7 @@ class LinksInKernel : public ::testing::Test, protected MachineWithTunnel {
         "ip address show dev tw0 2>/dev/null | grep inet");
   }
   Links up() {
-    auto links = Links::up(config_, TunQueueLength::configured, directory_);
+    auto links = Links::up(config_, {}, directory_);
     EXPECT_TRUE(links) << links.error().text();
     return std::move(*links);
   }
@@ -105,7 +106,7 @@ TEST_F(LinksInKernel, BringsUpEverythingAndTakesEverythingDown) {
 
 TEST_F(LinksInKernel, AQueueThatIsTheTunsOwnKeepsItsLength) {
   ASSERT_TRUE(netlink_->set_tx_queue("tw0", 40));
-  auto links = Links::up(config_, TunQueueLength::left_to_tun, directory_);
+  auto links = Links::up(config_, {.queue_length = true}, directory_);
   ASSERT_TRUE(links) << links.error().text();
   EXPECT_EQ(netlink_->link("tw0")->tx_queue_packets, 40);
   config_.tunnel.tx_queue_packets = 500;
@@ -140,7 +141,7 @@ TEST_F(LinksInKernel, AFailureHalfWayLeavesNothing) {
   ASSERT_TRUE(netlink_->set_up("other0", true));
   ASSERT_TRUE(netlink_->add_route({.prefix = net("10.10.0.0/16"), .device = "other0"}));
   const std::string before = machine();
-  const auto links = Links::up(config_, TunQueueLength::configured, directory_);
+  const auto links = Links::up(config_, {}, directory_);
   ASSERT_FALSE(links);
   EXPECT_THAT(links.error().text(), HasSubstr("add route 10.10.0.0/16 dev tw0"));
   EXPECT_THAT(links.error().text(), HasSubstr("install_routes = false"));
@@ -175,6 +176,16 @@ TEST_F(LinksInKernel, ApplyChangesOnlyWhatIsDifferent) {
   EXPECT_THAT(machine(), HasSubstr("tw0/accept_ra:2"));
   ASSERT_TRUE(links.down());
   EXPECT_EQ(machine(), untouched_);
+}
+
+// The relay opens the windows of paced legs one by one; a route's is everybody's.
+TEST_F(LinksInKernel, RoutesOpenNoWindowsWhereTheRelayDoes) {
+  auto links = Links::up(config_, {.leg_windows = true}, directory_);
+  ASSERT_TRUE(links) << links.error().text();
+  EXPECT_THAT(machine(), Not(HasSubstr("initcwnd")));
+  config_.relay.turbo.pacing = false;
+  ASSERT_TRUE(links->apply(config_));
+  EXPECT_THAT(machine(), HasSubstr("initcwnd 400"));
 }
 
 // Linux takes secondary addresses away with their primary one, and routes with the last address.
@@ -215,7 +226,7 @@ TEST_F(LinksInKernel, AnApplyThatFailsGoesBack) {
 TEST_F(LinksInKernel, ASecondNodeIsRefusedAndDisturbsNothing) {
   const Links links = up();
   const std::string before = machine();
-  const auto second = Links::up(config_, TunQueueLength::configured, directory_);
+  const auto second = Links::up(config_, {}, directory_);
   ASSERT_FALSE(second);
   EXPECT_THAT(second.error().text(), HasSubstr("another thalweg is running on tw0"));
   EXPECT_EQ(machine(), before);
@@ -227,7 +238,7 @@ TEST_F(LinksInKernel, TheNextStartUndoesWhatKill9Left) {
   const pid_t child = ::fork();
   ASSERT_GE(child, 0);
   if (child == 0) {
-    const auto links = Links::up(config_, TunQueueLength::configured, directory_);
+    const auto links = Links::up(config_, {}, directory_);
     const char done = links ? 'y' : 'n';
     if (::write(pipe[1], &done, 1) != 1) ::_exit(1);
     for (;;) ::pause();
@@ -255,7 +266,7 @@ TEST_F(LinksInKernel, TheNextStartUndoesWhatKill9Left) {
 
 TEST_F(LinksInKernel, NeedsItsDevice) {
   tunnel_.reset();
-  const auto links = Links::up(config_, TunQueueLength::configured, directory_);
+  const auto links = Links::up(config_, {}, directory_);
   ASSERT_FALSE(links);
   EXPECT_THAT(links.error().text(), HasSubstr("there is no device tw0"));
   EXPECT_FALSE(fs::exists(directory_));
