@@ -18,17 +18,18 @@ constexpr std::uint64_t bit_ns_per_byte = 8'000'000'000;
 constexpr std::size_t least_memory_bytes = std::size_t{1} << 20U;
 
 // In floating point: the products may exceed 64 bits, and a byte more or less does not matter.
-Duration time_of_queue(const LinkSettings& settings) noexcept {
-  if (settings.rate_bps == 0) return Duration::max();
-  const double ns = static_cast<double>(settings.queue_bytes) *
-                    static_cast<double>(bit_ns_per_byte) / static_cast<double>(settings.rate_bps);
+Duration time_of(std::size_t queue_bytes, std::uint64_t rate_bps) noexcept {
+  const double ns = static_cast<double>(queue_bytes) * static_cast<double>(bit_ns_per_byte) /
+                    static_cast<double>(rate_bps);
   return Duration{static_cast<Duration::rep>(std::min(ns, 1e18))};
 }
 
 std::size_t memory_of(const LinkSettings& settings) noexcept {
-  const std::uint64_t rate = settings.rate_bps == 0 ? assumed_rate_bps : settings.rate_bps;
-  const double under_way = static_cast<double>(settings.delay.count()) * static_cast<double>(rate) /
-                           static_cast<double>(bit_ns_per_byte);
+  const std::uint64_t rate = settings.rate_bps == 0
+                                 ? assumed_rate_bps
+                                 : std::max(settings.rate_bps, settings.most_rate_bps);
+  const double under_way = static_cast<double>((settings.delay + settings.most_hold).count()) *
+                           static_cast<double>(rate) / static_cast<double>(bit_ns_per_byte);
   const double wanted = 2 * (under_way + static_cast<double>(settings.queue_bytes));
   return least_memory_bytes +
          static_cast<std::size_t>(std::min(
@@ -49,7 +50,7 @@ EmulatedPort::EmulatedPort(Port& inner, const LinkSettings& settings, const Cloc
       settings_(settings),
       clock_(clock),
       random_(settings.seed),
-      queue_time_(time_of_queue(settings)),
+      rate_bps_(settings.rate_bps),
       arrivals_(arrivals_per_poll, arrival_bytes),
       fifo_(memory_of(settings)) {
   static_assert(std::is_trivially_copyable_v<Record>);
@@ -81,16 +82,17 @@ void EmulatedPort::admit(const Train& train, Instant now) noexcept {
     const bool sent = transmit(segments.wire_bytes(i), now);
     if (sent && !lost) continue;
     // Held before the line's time moves on: a run is complete when its own last segment is.
-    if (i > run) hold(segments, run, i - run);
+    if (i > run) hold(segments, run, i - run, now);
     run = i + 1;
     (sent ? counters_.lost : counters_.queue_dropped).add();
   }
-  if (count > run) hold(segments, run, count - run);
+  if (count > run) hold(segments, run, count - run, now);
 }
 
 // False if the queue is full. A line that stands idle takes a segment of any size.
 bool EmulatedPort::transmit(std::size_t bytes, Instant now) noexcept {
-  if (settings_.rate_bps == 0) {
+  const std::uint64_t rate_bps = rate_bps_.load(std::memory_order_relaxed);
+  if (rate_bps == 0) {
     line_free_ = now;
     return true;
   }
@@ -99,16 +101,18 @@ bool EmulatedPort::transmit(std::size_t bytes, Instant now) noexcept {
     remainder_ = 0;
   }
   const std::uint64_t work = bytes * bit_ns_per_byte + remainder_;
-  const Duration time{static_cast<Duration::rep>(work / settings_.rate_bps)};
+  const Duration time{static_cast<Duration::rep>(work / rate_bps)};
   const Duration backlog = line_free_ - now;
-  if (backlog > Duration::zero() && backlog + time > queue_time_) return false;
+  if (backlog > Duration::zero() && backlog + time > time_of(settings_.queue_bytes, rate_bps)) {
+    return false;
+  }
   line_free_ = line_free_ + time;
-  remainder_ = work % settings_.rate_bps;
+  remainder_ = work % rate_bps;
   return true;
 }
 
-void EmulatedPort::hold(const TrainSegments& segments, std::size_t first,
-                        std::size_t count) noexcept {
+void EmulatedPort::hold(const TrainSegments& segments, std::size_t first, std::size_t count,
+                        Instant now) noexcept {
   const std::size_t length = segments.slice_length(first, count);
   const ByteSpan space = fifo_.push(sizeof(Record) + length);
   if (space.empty()) {
@@ -116,8 +120,24 @@ void EmulatedPort::hold(const TrainSegments& segments, std::size_t first,
     return;
   }
   const Train train = segments.slice(first, count, space.subspan(sizeof(Record)));
-  const Record record{line_free_ + settings_.delay, train, count};
+  const Record record{arrival(now), train, count};
   std::memcpy(space.data(), &record, sizeof record);
+}
+
+// Never before that of what came earlier. A policer's bucket is the queue of a line for which
+// nobody waits: it is as full as the line is busy.
+Instant EmulatedPort::arrival(Instant now) noexcept {
+  const Instant arrives = (settings_.polices ? now : line_free_) + settings_.delay;
+  if (settings_.most_hold == Duration::zero()) return arrives;
+  // Lumps while nothing came are passed over, all but the last.
+  lump_ = std::max(lump_, arrives - settings_.most_hold);
+  const auto range =
+      static_cast<std::uint64_t>((settings_.most_hold - settings_.least_hold).count()) + 1;
+  while (lump_ < arrives) {
+    lump_ =
+        lump_ + settings_.least_hold + Duration{static_cast<Duration::rep>(random_.next() % range)};
+  }
+  return lump_;
 }
 
 std::size_t EmulatedPort::release(Instant now, PacketBatch& batch) noexcept {

@@ -199,6 +199,99 @@ TEST_F(EmulatedPortTest, SeedDecidesEverything) {
   EXPECT_NE(survivors(3), survivors(4));
 }
 
+// A bucket of four segments, which fills at one a millisecond; what passes does not wait.
+TEST_F(EmulatedPortTest, PolicerDropsWhatFindsNoTokensAndDelaysNothing) {
+  EmulatedPort link{
+      near_, {.delay = 5ms, .rate_bps = 8'000'000, .queue_bytes = 4000, .polices = true}, clock_};
+  for (int i = 0; i < 10; ++i) send(udp_packet(1000));
+  auto arrivals = drain(link);
+  ASSERT_EQ(arrivals.size(), 4U);
+  for (const Arrival& arrival : arrivals) EXPECT_EQ(arrival.after, 5ms);
+  EXPECT_EQ(link.counters().queue_dropped.value(), 6U);
+  // 5 ms later it is full again, and holds no more than before.
+  for (int i = 0; i < 10; ++i) send(udp_packet(1000));
+  EXPECT_EQ(drain(link).size(), 4U);
+}
+
+TEST_F(EmulatedPortTest, PolicedRateIsTheTokens) {
+  EmulatedPort link{near_, {.rate_bps = 8'000'000, .queue_bytes = 4000, .polices = true}, clock_};
+  std::size_t arrived = 0;
+  for (int i = 0; i < 1000; ++i) {
+    send(udp_packet(1000));
+    send(udp_packet(1000));
+    arrived += drain(link).size();
+    clock_.advance(1ms);
+  }
+  EXPECT_NEAR(static_cast<double>(arrived), 1003, 1);
+}
+
+// Twice as fast, ten times as slow: what is on the line already keeps its time.
+TEST_F(EmulatedPortTest, RateChangesForWhatComesLater) {
+  EmulatedPort link{near_, {.rate_bps = 8'000'000, .queue_bytes = 10'000}, clock_};
+  PacketBatch batch{4, 65'536};
+  send(udp_packet(1000));
+  EXPECT_EQ(link.poll(batch), 0U);
+  link.set_rate(800'000);
+  send(udp_packet(1000));
+  const auto arrivals = drain(link);
+  ASSERT_EQ(arrivals.size(), 2U);
+  EXPECT_EQ(arrivals[0].after, 1ms);
+  EXPECT_EQ(arrivals[1].after, 11ms);
+}
+
+TEST_F(EmulatedPortTest, MemoryIsThatOfTheHighestRate) {
+  EmulatedPort link{
+      near_, {.delay = 1s, .rate_bps = 8'000'000, .most_rate_bps = 80'000'000}, clock_};
+  link.set_rate(80'000'000);
+  for (int i = 0; i < 4000; ++i) send(udp_packet(1000));
+  EXPECT_EQ(drain(link).size(), 4000U);
+  for (int i = 0; i < 3; ++i) {
+    for (int k = 0; k < 3000; ++k) send(udp_packet(1000));
+    PacketBatch batch{4, 65'536};
+    while (link.poll(batch) == 0 && !link.arm()) batch.clear();
+    clock_.advance(300ms);
+  }
+  EXPECT_EQ(drain(link).size(), 9000U);
+  EXPECT_EQ(link.counters().queue_dropped.value(), 0U);
+}
+
+TEST_F(EmulatedPortTest, SlowerLineHasTheSameQueueInBytes) {
+  EmulatedPort link{near_, {.rate_bps = 80'000'000, .queue_bytes = 10'000}, clock_};
+  link.set_rate(8'000'000);
+  for (int i = 0; i < 20; ++i) send(udp_packet(1000));
+  EXPECT_EQ(drain(link).size(), 10U);
+}
+
+// Every packet waits for the next lump, no longer than the longest hold; looked at every ms.
+TEST_F(EmulatedPortTest, LumpsHoldPacketsWithinBounds) {
+  const auto arrivals_of = [this](std::uint64_t seed) {
+    EmulatedPort link{
+        near_, {.delay = 10ms, .least_hold = 1ms, .most_hold = 20ms, .seed = seed}, clock_};
+    std::vector<int> found;  // ms
+    PacketBatch batch{64, 65'536};
+    for (int i = 0; i < 1000 + 40; ++i) {
+      if (i < 1000) send(udp_packet(100));
+      batch.clear();
+      found.insert(found.end(), link.poll(batch), i);
+      clock_.advance(1ms);
+    }
+    return found;
+  };
+  const auto found = arrivals_of(7);
+  ASSERT_EQ(found.size(), 1000U);
+  std::map<int, int> lumps;
+  for (int i = 0; i < 1000; ++i) {
+    const int after = found[static_cast<std::size_t>(i)] - i;
+    EXPECT_GE(after, 10);
+    EXPECT_LE(after, 31);
+    ++lumps[found[static_cast<std::size_t>(i)]];
+  }
+  // 10.5 ms apart on average.
+  EXPECT_NEAR(static_cast<double>(lumps.size()), 1000 / 10.5, 20);
+  EXPECT_EQ(found, arrivals_of(7));
+  EXPECT_NE(found, arrivals_of(8));
+}
+
 // What a TUN may say wrong about its packet is no reason to fail: it passes as one segment.
 TEST_F(EmulatedPortTest, HeaderThatDoesNotHoldWaterCountsAsOne) {
   EmulatedPort link{near_, {.rate_bps = 8'000'000'000}, clock_};
