@@ -9,8 +9,6 @@ rate and a delay; the other wires are veths. Inside, the client is 10.9.1.2, the
 
 import contextlib
 import dataclasses
-import re
-import signal
 
 import lib
 
@@ -18,6 +16,7 @@ from . import bed as beds
 from .busy import competing
 from .cpu import Meter, busy_cores
 from .load_bed import LoadHosts
+from .long_link import LongLink
 from .relay_bed import QUIET_S
 
 CLIENT, FIRST_ACCESS = "198.18.1.1", "198.18.1.2"
@@ -27,8 +26,6 @@ ACCESS, BETWEEN, SERVERS = "198.18.1.0/24", "198.18.2.0/24", "192.0.2.0/24"
 OVERLAY, CLIENTS = "10.9.0.0/16", "10.9.1.0/24"
 OVERLAY_CLIENT, OVERLAY_FIRST, OVERLAY_LAST = "10.9.1.2", "10.9.0.1", "10.9.0.2"
 POPS = ("first", "last")
-# A hiccup of the machine must not look like a loss of the link.
-LINK_QUEUE_PACKETS = 4096
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +51,7 @@ class PopBed(LoadHosts):
         self.others_cpus = 0.0  # what the machine did before there was anything to measure
         self.connect("client", "first", (CLIENT, FIRST_ACCESS), way.offloads)
         if way.rtt_ms:
-            self._connect_far(way.rtt_ms)
+            self.link = LongLink(self, POPS, (FIRST, LAST), settings.rate_mbps, way.rtt_ms, settings.queue_ms)
         else:
             self.connect("first", "last", (FIRST, LAST), way.offloads)
         self.connect("last", "server", (LAST_ACCESS, SERVER), way.offloads)
@@ -64,26 +61,9 @@ class PopBed(LoadHosts):
         for label in ("client", *POPS):
             self.hosts[label].sysctl("net.ipv4.ip_local_port_range", "1024 65535")
 
-    def _connect_far(self, rtt_ms):
-        near, far = (self.hosts[label] for label in POPS)
-        argv = [self.settings.link_program, near.name, "to-last", far.name, "to-first",
-                self.settings.rate_mbps, round(rtt_ms * 1000), self.settings.queue_ms]
-        self.note("between first and last", argv)
-        self.link = self.net.start([str(word) for word in argv], name="bench_link")
-        self.link.wait_log("^ready$")
-        self.processes["link"] = self.link
-        for host, device, address in ((near, "to-last", FIRST), (far, "to-first", LAST)):
-            host.address(device, f"{address}/24", mtu=beds.WIRE_MTU)
-            host.ip(f"link set {device} txqueuelen {LINK_QUEUE_PACKETS}")
-
     def link_dropped(self):
         """Segments that the emulated link had no room for, since it was made; None without one."""
-        if self.link is None:
-            return None
-        answers = re.compile(r"^dropped (\d+)$", re.M)
-        before = len(answers.findall(self.link.log()))
-        self.link.signal(signal.SIGUSR1)
-        return int(lib.wait_until(lambda: answers.findall(self.link.log())[before:], "the link's answer")[0])
+        return None if self.link is None else self.link.dropped()
 
     def _routes(self):
         """Those without any tunnel; a competitor's own come on top of them."""
