@@ -10,9 +10,12 @@ from collections.abc import Callable
 
 from lib import leftovers
 
-from . import page, record, runner, table
+from . import TOP, daemons, page, record, runner, table
 from .results import Results
+from .settings import Settings
 
+BUILD = TOP / "build/release"
+BUILD_IT = "build it: cmake --preset release && cmake --build --preset release"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -57,8 +60,46 @@ def words(text):
     return [word.strip() for word in text.split(",") if word.strip()]
 
 
-def parser_of(name, doc):
-    """A parser with the options that all have, and its groups: what, who, how."""
+def build_of(text):
+    """`NAME=PATH` of a further Thalweg. Fails with ValueError."""
+    daemon = daemons.parse(text)
+    return daemon.name, daemon.words[0]
+
+
+def our_program(parser, path):
+    """Thalweg's; ends the program if it is not there."""
+    ours = pathlib.Path(path).resolve()
+    if not (ours.is_file() and os.access(ours, os.X_OK)):
+        parser.error(f"{ours} is no program; {BUILD_IT} (or say --thalweg PATH)")
+    return ours
+
+
+def bench_programs(flags, ours):
+    """The folder of bench_load and bench_link: as said, beside ours, or where the release build is."""
+    beside = ours.parent / "bench"
+    return pathlib.Path(flags.programs or (beside if beside.is_dir() else BUILD / "bench")).resolve()
+
+
+def need_programs(parser, paths):
+    """Ends the program if one of bench's own is not there."""
+    for path in paths:
+        if not os.access(path, os.X_OK):
+            parser.error(f"{path} is no program; {BUILD_IT} (or say --programs FOLDER)")
+
+
+def relay_toml(parser, flags):
+    """What is in the file of --relay-toml; ends the program if it cannot be read."""
+    if not flags.relay_toml:
+        return ""
+    try:
+        return pathlib.Path(flags.relay_toml).read_text(encoding="utf-8")
+    except OSError as error:
+        parser.error(f"--relay-toml: {error}")
+
+
+def parser_of(name, doc, defaults=Settings):
+    """A parser with the options that all have, and its groups: what, who, how. `defaults`: the settings of
+    that program."""
     about, _, more = doc.partition("\n\n")
     parser = argparse.ArgumentParser(prog=name, description=about, epilog=more,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -68,8 +109,9 @@ def parser_of(name, doc):
                       help="these; * at the end stands for anything")
     what.add_argument("--quick", action="store_true", help="one run of a few scenarios, 3 s each")
     what.add_argument("--all", action="store_true", help="also what is measured on request only; see --list")
-    what.add_argument("--runs", type=at_least(1, int), metavar="N", help="rounds (5)")
-    what.add_argument("--seconds", type=at_least(1, float), metavar="S", help="of a measurement (5)")
+    what.add_argument("--runs", type=at_least(1, int), metavar="N", help=f"rounds ({defaults.runs})")
+    what.add_argument("--seconds", type=at_least(1, float), metavar="S",
+                      help=f"of a measurement ({defaults.seconds:g})")
     who = parser.add_argument_group("who competes")
     how = parser.add_argument_group("how")
     how.add_argument("--congestion", default="cubic", help="of TCP: cubic, bbr, … (cubic)")
