@@ -50,6 +50,12 @@ def read_counters(host):
                     udp["RcvbufErrors"] + udp["SndbufErrors"])
 
 
+def read_segments(host):
+    """(sent, sent again) of a host's TCP, since it was made."""
+    tcp = parse_protocols(host.run(["cat", "/proc/net/snmp"]).stdout)["Tcp"]
+    return tcp["OutSegs"], tcp["RetransSegs"]
+
+
 def switches(pids):
     """Context switches of these processes' threads and of those they have started, that still run."""
     total = 0

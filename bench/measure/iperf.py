@@ -39,7 +39,7 @@ def _server(bed, address):
     bed.note("server", argv)
     process = host.start(argv)
     lib.wait_until(lambda: process.exit_code is not None or
-                   f":{PORT} " in host.run(["ss", "-Hltn"]).stdout, f"{process} to listen")
+                   f"{address}:{PORT} " in host.run(["ss", "-Hltn"]).stdout, f"{process} to listen")
     yield process
     process.end(grace=2)
 
@@ -51,10 +51,14 @@ def _run(bed, address, words, seconds, via=None):
                 *words]
         bed.note("client", argv)
         done = client.run(argv, check=False, timeout=seconds + 20)
-        report = json.loads(done.stdout) if done.stdout.startswith("{") else {"error": done.stderr.strip()}
-        if "error" in report:
-            raise AssertionError(f"iperf3: {report['error']}\n{server.log()[-300:]}")
-        return report
+        return _report_of(done.stdout or done.stderr, server)
+
+
+def _report_of(said, server):
+    report = json.loads(said) if said.startswith("{") else {"error": said.strip()}
+    if "error" in report:
+        raise AssertionError(f"iperf3: {report['error']}\n{server.log()[-300:]}")
+    return report
 
 
 def tcp(bed, address, seconds, streams=1, reverse=False, via=None, bits_per_second=0):
@@ -78,6 +82,32 @@ def udp(bed, address, seconds, bits_per_second):
     duration = report["end"]["sum"]["seconds"]
     came = sum(interval["sum"]["bytes"] for interval in report["server_output_json"]["intervals"])
     return Udp(sent * UDP_PAYLOAD * 8 / duration, came / 1e9, sent, min(sent, came // UDP_PAYLOAD))
+
+
+@contextlib.contextmanager
+def downloads(bed, addresses, words, patience_s):
+    """The server sends to the client from each of its addresses at once, beside the block; `words` say how
+    much. Yields a list that has a report of each when the block is over and they have ended, for which
+    `patience_s` is left."""
+    reports = []
+    with contextlib.ExitStack() as stack:
+        servers = [stack.enter_context(_server(bed, address)) for address in addresses]
+        clients = []
+        for address in addresses:
+            argv = [*bed.pin("client"), "iperf3", "-J", "-R", "-c", address, "-p", PORT, *words]
+            bed.note("client", argv)
+            clients.append(bed.hosts["client"].start(argv))
+        yield reports
+        for client, server in zip(clients, servers):
+            client.wait(patience_s)
+            reports.append(_report_of(client.log(), server))
+
+
+def received_mbps(report, from_s):
+    """From that second to the last, by what the receiving program has read in each interval."""
+    counted = [one["sum"] for one in report["intervals"] if one["sum"]["start"] >= from_s - 0.05]
+    seconds = sum(one["seconds"] for one in counted)
+    return sum(one["bytes"] for one in counted) * 8 / 1e6 / seconds if seconds else 0.0
 
 
 @contextlib.contextmanager

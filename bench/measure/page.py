@@ -8,7 +8,8 @@ from .table import failed_runs
 COLOURS = ("#0f7f86", "#d08a1e", "#7d8590", "#8a5fb0", "#4f8f3a", "#b5493f")
 LABEL_WIDTH, BAR_WIDTH, BAR_HEIGHT = 150, 520, 20
 # Of each scenario's metrics, those that are drawn.
-DRAWN = ("gbps", "pops_cpu_s_per_gb", "receiver_cpu_s_per_gb", "sender_cpu_s_per_gb", "delivered_mbps",
+DRAWN = ("gbps", "leg_mbps", "first_resent_bdps", "later_resent_share",
+         "pops_cpu_s_per_gb", "receiver_cpu_s_per_gb", "sender_cpu_s_per_gb", "delivered_mbps",
          "loss_share", "rtt_p50_us", "rtt_p99_us", "bystander_p99_us", "cpu_ns_per_packet",
          "delivered_share", "handshakes_per_core_s", "memory_loaded_mb", "memory_10000_mb", "setconf_ms",
          "show_ms", "toml_ms", "relay_cpu_s_per_gb",
@@ -90,6 +91,7 @@ def _scenario(entry, colours):
                        if name in result["metrics"]}
             better = {"more": "more is better", "less": "less is better", "": ""}[metric(name).better]
             parts.append(f"<h3>{_say(metric(name).label)} — {better}</h3>" + bars(name, by_whom, colours))
+    parts += [f"<p>{_say(remark)}</p>" for remark in entry.get("remarks", [])]
     for who, result in results.items():
         if failed := failed_runs(result):
             parts.append(f'<p class="missed">{_say(who)}: {_say(failed)}</p>')

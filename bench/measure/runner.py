@@ -14,7 +14,7 @@ FAILURES = (AssertionError, OSError, ValueError, KeyError, IndexError, TypeError
             subprocess.SubprocessError, json.JSONDecodeError)
 QUICK = ("limit-cipher", "limit-io", "limit-curve", "tcp-1", "tcp-1-off", "rtt-idle", "rtt-tcp", "plain-tcp",
          "peers-50-lone")
-HEADLINES = ("gbps", "rtt_p99_us", "delivered_mbps", "handshakes_per_core_s", "memory_loaded_mb",
+HEADLINES = ("gbps", "leg_mbps", "rtt_p99_us", "delivered_mbps", "handshakes_per_core_s", "memory_loaded_mb",
              "setconf_ms", "toml_ms", "seal_ns", "x25519_us", "forwarding_p50_us", "exchange_p50_us",
              "added_p50_us", "connections_per_s",
              "kernel_kb")

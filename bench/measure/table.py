@@ -47,6 +47,7 @@ def _scenario(entry, first):
         shown = [f"{one:.2f}×" if one is not None and known.better else "" for one in ratios]
         rows.append([f"{known.label}{', ' + known.unit if known.unit else ''}", *cells, *shown])
     lines += _aligned(rows) if names else []
+    lines += [f"  {remark}" for remark in entry.get("remarks", [])]
     for who, result in results.items():
         if failed := failed_runs(result):
             lines.append(f"  {who}: {failed}")

@@ -1,4 +1,4 @@
-"""bench/tunnel, bench/relay, bench/pop: they measure who competes, say so in JSON, leave nothing behind."""
+"""bench/tunnel, relay, pop, legs: they measure who competes, say so in JSON, and leave nothing behind."""
 
 import json
 import os
@@ -31,6 +31,11 @@ def relay():
 def pop():
     """And of the third, without what makes its runs longer than they need to be here."""
     return [sys.executable, "-B", BENCH / "pop", "--thalweg", os.environ["TW_BIN"], "--warm-up", "0"]
+
+
+def legs():
+    """And of the fourth, with less to bring at first."""
+    return [sys.executable, "-B", BENCH / "legs", "--thalweg", os.environ["TW_BIN"], "--first-mb", "1"]
 
 
 class BenchTest(lib.NetTest):
@@ -259,6 +264,47 @@ class Pop(BenchTest):
             (["--programs", "/no/such"], "--programs"), (["--relay-toml", "/no/such"], "/no/such")))
 
 
+class Legs(BenchTest):
+    def measured(self, *arguments):
+        """The whole record of a run that succeeds."""
+        path = pathlib.Path(self.net.folder, "run.json")
+        process = self.start(legs(), "--runs", "1", "--seconds", "2", "--json", path, *arguments)
+        self.assertEqual(process.wait(300), 0)
+        self.assert_nothing_left(process)
+        return json.loads(path.read_text(encoding="utf-8"))
+
+    def test_figures_of_a_pair(self):
+        told = self.measured("--only", "200M", "--rtt-ms", "20")
+        self.assertEqual(told["daemons"], ["thalweg", "unpaced"])
+        [entry] = told["scenarios"]
+        for who in told["daemons"]:
+            [run] = entry["results"][who]["runs"]
+            self.assertNotIn("failed", run, who)
+            self.assertGreater(run["leg_mbps"], 0)
+            self.assertGreater(run["first_s"], 0)
+            self.assertGreaterEqual(run["later_resent_share"], 0)
+        self.assertGreater(entry["pairs"]["thalweg"]["mean"], 0)
+        self.assertEqual(len(told["targets"]["checked"]), 2)
+
+    def test_two_senders_and_a_rate_that_changes(self):
+        told = self.measured("--only", "two-to-one,rises", "--rtt-ms", "20", "--without", "unpaced")
+        for entry in told["scenarios"]:
+            [run] = entry["results"]["thalweg"]["runs"]
+            self.assertNotIn("failed", run, entry["name"])
+            self.assertGreater(run["leg_mbps"], 0)
+
+    def test_interrupted(self):
+        path = pathlib.Path(self.net.folder, "run.json")
+        process = self.start(legs(), "--only", "200M", "--seconds", "60", "--json", path)
+        self.interrupt(process, "iperf3", path)
+
+    def test_refuses(self):
+        self.assert_refuses(legs(), (
+            (["--only", "no-such"], "no-such"), (["--without", "nobody"], "nobody"),
+            (["--thalweg", "/no/such"], "cmake --preset release"), (["--from", "30"], "--from"),
+            (["--also", "unpaced=true"], "a name of its own"), (["--programs", "/no/such"], "--programs")))
+
+
 class Bare(lib.NetTest):
     """The measuring stick must carry what it is measured with: whole, both ways, and each to its end."""
 
@@ -325,7 +371,7 @@ class Bare(lib.NetTest):
 class Arithmetic(unittest.TestCase):
     def test_units(self):
         words = [sys.executable, "-B", "-m", "unittest", "-v", "measure.measure_test", "measure.relay_test",
-                 "measure.pop_test"]
+                 "measure.pop_test", "measure.leg_test"]
         done = subprocess.run(words, cwd=BENCH, capture_output=True, text=True, timeout=60, check=False)
         self.assertEqual(done.returncode, 0, done.stderr)
 
