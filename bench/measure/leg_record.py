@@ -13,6 +13,7 @@ NOTES = (
     f"their kernels count, in segments of {SEGMENT_BYTES} bytes against the path's bandwidth-delay product.",
     "Later: the transfer after it in the same nodes. Throughput is what the client reads, without the first",
     "seconds; sent again: over all of it, of all segments that the far PoPs sent, with what the path loses.",
+    "Dropped by devices: by those of the far PoPs, the tunnel's above all; the emulated link is not in it.",
     "Pair by pair: both in the same round, one after the other; the mean and Student's interval of the",
     "logarithms of the ratios.",
 )

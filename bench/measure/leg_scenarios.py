@@ -5,7 +5,7 @@ import functools
 
 from . import bed as beds
 from . import iperf, leg_bed
-from .counters import read_segments
+from .counters import read_counters, read_segments
 from .cpu import Meter
 from .leg_paths import PATHS
 from .leg_settings import FIRST_BDPS
@@ -33,6 +33,11 @@ def _segments(bed):
     return tuple(map(sum, zip(*both)))
 
 
+def _dropped(bed):
+    """Packets that the devices of the far PoPs have dropped, the tunnel's above all: a train counts once."""
+    return sum(read_counters(bed.hosts[pop.label]).dropped for pop in bed.far)
+
+
 def first_use(bed):
     """Metrics of the first transfer, which is of a given size. Of two senders each brings half."""
     size = first_bytes(bed.settings, bed.path)
@@ -53,7 +58,7 @@ def later_use(bed):
     """Metrics of a longer transfer after it."""
     settings = bed.settings
     words = ["-t", f"{settings.seconds:g}", "-P", bed.path.streams, "-i", INTERVAL_S]
-    before, dropped = _segments(bed), bed.link.dropped()
+    before, dropped, local = _segments(bed), bed.link.dropped(), _dropped(bed)
     with Meter(hogs=[hog.pid for hog in bed.hogs]) as meter:
         with iperf.downloads(bed, bed.servers, words, settings.seconds + 30) as reports:
             if bed.path.then_mbps:
@@ -64,7 +69,7 @@ def later_use(bed):
     if min(mbps) <= 0:
         raise AssertionError("iperf3 has received nothing")
     return {"leg_mbps": sum(mbps), "later_resent": resent, "later_resent_share": 100 * resent / sent,
-            "link_dropped": bed.link.dropped() - dropped,
+            "link_dropped": bed.link.dropped() - dropped, "last_dropped": _dropped(bed) - local,
             "machine_cpus": (meter.machine - meter.used["hogs"]) / meter.seconds,
             "stolen_share": 100 * meter.stolen / meter.seconds}
 
