@@ -1,4 +1,4 @@
-"""The arithmetic and the words of bench/pop, without any network. tests/net/test_bench_pop.py runs it."""
+"""The arithmetic and the words of bench/pop, without any network. tests/net/test_bench.py runs it."""
 
 import dataclasses
 import json

@@ -1,93 +1,24 @@
-"""bench/tunnel, relay, pop, legs: they measure who competes, say so in JSON, and leave nothing behind."""
+"""bench/tunnel and bench/relay measure who competes, say so in JSON, and leave nothing behind."""
 
 import json
 import os
 import pathlib
-import signal
 import socket
 import struct
 import subprocess
 import sys
 import threading
-import time
 import unittest
 
 import lib
-
-BENCH = pathlib.Path(__file__).resolve().parents[2] / "bench"
-SOCKETS = pathlib.Path("/var/run/wireguard")
-
-
-def tunnel():
-    """The command, with the build under test as its Thalweg."""
-    return [sys.executable, "-B", BENCH / "tunnel", "--thalweg", os.environ["TW_BIN"]]
-
-
-def relay():
-    """The same of the other command."""
-    return [sys.executable, "-B", BENCH / "relay", "--thalweg", os.environ["TW_BIN"]]
-
-
-def pop():
-    """And of the third, without what makes its runs longer than they need to be here."""
-    return [sys.executable, "-B", BENCH / "pop", "--thalweg", os.environ["TW_BIN"], "--warm-up", "0"]
-
-
-def legs():
-    """And of the fourth, with less to bring at first."""
-    return [sys.executable, "-B", BENCH / "legs", "--thalweg", os.environ["TW_BIN"], "--first-mb", "1"]
-
-
-class BenchTest(lib.NetTest):
-    def start(self, command, *arguments):
-        """A command of bench. Its log is stdout and stderr together."""
-        return self.net.start([*command, *arguments], name="bench")
-
-    def leftovers(self, pid):
-        """What the run of that pid has made and is still there."""
-        listing = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout
-        spaces = [line.split()[0] for line in listing.splitlines() if line.startswith(f"twt-{pid}-")]
-        return spaces + [path.name for path in SOCKETS.glob(f"tw{pid}n*")]
-
-    def assert_nothing_left(self, process):
-        lib.wait_until(lambda: not self.leftovers(process.pid), f"{self.leftovers(process.pid)} to go")
-
-    def running(self, pid, name):
-        """Whether a program of that name runs in a namespace of that run."""
-        for space in (one for one in self.leftovers(pid) if one.startswith("twt-")):
-            pids = subprocess.run(["ip", "netns", "pids", space], capture_output=True, text=True, check=False)
-            for one in pids.stdout.split():
-                try:
-                    if pathlib.Path(f"/proc/{one}/comm").read_text(encoding="utf-8").strip() == name:
-                        return True
-                except OSError:
-                    pass  # it has ended meanwhile
-        return False
-
-    def interrupt(self, process, program, path):
-        """Ends a run that has begun, when that program of it runs."""
-        lib.wait_until(lambda: self.running(process.pid, program), f"{program} to run", 60)
-        process.signal(signal.SIGTERM)
-        self.assertEqual(process.wait(60), 128 + signal.SIGTERM)
-        self.assertIs(json.loads(path.read_text(encoding="utf-8"))["interrupted"], True)
-        self.assert_nothing_left(process)
-
-    def assert_refuses(self, command, cases):
-        """At once, with words that say what is wrong."""
-        for arguments, words in cases:
-            begin = time.monotonic()
-            done = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=60,
-                                  check=False)
-            self.assertEqual(done.returncode, 2, arguments)
-            self.assertIn(words, done.stderr)
-            self.assertLess(time.monotonic() - begin, 30, "it has begun to measure")
+from lib.bench import BENCH, BenchTest, bench
 
 
 class Tunnel(BenchTest):
     def test_figures_of_both_daemons(self):
         path = pathlib.Path(self.net.folder, "run.json")
         page = pathlib.Path(self.net.folder, "run.html")
-        process = self.start(tunnel(), "--quick", "--only", "tcp-1", "--seconds", "1", "--json", path,
+        process = self.start(bench("tunnel"), "--quick", "--only", "tcp-1", "--seconds", "1", "--json", path,
                              "--html", page)
         self.assertEqual(process.wait(120), 0)
         told = json.loads(path.read_text(encoding="utf-8"))
@@ -105,7 +36,7 @@ class Tunnel(BenchTest):
 
     def test_json_alone_on_stdout(self):
         """And a daemon that does not start is a failure of its own, not the end."""
-        done = subprocess.run([*tunnel(), "--without", "wireguard-go", "--daemon", "broken=false",
+        done = subprocess.run([*bench("tunnel"), "--without", "wireguard-go", "--daemon", "broken=false",
                                "--only", "tcp-1", "--runs", "1", "--seconds", "1", "--json", "-"],
                               capture_output=True, text=True, timeout=120, check=False)
         self.assertEqual(done.returncode, 0, done.stderr)
@@ -116,11 +47,11 @@ class Tunnel(BenchTest):
 
     def test_interrupted(self):
         path = pathlib.Path(self.net.folder, "run.json")
-        process = self.start(tunnel(), "--only", "tcp-1", "--seconds", "60", "--json", path)
+        process = self.start(bench("tunnel"), "--only", "tcp-1", "--seconds", "60", "--json", path)
         self.interrupt(process, "iperf3", path)
 
     def test_refuses(self):
-        self.assert_refuses(tunnel(), (
+        self.assert_refuses(bench("tunnel"), (
             (["--only", "no-such"], "no-such"), (["--daemon", "nothing"], "nothing"),
             (["--thalweg", "/no/such"], "cmake --preset release"), (["--runs", "0"], "--runs"),
             (["--seconds", "nan"], "--seconds")))
@@ -130,7 +61,7 @@ class Relay(BenchTest):
     def measured(self, *arguments):
         """{scenario: its results} of a run that succeeds, and its whole record."""
         path = pathlib.Path(self.net.folder, "run.json")
-        process = self.start(relay(), "--runs", "1", "--seconds", "1", "--idle", "100", "--json", path,
+        process = self.start(bench("relay"), "--runs", "1", "--seconds", "1", "--idle", "100", "--json", path,
                              *arguments)
         self.assertEqual(process.wait(300), 0)
         self.assert_nothing_left(process)
@@ -185,124 +116,15 @@ class Relay(BenchTest):
 
     def test_interrupted(self):
         path = pathlib.Path(self.net.folder, "run.json")
-        process = self.start(relay(), "--only", "bulk-1", "--without", "thalweg", "--seconds", "60",
+        process = self.start(bench("relay"), "--only", "bulk-1", "--without", "thalweg", "--seconds", "60",
                              "--json", path)
         self.interrupt(process, "haproxy", path)
 
     def test_refuses(self):
-        self.assert_refuses(relay(), (
+        self.assert_refuses(bench("relay"), (
             (["--only", "no-such"], "no-such"), (["--without", "nobody"], "nobody"),
             (["--thalweg", "/no/such"], "cmake --preset release"), (["--idle", "0"], "--idle"),
             (["--relay-toml", "/no/such"], "/no/such")))
-
-
-class Pop(BenchTest):
-    OTHER = "wireguard-go+haproxy"
-
-    def measured(self, *arguments):
-        """{scenario: {pair: its only run}} of a run that succeeds, and its whole record."""
-        path = pathlib.Path(self.net.folder, "run.json")
-        process = self.start(pop(), "--runs", "1", "--seconds", "1", "--parallel", "8", "--json", path,
-                             *arguments)
-        self.assertEqual(process.wait(300), 0)
-        self.assert_nothing_left(process)
-        told = json.loads(path.read_text(encoding="utf-8"))
-        runs = {entry["name"]: {who: result["runs"][0] for who, result in entry["results"].items()}
-                for entry in told["scenarios"]}
-        for name, by_whom in runs.items():
-            self.assertEqual(list(by_whom), told["daemons"])
-            for who, run in by_whom.items():
-                self.assertNotIn("failed", run, f"{name} of {who}")
-        return runs, told
-
-    def test_figures_of_every_pair(self):
-        runs, told = self.measured("--only", "bulk-4,bulk-1-up-off")
-        self.assertEqual(told["daemons"], ["thalweg", self.OTHER, "thalweg-wg+haproxy", "routed", "wire"])
-        for by_whom in runs.values():
-            for who, run in by_whom.items():
-                self.assertGreater(run["gbps"], 0)
-                self.assertGreater(run["machine_cpu_s_per_gb"], 0)
-                if who != "wire":
-                    self.assertGreater(run["first_cpu_s_per_gb"], 0, who)
-                    self.assertAlmostEqual(run["pops_cpu_s_per_gb"], places=4,
-                                           second=run["first_cpu_s_per_gb"] + run["last_cpu_s_per_gb"])
-            # Debian's is from 2022.
-            self.assertLess(by_whom[self.OTHER]["pops_scaled_cpu_s_per_gb"],
-                            by_whom[self.OTHER]["pops_cpu_s_per_gb"])
-        self.assertEqual(len(told["targets"]["checked"]), 6)
-
-    def test_far_and_with_company(self):
-        """Two Thalwegs, a link of 20 ms, a hog, our own client."""
-        runs, told = self.measured("--only", "bulk-1-20ms,connect-8-20ms,rtt-bulk", "--competing", "1",
-                                   "--client", "thalweg", "--also", f"again={os.environ['TW_BIN']}",
-                                   "--without", "thalweg-wg+haproxy", "--without", self.OTHER)
-        self.assertEqual(told["daemons"], ["thalweg", "again", "routed", "wire"])
-        for who in told["daemons"]:
-            self.assertGreater(runs["bulk-1-20ms"][who]["link_cpu_s_per_gb"], 0)
-            self.assertGreaterEqual(runs["bulk-1-20ms"][who]["link_dropped"], 0)
-            self.assertGreater(runs["connect-8-20ms"][who]["latency_p50_us"], 20_000)
-            self.assertGreater(runs["rtt-bulk"][who]["rtt_p99_us"], 0)
-            self.assertGreater(runs["rtt-bulk"][who]["beside_gbps"], 0)
-        self.assertGreater(runs["bulk-1-20ms"]["again"]["last_learned_mbps"], 0)
-
-    def test_cpus_that_are_taken_away(self):
-        runs, _ = self.measured("--only", "bursts", "--without", "thalweg-wg+haproxy", "--without", "wire")
-        for who in ("thalweg", self.OTHER, "routed"):
-            self.assertGreaterEqual(runs["bursts"][who]["resent_per_gb"], 0)
-
-    def test_interrupted(self):
-        path = pathlib.Path(self.net.folder, "run.json")
-        process = self.start(pop(), "--only", "bulk-1-20ms", "--without", "thalweg", "--seconds", "60",
-                             "--json", path)
-        self.interrupt(process, "iperf3", path)
-
-    def test_refuses(self):
-        self.assert_refuses(pop(), (
-            (["--only", "no-such"], "no-such"), (["--without", "nobody"], "nobody"),
-            (["--thalweg", "/no/such"], "cmake --preset release"), (["--competing", "-1"], "--competing"),
-            (["--also", "thalweg=true"], "a name of its own"), (["--client", "/no/such"], "--client"),
-            (["--programs", "/no/such"], "--programs"), (["--relay-toml", "/no/such"], "/no/such")))
-
-
-class Legs(BenchTest):
-    def measured(self, *arguments):
-        """The whole record of a run that succeeds."""
-        path = pathlib.Path(self.net.folder, "run.json")
-        process = self.start(legs(), "--runs", "1", "--seconds", "2", "--json", path, *arguments)
-        self.assertEqual(process.wait(300), 0)
-        self.assert_nothing_left(process)
-        return json.loads(path.read_text(encoding="utf-8"))
-
-    def test_figures_of_a_pair(self):
-        told = self.measured("--only", "200M", "--rtt-ms", "20")
-        self.assertEqual(told["daemons"], ["thalweg", "unpaced"])
-        [entry] = told["scenarios"]
-        for who in told["daemons"]:
-            [run] = entry["results"][who]["runs"]
-            self.assertNotIn("failed", run, who)
-            self.assertGreater(run["leg_mbps"], 0)
-            self.assertGreater(run["first_s"], 0)
-            self.assertGreaterEqual(run["later_resent_share"], 0)
-        self.assertGreater(entry["pairs"]["thalweg"]["mean"], 0)
-        self.assertEqual(len(told["targets"]["checked"]), 2)
-
-    def test_two_senders_and_a_rate_that_changes(self):
-        told = self.measured("--only", "two-to-one,rises", "--rtt-ms", "20", "--without", "unpaced")
-        for entry in told["scenarios"]:
-            [run] = entry["results"]["thalweg"]["runs"]
-            self.assertNotIn("failed", run, entry["name"])
-            self.assertGreater(run["leg_mbps"], 0)
-
-    def test_interrupted(self):
-        path = pathlib.Path(self.net.folder, "run.json")
-        process = self.start(legs(), "--only", "200M", "--seconds", "60", "--json", path)
-        self.interrupt(process, "iperf3", path)
-
-    def test_refuses(self):
-        self.assert_refuses(legs(), (
-            (["--only", "no-such"], "no-such"), (["--without", "nobody"], "nobody"),
-            (["--thalweg", "/no/such"], "cmake --preset release"), (["--from", "30"], "--from"),
-            (["--also", "unpaced=true"], "a name of its own"), (["--programs", "/no/such"], "--programs")))
 
 
 class Bare(lib.NetTest):
