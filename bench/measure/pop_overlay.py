@@ -5,6 +5,7 @@ import lib
 
 from . import bed as beds
 from . import pop_bed as places
+from . import udp_buffers
 
 PORT = beds.PORT
 ADDRESSES = {"client": places.OVERLAY_CLIENT, "first": places.OVERLAY_FIRST, "last": places.OVERLAY_LAST}
@@ -27,7 +28,7 @@ class Keys:
 def start_device(bed, label, daemon, keys):
     """A WireGuard daemon on a host, with its peers, address and routes; returns its interface."""
     host, interface = bed.hosts[label], lib.unique_interface()
-    bed.keep(label, "tunnels", daemon.start(host, interface, bed.pin(label)))
+    process = bed.keep(label, "tunnels", daemon.start(host, interface, bed.pin(label)))
     peers = []
     for other in PEERS[label]:
         # The client reaches everything by its one peer.
@@ -39,6 +40,7 @@ def start_device(bed, label, daemon, keys):
     host.address(interface, f"{ADDRESSES[label]}/{prefix}", mtu=beds.MTU)
     for network in NETWORKS[label]:
         host.ip(f"route add {network} dev {interface}")
+    lib.wait_until(lambda: udp_buffers.enlarge(process.pid), f"the socket of {label}'s tunnel")
     return interface
 
 
