@@ -14,7 +14,7 @@
 //   probing ──▶ over      (after a loss: probing ──▶ retreating ──▶ over)
 //   filling ──▶ over      (where more is not to be tried)
 //
-// What it must know is in the socket's own storage, where the process has written it.
+// The process writes what a start must know into the socket's own storage.
 #include <linux/bpf.h>
 
 // After bpf.h, whose types they need.
@@ -22,7 +22,7 @@
 
 #include "abi.h"
 
-// What of the kernel's structures is used; where it lies is settled when the program is loaded.
+// The fields of the kernel's structures that are used; loading the program finds their places.
 #define KERNEL __attribute__((preserve_access_index))
 struct sock {
   unsigned long sk_pacing_rate;  // bytes a second
@@ -111,7 +111,7 @@ enum {
   hundredths = 100,
   // More than chance: so many of a hundred segments.
   tolerated_loss = 2,
-  // Of what a burst has shown, so that what queues drains.
+  // The part of a measured rate that is used, so that the queue drains.
   below_measured = 95,
   // A train leaves at a time, which is so long at the pacing rate; a train is 64 KB at most.
   train_us = 2000,
@@ -299,7 +299,7 @@ static void probe(struct sock* sk, struct tcp_sock* tcp, struct tw_resume* start
   begin_burst(sk, start);
 }
 
-// What the path has delivered since the first acknowledgement, or lately, bytes a second.
+// Returns bytes a second that the path has delivered since the first acknowledgement, or lately.
 static __u64 carried(const struct tcp_sock* tcp, const struct tw_resume* start) {
   const __u64 mss = tcp->mss_cache, lately_us = tcp->rate_interval_us;
   const __u64 lately = rate_of(tcp->rate_delivered * mss, lately_us);

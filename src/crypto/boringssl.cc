@@ -22,7 +22,7 @@ constexpr bool is_sanitized = false;
 /// alone, and that does the same in both.
 constexpr int load_mode = RTLD_NOW | RTLD_LOCAL | (is_sanitized ? 0 : RTLD_DEEPBIND);
 
-/// What dlopen() and dlsym() last complained of in this thread.
+/// Returns the last complaint of dlopen() or dlsym() in this thread.
 std::string complaint() {
   const char* text = ::dlerror();  // NOLINT(concurrency-mt-unsafe): glibc keeps one for each thread
   return text == nullptr ? "no reason given" : text;

@@ -19,7 +19,7 @@ class AgeLimitTest : public testing::Test {
     now_ = now_ + time;
     ages_.begin(now_);
   }
-  // How many packets of a train are dropped.
+  // The number of a train's packets that are dropped.
   int train(Duration age, Duration unpolled = {}, std::size_t whose = some) {
     ages_.next_train(age, unpolled);
     int dropped = 0;

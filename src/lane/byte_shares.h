@@ -1,6 +1,6 @@
-// Who sends much: bytes that came lately, by whose they are, so that what must be dropped is taken
-// from those who fill the queue. One counter for each of some buckets, all halved in equal steps of
-// time: 258 numbers, nothing per peer, nothing to configure.
+// Finds the senders of much: bytes that came lately, by sender, so that what must be dropped is
+// taken from those who fill the queue. One counter for each of some buckets, all halved in equal
+// steps of time: 258 numbers, nothing per peer, nothing to configure.
 #pragma once
 
 #include <algorithm>
@@ -15,7 +15,7 @@ namespace tw::lane {
 class ByteShares {
  public:
   static constexpr std::size_t buckets = 256;
-  /// What belongs to nobody, together.
+  /// The bucket of all packets that belong to no session.
   static constexpr std::size_t strangers = buckets;
   static constexpr Duration half_life = 50ms;
 
@@ -34,7 +34,7 @@ class ByteShares {
     bytes_[bucket] += bytes;
     most_ = std::max(most_, bytes_[bucket]);
   }
-  /// Whether it sends at least half of what the one does that sends most. That one is always among
+  /// True if it sends at least half of what the biggest sender does. That one is always among
   /// them, equals are together, and who sends little never is, however many such there are.
   bool much(std::size_t bucket) const noexcept { return bytes_[bucket] * 2 >= most_; }
 

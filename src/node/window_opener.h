@@ -1,4 +1,4 @@
-// What turbo start and relay.client_start need of the kernel: the congestion control that opens the
+// The kernel's part of turbo start and relay.client_start: the congestion control that opens the
 // windows of sockets whose path is known (port/careful_resume.h). It is loaded before the node
 // drops its privileges; registered while it is wanted.
 #pragma once

@@ -20,7 +20,7 @@ class CarefulResume {
  public:
   /// By how much more than it is known to carry a path is tried.
   enum class Probe : std::uint8_t { nothing, little, much };
-  /// What one socket is to begin with.
+  /// The start of one socket.
   struct Start {
     std::uint64_t bytes_per_s = 0;  ///< that the path is known to carry
     std::uint32_t window = 0;  ///< segments of that in a round trip; a larger one already stays
@@ -47,7 +47,7 @@ class CarefulResume {
   /// enabled, and leaves the socket its congestion control. From any thread.
   Result<void> begin(int socket, const Start& start) const noexcept;
 
-  /// What has become of the last start of a socket. A system call. Fails if it had none.
+  /// Returns the state of a socket's last start. A system call. Fails if it had none.
   Result<Reached> reached(int socket) const noexcept;
 
   /// What TCP_CONGESTION says of a socket whose start is not over; the machine's other nodes have

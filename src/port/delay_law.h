@@ -46,7 +46,7 @@ class DelayLaw {
     return true;
   }
 
-  /// Whether all that has left lately has waited for too long.
+  /// True if everything that has left lately has waited for too long.
   bool above() const noexcept { return above_; }
   /// Signals since the queue began to stand; what is remembered of the last time included.
   std::uint32_t count() const noexcept { return standing_ ? count_ : 0; }

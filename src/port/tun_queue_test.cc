@@ -32,7 +32,7 @@ Bytes packet_to(std::string_view target, std::size_t length) {
 constexpr Duration target = 2ms;
 constexpr std::uint64_t full_packet = 61'000;
 
-// What the worker has worked, as the test says.
+// The worker's CPU time, as the test says.
 Duration worked_so_far;
 Duration worked() noexcept { return worked_so_far; }
 

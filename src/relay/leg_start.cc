@@ -33,7 +33,7 @@ std::uint64_t since(std::uint64_t earlier, std::uint64_t later) noexcept {
   return later > earlier ? later - earlier : 0;
 }
 
-// What has waited in the send buffer for the window to open, which is open now.
+// Sends the bytes that have waited in the send buffer for the window to open.
 void push(int socket) noexcept {
   const int on = 1;
   static_cast<void>(::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on));

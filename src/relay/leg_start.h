@@ -1,4 +1,4 @@
-// How one leg starts, each time that it has much to send after a pause: with the window that its
+// Starts a leg, each time that it has much to send after a pause, with the window that its
 // path is known to carry, paced over a round trip (Careful Resume, RFC 9959). As soon as
 // acknowledgements come back the leg's congestion control governs, and nothing of ours bounds it.
 // Meanwhile, at leisure, this looks at what the leg reaches, and the path remembers that.
@@ -43,7 +43,7 @@ class LegRule {
   /// Until the next review().
   static Duration interval(const TcpSample& sample) noexcept;
   const PathRate& path() const noexcept { return share_.path(); }
-  /// What it would begin with now.
+  /// The rate that it would begin with now, bits a second.
   std::uint64_t bps(Instant now) const noexcept { return share_.bps(now); }
 
  private:

@@ -9,7 +9,7 @@
 namespace tw::relay {
 namespace {
 
-// Of an even share; a path that others use is not free.
+// A leg gets this part of an even share of a path that others use up.
 constexpr std::uint64_t part_of_even_share = 4;
 // A leg that finds less says that the path has become narrower. Less of a difference may be noise.
 constexpr double much_less = 0.8;

@@ -1,7 +1,7 @@
-// What the path to another PoP carries, as the legs to it have found out: so that the next one goes
-// on where they are, or were a moment ago, and need not begin from nothing (RFC 9040 calls that
-// sharing control blocks, RFC 9959 resuming). It says how a leg starts, and nothing else: later its
-// congestion control governs alone.
+// Remembers the rate that the path to another PoP carries, as its legs have found out: the next one
+// goes on where they are, or were a moment ago, and need not begin from nothing (RFC 9040 calls
+// that sharing control blocks, RFC 9959 resuming). It says how a leg starts, and nothing else:
+// later its congestion control governs alone.
 //
 // All legs to a PoP have one path. What is known is fades in minutes. Pure rules; no sockets, no
 // clock.
@@ -16,7 +16,7 @@
 
 namespace tw::relay {
 
-/// What is known of a path, for the operator. Bits a second.
+/// A path as the operator sees it. Bits a second.
 struct PathState {
   std::uint64_t rate_bps = 0;  ///< what all legs together start with
   bool limited = false;        ///< it was seen to carry no more, lately
@@ -60,7 +60,7 @@ class PathRate {
   /// Its legs start as any TCP does.
   bool is_short(Instant now) const noexcept;
 
-  /// What all legs together may start with.
+  /// The rate that all legs together may start with.
   std::uint64_t rate_bps(Instant now) const noexcept;
   /// It was seen to carry no more, and that is still remembered.
   bool is_limited(Instant now) const noexcept { return now < limit_forgotten_; }
@@ -93,8 +93,8 @@ class PathShare {
   PathRate& path() noexcept { return *path_; }
   const PathRate& path() const noexcept { return *path_; }
 
-  /// What it may start with: what the others leave, but some of the path even if they leave none.
-  /// All that start at one moment get less than twice the path's rate together.
+  /// The rate that it may start with: as much as the others leave, and some even if they leave
+  /// none. All that start at one moment get less than twice the path's rate together.
   std::uint64_t bps(Instant now) const noexcept;
   /// Counts as using all that it may until report() says otherwise. Again: as it is.
   void join(Instant now) noexcept;

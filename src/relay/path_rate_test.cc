@@ -118,7 +118,7 @@ TEST_F(PathRateTest, ALegAloneGetsAll) {
   EXPECT_EQ(path_->state(start).sending, 1U);
 }
 
-// What one leg was given is not given again; what it does not use is.
+// A rate that one leg was given is not given again, unless the leg does not use it.
 TEST_F(PathRateTest, ALegGetsWhatOthersLeave) {
   teach(100);
   PathShare first = sending();

@@ -22,7 +22,7 @@ class Resumer {
     std::uint32_t window = 0;    ///< segments of that in a round trip; a larger one already stays
     Probe probe = Probe::much;
   };
-  /// What a start has found out.
+  /// The findings of a start.
   struct Found {
     std::uint64_t rate_bps = 0;  ///< that the path carries
     bool is_full = false;        ///< and no more

@@ -1,4 +1,4 @@
-// What TCP_INFO says of a sending socket, and the one thing that a socket is told in return: how
+// Reads TCP_INFO of a sending socket, and tells the socket one thing in return: how
 // fast it may send at most.
 #pragma once
 
