@@ -101,7 +101,9 @@ class RelayCase(NetTest):
         self.keys = {host: genkey() for host in ("client", "first", "last")}
         self.interfaces = {host: unique_interface() for host in self.keys}
         self.nodes = {}
-        for host in self.TOML:
+        # The last PoP first: an initiation that nobody hears yet is repeated after 5 s only, and the
+        # first PoP, which opens warm legs, sends one at once.
+        for host in reversed(self.TOML):
             self._write_configuration(host)
             self.start_node(host)
         self._start_client()
