@@ -194,7 +194,7 @@ Step Connection::advance(Instant now, PipePool& pipes, std::size_t quantum) noex
 }
 
 Step Connection::read_header() noexcept {
-  const LegHeader header = read_leg_header(front_.get(), front_ended_);
+  const LegHeader header = read_leg_header(front_.get(), front_ended_, unskipped_);
   switch (header.state) {
     case LegHeader::State::empty:
       return Step::waiting;

@@ -192,6 +192,7 @@ class Connection {
   Instant notice_death_from_ = Instant::max();
   std::uint64_t undelivered_ = 0;  // bytes in both send queues when last looked at
   int os_errno_ = 0;
+  std::uint32_t unskipped_ = 0;  // of a LOCAL header
   Phase phase_;
   Outcome outcome_ = Outcome::shutdown;
   bool is_leg_ = false, is_local_ = false, is_stranger_ = false;

@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -9,6 +10,29 @@ namespace tw::relay {
 namespace {
 
 constexpr std::uint8_t leg_tlv = 0xe0, leg_tlv_fast_open = 0x01, leg_tlv_answer = 0x02;
+
+bool may_come_later(int code) noexcept {
+  return code == EAGAIN || code == EWOULDBLOCK || code == EINTR;
+}
+
+// The rest of a LOCAL header. Its sender may have filled our window: no byte is left lying.
+LegHeader skip_local(int socket, bool ended, std::uint32_t& unskipped) noexcept {
+  using State = LegHeader::State;
+  std::array<std::uint8_t, proxy_max_size> buffer;
+  while (unskipped > 0) {
+    const auto most = std::min<std::size_t>(unskipped, buffer.size());
+    const auto taken = ::recv(socket, buffer.data(), most, MSG_DONTWAIT);
+    if (taken < 0 && !may_come_later(errno)) return {.state = State::failed, .os_errno = errno};
+    if (taken <= 0) {
+      const bool cut_off = ended || taken == 0;
+      return {.state = cut_off ? State::malformed : State::incomplete};
+    }
+    unskipped -= static_cast<std::uint32_t>(taken);
+  }
+  LegHeader header{.state = State::complete};
+  header.header.local = true;
+  return header;
+}
 
 }  // namespace
 
@@ -34,19 +58,23 @@ LegOptions read_leg_options(ByteView tlvs) noexcept {
   return options;
 }
 
-LegHeader read_leg_header(int socket, bool ended) noexcept {
+LegHeader read_leg_header(int socket, bool ended, std::uint32_t& unskipped) noexcept {
   using State = LegHeader::State;
+  if (unskipped > 0) return skip_local(socket, ended, unskipped);
   std::array<std::uint8_t, proxy_max_size> buffer;
   const auto peeked = ::recv(socket, buffer.data(), buffer.size(), MSG_PEEK | MSG_DONTWAIT);
   if (peeked < 0) {
-    const bool empty = errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
-    if (!empty) return {.state = State::failed, .os_errno = errno};
+    if (!may_come_later(errno)) return {.state = State::failed, .os_errno = errno};
     return {.state = ended ? State::unused : State::empty};
   }
   if (peeked == 0) return {.state = State::unused};
 
   const ByteView received{buffer.data(), static_cast<std::size_t>(peeked)};
   const ProxyParse parse = parse_proxy_header(received, ProxyCrc::optional);
+  if (parse.header.local) {
+    unskipped = static_cast<std::uint32_t>(parse.length);
+    return skip_local(socket, ended, unskipped);
+  }
   switch (parse.status) {
     case ProxyParse::Status::needs_more:
       return {.state = ended ? State::malformed : State::incomplete};
@@ -69,9 +97,7 @@ LegAnswer read_leg_answer(int socket, int& os_errno) noexcept {
   const auto taken = ::recv(socket, &answer, 1, MSG_DONTWAIT);
   os_errno = 0;
   if (taken == 1 && answer == leg_answer_connected) return LegAnswer::connected;
-  if (taken < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) {
-    return LegAnswer::none;
-  }
+  if (taken < 0 && may_come_later(errno)) return LegAnswer::none;
   if (taken != 0) os_errno = taken < 0 ? errno : EPROTO;
   return LegAnswer::failed;
 }

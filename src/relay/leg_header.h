@@ -1,5 +1,6 @@
 // Reads the PROXY v2 header at the start of a leg and not a byte beyond it: what follows stays in
-// the socket for splice. The header is looked at (MSG_PEEK) until it is whole, and then taken.
+// the socket for splice. The header is looked at (MSG_PEEK) until it is whole, and then taken; that
+// of a health check (LOCAL) says nothing more, and is taken as it comes.
 //
 // In it a PoP may ask to be told when the target's server has accepted the connection. The answer
 // is one byte down the leg, before all others, from the last PoP through those between; a refusal
@@ -49,8 +50,10 @@ struct LegHeader {
   int os_errno = 0;
 };
 
-/// Never blocks. `ended`: nothing will follow what the socket holds now.
-LegHeader read_leg_header(int socket, bool ended) noexcept;
+/// Never blocks. `ended`: nothing will follow what the socket holds now. `unskipped`: 0 before the
+/// first call for a socket, and kept from call to call: what is still to come of a LOCAL header,
+/// whose block is dropped as it comes, however long it is.
+LegHeader read_leg_header(int socket, bool ended, std::uint32_t& unskipped) noexcept;
 
 enum class LegAnswer : std::uint8_t {
   none,       ///< call again when something has come

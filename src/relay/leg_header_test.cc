@@ -22,7 +22,7 @@ std::string header_text(bool local = false, ByteView tlvs = {}) {
 
 class LegHeaderTest : public testing::Test {
  protected:
-  LegHeader read(bool ended = false) { return read_leg_header(pair.ours.get(), ended); }
+  LegHeader read(bool ended = false) { return read_leg_header(pair.ours.get(), ended, unskipped); }
   void give(std::string_view bytes) {
     put(pair.theirs.get(), bytes);
     given += bytes.size();
@@ -30,7 +30,17 @@ class LegHeaderTest : public testing::Test {
   }
   LoopbackPair pair = connect_pair();
   std::size_t given = 0;
+  std::uint32_t unskipped = 0;
 };
+
+// A LOCAL header with this family and a block of `size` bytes that are no TLVs.
+std::string local_header(int family, std::size_t size) {
+  std::string header = header_text(true).substr(0, 16) + std::string(size, '\xff');
+  header[13] = static_cast<char>(family);
+  header[14] = static_cast<char>(size >> 8U);
+  header[15] = static_cast<char>(size);
+  return header;
+}
 
 TEST_F(LegHeaderTest, ByteByByteAndNotOneByteTooMany) {
   const std::string header = header_text();
@@ -59,6 +69,46 @@ TEST_F(LegHeaderTest, LocalIsAHealthCheck) {
   const LegHeader header = read();
   ASSERT_EQ(header.state, State::complete);
   EXPECT_TRUE(header.header.local);
+}
+
+// "The receiver must accept this connection as valid and must use the real connection endpoints
+// and discard the protocol block including the family which is ignored."
+TEST_F(LegHeaderTest, TheBlockOfAHealthCheckIsIgnoredWhateverItIs) {
+  for (const int family : {0x00, 0x11, 0x12, 0x21, 0x22, 0x31, 0x32, 0x42, 0xff}) {
+    for (const std::size_t size : {0U, 1U, 3U, 12U, 36U, 520U, 521U, 4000U, 30000U}) {
+      pair = connect_pair();
+      given = unskipped = 0;
+      give(local_header(family, size) + "payload");
+      const LegHeader header = read();
+      ASSERT_EQ(header.state, State::complete) << family << ' ' << size;
+      EXPECT_TRUE(header.header.local);
+      EXPECT_EQ(header.options, LegOptions{});
+      EXPECT_EQ(get(pair.ours.get()).bytes, "payload");
+    }
+  }
+}
+
+// Longer than a window may be: nothing of it is left in the socket.
+TEST_F(LegHeaderTest, ABlockOfAnyLengthIsDroppedAsItComes) {
+  const std::string header = local_header(0x00, 65535);
+  constexpr std::size_t piece = 5000;
+  std::size_t at = 0;
+  for (; at + piece < header.size(); at += piece) {
+    put(pair.theirs.get(), header.substr(at, piece));
+    ASSERT_TRUE(wait_for_bytes(pair.ours.get(), piece));
+    ASSERT_EQ(read().state, State::incomplete) << at;
+    ASSERT_FALSE(wait_for(pair.ours.get(), POLLIN, 0));
+  }
+  put(pair.theirs.get(), header.substr(at) + "x");
+  ASSERT_TRUE(wait_for_bytes(pair.ours.get(), header.size() - at + 1));
+  EXPECT_EQ(read().state, State::complete);
+  EXPECT_EQ(get(pair.ours.get()).bytes, "x");
+}
+
+TEST_F(LegHeaderTest, AHealthCheckThatEndsInItsBlockIsMalformed) {
+  give(local_header(0x00, 1000).substr(0, 900));
+  EXPECT_EQ(read(false).state, State::incomplete);
+  EXPECT_EQ(read(true).state, State::malformed);
 }
 
 TEST_F(LegHeaderTest, WhatIsNoHeaderIsRefusedAtOnce) {

@@ -66,7 +66,8 @@ TEST_F(PopLegsTest, AWarmLegCarriesTheHeaderAtOnce) {
   put(leg->socket.get(), as_text(leg->header.view()));
   // The one that was made last was accepted last.
   ASSERT_TRUE(wait_for_bytes(far[2].get(), leg->header.view().size()));
-  const LegHeader header = read_leg_header(far[2].get(), false);
+  std::uint32_t unskipped = 0;
+  const LegHeader header = read_leg_header(far[2].get(), false, unskipped);
   ASSERT_EQ(header.state, LegHeader::State::complete);
   EXPECT_EQ(header.header.source, request.client);
   EXPECT_EQ(header.header.target, request.target);
@@ -148,7 +149,8 @@ TEST_F(PopLegsTest, ClosedNothingIsWarmAndConnectingGoesOn) {
   legs->close_idle();
   for (const UniqueFd& socket : far) {
     EXPECT_NE(wait_for(socket.get(), POLLIN), 0);
-    EXPECT_EQ(read_leg_header(socket.get(), true).state, LegHeader::State::unused);
+    std::uint32_t unskipped = 0;
+    EXPECT_EQ(read_leg_header(socket.get(), true, unskipped).state, LegHeader::State::unused);
   }
   legs->apply(settings, pop);  // a reload while the node drains
   settle();

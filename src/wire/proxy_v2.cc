@@ -20,11 +20,10 @@ constexpr std::size_t tlv_head = 3;
 constexpr std::uint8_t tlv_crc32c = 0x03;
 constexpr std::size_t crc_size = 4;
 
-/// Bytes of one address, 0 for LOCAL without any; empty if the family does not go with the command.
-std::optional<std::size_t> address_size(std::uint8_t command, std::uint8_t family) noexcept {
+/// Bytes of one address of a client; empty if it is none that TCP has.
+std::optional<std::size_t> address_size(std::uint8_t family) noexcept {
   if (family == family_tcp4) return 4;
   if (family == family_tcp6) return 16;
-  if (family == family_none && command == command_local) return 0;
   return {};
 }
 
@@ -89,20 +88,23 @@ ProxyParse parse_proxy_header(ByteView received, ProxyCrc crc) noexcept {
   if (!std::ranges::equal(head, ByteView{signature}.first(head.size()))) return {};
   const std::uint8_t command = received.size() > command_at ? received[command_at] : command_proxy;
   if (command != command_local && command != command_proxy) return {};
-  if (received.size() > family_at && !address_size(command, received[family_at])) return {};
+  const bool local = command == command_local;
+  if (!local && received.size() > family_at && !address_size(received[family_at])) return {};
   if (received.size() < fixed_size) return {.status = needs_more, .length = fixed_size};
 
-  const std::size_t address = *address_size(command, received[family_at]);
-  const std::size_t tlvs_at = fixed_size + (address == 0 ? 0 : 2 * address + 4);
   const std::size_t length = fixed_size + load_be16(received, length_at);
-  if (length < tlvs_at || length > proxy_max_size) return {};
-  if (received.size() < length) return {.status = needs_more, .length = length};
+  const std::size_t address = local ? 0 : *address_size(received[family_at]);
+  const std::size_t tlvs_at = fixed_size + 2 * address + 4;
+  if (!local && (length < tlvs_at || length > proxy_max_size)) return {};
+  ProxyParse parsed{.status = needs_more, .length = length};
+  parsed.header.local = local;
+  if (received.size() < length) return parsed;
+  parsed.status = complete;
+  if (local) return parsed;
 
   const ByteView header = received.first(length);
   if (!tlvs_are_right(header, tlvs_at, crc)) return {};
-  ProxyParse parsed{.status = complete, .length = length, .tlvs = header.subspan(tlvs_at)};
-  parsed.header.local = command == command_local;
-  if (parsed.header.local) return parsed;
+  parsed.tlvs = header.subspan(tlvs_at);
   const std::size_t ports_at = fixed_size + 2 * address;
   const auto endpoint = [&](std::size_t address_at, std::size_t port_at) {
     return Endpoint{IpAddress::from_bytes(header.subspan(address_at, address)).unmapped(),

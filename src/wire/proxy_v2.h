@@ -15,6 +15,8 @@ namespace tw {
 /// No header above this is taken or made: the fixed part, IPv6 addresses and 484 bytes of TLVs. It
 /// fits the smallest first segment of a TCP connection.
 inline constexpr std::size_t proxy_max_size = 536;
+/// But for LOCAL, whose block is whatever its sender likes: what its length field can say.
+inline constexpr std::size_t proxy_local_max_size = 16 + 65535;
 
 struct ProxyHeader {
   bool local = false;  ///< the sender speaks for itself (a health check): no endpoints
@@ -23,8 +25,8 @@ struct ProxyHeader {
   friend bool operator==(const ProxyHeader&, const ProxyHeader&) noexcept = default;
 };
 
-/// Whether a header without a CRC-32C is taken. Ours always have one; and only where it is required
-/// is every damaged byte noticed, the type of the CRC's own TLV among them.
+/// Whether a PROXY header without a CRC-32C is taken. Ours always have one; and only where it is
+/// required is every damaged byte noticed, the type of the CRC's own TLV among them.
 enum class ProxyCrc : std::uint8_t { optional, required };
 
 struct ProxyParse {
@@ -32,15 +34,18 @@ struct ProxyParse {
   Status status = Status::malformed;
   /// complete: the bytes the header took. needs_more: how many there must be to go on, in all.
   std::size_t length = 0;
-  ProxyHeader header{};
-  ByteView tlvs{};  ///< inside `received`, all in bounds; see find_proxy_tlv()
+  ProxyHeader header{};  ///< needs_more: `local` is right as soon as `length` is the header's
+  ByteView tlvs{};       ///< inside `received`, all in bounds; see find_proxy_tlv()
 };
 
 /// Reads the header at the start of `received`, which may be cut anywhere: the call is then
 /// repeated with more bytes. Malformed as soon as it can be known: signature, version, command,
-/// family (TCP over IPv4 or IPv6; for LOCAL also none), length, TLVs out of bounds, CRC wrong or
-/// doubled. Addresses that are v4-mapped IPv6 become IPv4, so that a policy sees one form. TLVs of
-/// other types are skipped.
+/// family (TCP over IPv4 or IPv6), length, TLVs out of bounds, CRC wrong or doubled. Addresses that
+/// are v4-mapped IPv6 become IPv4, so that a policy sees one form. TLVs of other types are skipped.
+/// LOCAL is taken with any family and any block, which is not looked at ("discard the protocol
+/// block including the family which is ignored"): its `length` may be as much as
+/// proxy_local_max_size, its `tlvs` are none, and it is complete only when all of it is there.
+/// Whoever has no room for that drops the first `length` bytes of the stream as they come.
 ProxyParse parse_proxy_header(ByteView received, ProxyCrc crc) noexcept;
 
 /// The value of the first TLV of `type` among ProxyParse::tlvs.

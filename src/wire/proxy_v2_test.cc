@@ -87,7 +87,7 @@ TEST(ProxyV2, ReadsTheKnownBytes) {
     ASSERT_EQ(parse.status, Status::complete);
     EXPECT_EQ(parse.length, bytes.size());
     EXPECT_EQ(parse.header, header);
-    EXPECT_EQ(parse.tlvs.size(), 7U);
+    EXPECT_EQ(parse.tlvs.size(), header.local ? 0U : 7U);
   }
 }
 
@@ -98,17 +98,22 @@ TEST(ProxyV2, EveryTruncationNeedsMoreAndSaysHowMuch) {
       const ProxyParse parse = parsed(part);
       EXPECT_EQ(parse.status, Status::needs_more) << cut;
       EXPECT_EQ(parse.length, cut < 16 ? 16 : whole.size());
+      EXPECT_EQ(parse.header.local, cut >= 16 && whole[12] == 0x20);
     }
   }
 }
 
 TEST(ProxyV2, EverySingleByteChangeIsRefusedWhereACrcIsRequired) {
-  for (const Bytes& whole : {hex(v4_whole), hex(v6_whole), hex(local_whole)}) {
+  for (const Bytes& whole : {hex(v4_whole), hex(v6_whole)}) {
     for (std::size_t at = 0; at < whole.size(); ++at) {
       for (unsigned change = 1; change < 256; ++change) {
         Bytes bytes = whole;
         bytes[at] = static_cast<std::uint8_t>(bytes[at] ^ change);
-        EXPECT_NE(parsed(bytes, ProxyCrc::required).status, Status::complete) << at;
+        // One that has become LOCAL names nobody, and its CRC is a part of what is not looked at.
+        const ProxyParse parse = parsed(bytes, ProxyCrc::required);
+        const bool local = at == 12 && bytes[at] == 0x20;
+        EXPECT_EQ(parse.status == Status::complete, local) << at;
+        EXPECT_EQ(parse.header.local, local);
       }
     }
   }
@@ -136,21 +141,35 @@ TEST(ProxyV2, CommandsAndFamiliesThatAreTaken) {
       bytes[12] = static_cast<std::uint8_t>(command);
       bytes[13] = static_cast<std::uint8_t>(family);
       const bool tcp = family == 0x11 || family == 0x21;
-      const bool taken = (command == 0x21 && tcp) || (command == 0x20 && (tcp || family == 0));
+      const bool taken = (command == 0x21 && tcp) || command == 0x20;
       EXPECT_EQ(parsed(bytes).status != Status::malformed, taken) << command << ' ' << family;
     }
   }
 }
 
-TEST(ProxyV2, LocalSkipsAddressesOfWhateverFamily) {
-  Bytes bytes = with_tlvs(
-      "040001"
-      "00");
-  bytes[12] = 0x20;
-  const ProxyParse parse = parsed(bytes);
-  ASSERT_EQ(parse.status, Status::complete);
-  EXPECT_TRUE(parse.header.local);
-  EXPECT_EQ(parse.header.target, Endpoint{});
+// Not TLVs, not as long as the family asks for, a wrong CRC, twice a CRC, and longer than any other
+// header: all that is to be discarded.
+TEST(ProxyV2, TheBlockOfLocalIsNotLookedAt) {
+  const Bytes wrong_crc = hex("03000400000000");
+  const Bytes twice = hex("0300040000000003000400000000");
+  for (const Bytes& block : {Bytes{}, Bytes(1, 0xff), Bytes(3, 0xff), Bytes(11, 0), Bytes(12, 0xff),
+                             Bytes(216, 0xff), wrong_crc, twice, Bytes(521), Bytes(65535, 0xff)}) {
+    for (const int family : {0x00, 0x11, 0x12, 0x21, 0x22, 0x31, 0xff}) {
+      Bytes bytes = hex(signature + "20000000");
+      bytes[13] = static_cast<std::uint8_t>(family);
+      bytes[14] = static_cast<std::uint8_t>(block.size() >> 8U);
+      bytes[15] = static_cast<std::uint8_t>(block.size());
+      bytes.insert(bytes.end(), block.begin(), block.end());
+      for (const ProxyCrc crc : {ProxyCrc::optional, ProxyCrc::required}) {
+        const ProxyParse parse = parsed(bytes, crc);
+        ASSERT_EQ(parse.status, Status::complete) << block.size();
+        EXPECT_EQ(parse.length, 16 + block.size());
+        EXPECT_TRUE(parse.header.local);
+        EXPECT_EQ(parse.header.target, Endpoint{});
+        EXPECT_TRUE(parse.tlvs.empty());
+      }
+    }
+  }
 }
 
 TEST(ProxyV2, AnAddressBlockShorterThanItsFamilyIsRefused) {

@@ -13,12 +13,17 @@ namespace {
 
 using Status = tw::ProxyParse::Status;
 
+std::size_t longest(const tw::ProxyParse& parse) {
+  return parse.header.local ? tw::proxy_local_max_size : tw::proxy_max_size;
+}
+
 void check_prefixes(tw::ByteView received, const tw::ProxyParse& whole) {
   const std::size_t end = std::min<std::size_t>(received.size(), tw::proxy_max_size);
   for (std::size_t cut = 0; cut < end; ++cut) {
     const auto parse = tw::parse_proxy_header(received.first(cut), tw::ProxyCrc::optional);
     if (parse.status == Status::needs_more) {
-      TW_ASSERT(parse.length > cut && parse.length <= tw::proxy_max_size);
+      TW_ASSERT(parse.length > cut);
+      TW_ASSERT(parse.length <= longest(parse));
     } else if (parse.status == Status::complete) {
       TW_ASSERT(whole.status == Status::complete && whole.length == parse.length);
     } else {
@@ -46,9 +51,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   TW_ASSERT(strict.status != Status::complete || parse.status == Status::complete);
   check_prefixes(received, parse);
   if (parse.status != Status::complete) return 0;
-  TW_ASSERT(parse.length <= size && parse.length <= tw::proxy_max_size);
+  TW_ASSERT(parse.length <= size && parse.length <= longest(parse));
+  TW_ASSERT(!parse.header.local || parse.tlvs.empty());
   TW_ASSERT((strict.status == Status::complete) ==
-            tw::find_proxy_tlv(parse.tlvs, 0x03).has_value());
+            (parse.header.local || tw::find_proxy_tlv(parse.tlvs, 0x03).has_value()));
   check_rewritten(parse.header);
   return 0;
 }
