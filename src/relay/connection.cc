@@ -259,6 +259,8 @@ Step Connection::take_answer(Instant now) noexcept {
 
 Step Connection::begin_relaying(Instant now) noexcept {
   phase_ = Phase::relaying;
+  // What is connected without Fast Open, or has answered, has been heard.
+  if (!on_probation_ && !fast_open_) connect_by_ = Instant::max();
   last_activity_ = now;
   if (asked_ && !std::exchange(told_, true)) down_.prepend({leg_answer_connected});
   return Step::more;
@@ -294,6 +296,7 @@ Step Connection::relay(Instant now, PipePool& pipes, std::size_t quantum) noexce
   if (down == Flow::broken) return end(Outcome::reset, down_.os_errno());
   if (down_.bytes() != down_before && !down_.is_transfer()) up_.interrupt_run();
   if (progress() != before) last_activity_ = now;
+  if (fast_open_ && down_.bytes() > 0 && !on_probation_) connect_by_ = Instant::max();
   if (on_probation_ && (down_.bytes() > 0 || down_.ended())) {
     if (!pass_probation()) return end(Outcome::reset, up_.os_errno());
   }
@@ -308,6 +311,7 @@ Step Connection::relay(Instant now, PipePool& pipes, std::size_t quantum) noexce
 Instant Connection::deadline(const RelayLimits& limits) const noexcept {
   const Instant silent = is_claimed() ? end_of_silence(limits) : claim_by_;
   Instant earliest = std::min(silent, answer_by_);
+  if (phase_ != Phase::doomed) earliest = std::min(earliest, connect_by_);
   if (phase_ != Phase::relaying) return earliest;
   earliest = std::min(earliest, notice_death_from_);
   if (client_start_) earliest = std::min(earliest, client_start_->deadline());
@@ -350,6 +354,7 @@ bool Connection::still_delivering() noexcept {
 }
 
 Step Connection::expire(Instant now) noexcept {
+  if (is_late(now)) return review_connect();
   if (now >= answer_by_) return review_leg();
   if (!is_claimed()) return end(held_ ? Outcome::connect_failed : Outcome::unclaimed);
   switch (phase_) {
@@ -379,8 +384,24 @@ Step Connection::review_leg() noexcept {
   return end(Outcome::reset, up_.os_errno());
 }
 
+// A warm leg, and a socket that uses Fast Open, can be written to before anybody has heard of it,
+// and the kernel would try for a quarter of an hour, or two minutes. The client is told in time.
+Step Connection::review_connect() noexcept {
+  connect_by_ = Instant::max();
+  if (phase_ == Phase::relaying) {
+    if (!on_probation_ && !is_connecting(back_.get())) return Step::waiting;
+    if (on_probation_ && has_delivered(back_.get())) {
+      return pass_probation() ? Step::waiting : end(Outcome::reset, up_.os_errno());
+    }
+  }
+  outcome_ = Outcome::connect_failed;
+  os_errno_ = ETIMEDOUT;
+  return give_up_back();
+}
+
 bool Connection::pass_probation() noexcept {
   on_probation_ = false;
+  connect_by_ = Instant::max();
   answer_by_ = Instant::max();
   return !is_claimed() || up_.confirm(front_.get());
 }

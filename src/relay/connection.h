@@ -16,6 +16,7 @@
 // between `connecting` and `relaying`, and nothing else is read from it.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -107,6 +108,9 @@ class Connection {
   /// directly. Most are over before that, and spare the five system calls.
   void keep_watch(Instant now, const RelayLimits& limits) noexcept;
 
+  /// The onward half, by whichever ways it is tried, has until then to be heard by a server or by
+  /// a PoP; later calls change nothing. Before the first of go_directly() and go_onward().
+  void connect_by(Instant end) noexcept { connect_by_ = std::min(connect_by_, end); }
   /// The onward half has been begun, directly to the target.
   void go_directly(Leg leg, Instant now);
   /// The same by another PoP, by its name. One that has acknowledged nothing after `patience` is
@@ -174,6 +178,8 @@ class Connection {
   void begin_back(Leg leg, std::string pop, Instant now);
   Step lose_back(Outcome outcome, int os_errno) noexcept;
   Step review_leg() noexcept;
+  Step review_connect() noexcept;
+  bool is_late(Instant now) const noexcept { return now >= connect_by_ && phase_ != Phase::doomed; }
   bool pass_probation() noexcept;
   Instant end_of_silence(const RelayLimits& limits) const noexcept;
   bool still_delivering() noexcept;
@@ -188,7 +194,8 @@ class Connection {
   ConnectionTimes times_;
   Instant last_activity_;
   Instant claim_by_ = Instant::max();
-  Instant answer_by_ = Instant::max();  // the leg's PoP
+  Instant answer_by_ = Instant::max();   // the leg's PoP
+  Instant connect_by_ = Instant::max();  // whoever is asked; max: it has been heard
   Instant notice_death_from_ = Instant::max();
   std::uint64_t undelivered_ = 0;  // bytes in both send queues when last looked at
   int os_errno_ = 0;

@@ -35,6 +35,18 @@ class FailOverTest : public TwoRelaysTest {
     network->last.enter();
     ASSERT_TRUE(run("ip link set tun0 up"));
   }
+  // Its kernel lives, and what we send it meets nobody: neither an answer nor a reset.
+  void drop_legs_at_last() const {
+    network->last.enter();
+    ASSERT_TRUE(run("nft add table inet dead"));
+    ASSERT_TRUE(run_words(
+        {"nft", "add chain inet dead in { type filter hook input priority 0; policy accept; }"}));
+    ASSERT_TRUE(run_words({"nft", "add rule inet dead in tcp dport 9702 drop"}));
+  }
+  void take_legs_at_last() const {
+    network->last.enter();
+    ASSERT_TRUE(run("nft delete table inet dead"));
+  }
   PopCounters pop(std::size_t index) const { return relay_first->snapshot().pops.at(index); }
   // A question and its answer, by whichever PoP.
   void talk(const UniqueFd& listener) {
@@ -131,6 +143,68 @@ TEST_F(FailOverTest, WithNoOtherWayTheClientWaitsForThePop) {
   const UniqueFd server = accept_at(listener);
   ASSERT_TRUE(server);
   send_and_end(server, client, "answer");
+}
+
+// No warm leg, and connects that nobody answers; a warm leg whose PoP dies before it hears of the
+// client. In either case, and by either family: who has no other way is reset when its time is up.
+TEST_F(FailOverTest, WithNoOtherWayTheClientIsResetInTime) {
+  for (const char* overlay : {"10.77.0.2", "fd77::2"}) {
+    for (const bool pool : {false, true}) {
+      RelaySettings only = settings_of_first();
+      only.pool.enabled = pool;
+      only.pops[0].overlay_address = ip(overlay);
+      RelaySettings last = settings_of_last();
+      if (!ip(overlay).is_v4()) last.pops[0].overlay_address = ip("fd77::1");
+      start(only, last);
+      if (pool) {
+        ASSERT_TRUE(until([&] { return pop(0).warm.idle > 0; }));
+      }
+      drop_legs_at_last();
+      const UniqueFd client = connect_from(network->client, target);
+      send_when_connected(client, "question");
+      ASSERT_TRUE(until([&] { return pop(0).silent == 1; }));
+      jump += only.limits.connect_timeout - 2s;
+      turn();
+      EXPECT_EQ(get(client.get()).end, -1);
+      jump += 2s;
+      EXPECT_EQ(end_of(client), ECONNRESET) << overlay << ' ' << pool;
+      EXPECT_EQ(count(*relay_first, Outcome::connect_failed), 1U);
+      take_legs_at_last();
+      relay_first.reset();
+    }
+  }
+}
+
+// The time is one for all the ways that are tried.
+TEST_F(FailOverTest, TryingOtherPopsTakesNoMoreTime) {
+  start_all(/*pool=*/false);
+  drop_legs_at_last();
+  network->third.enter();
+  ASSERT_TRUE(run("nft add table inet dead"));
+  ASSERT_TRUE(run_words(
+      {"nft", "add chain inet dead in { type filter hook input priority 0; policy drop; }"}));
+  const Instant begun = now();
+  const UniqueFd client = connect_from(network->client, target);
+  send_when_connected(client, "question");
+  ASSERT_TRUE(until([&] { return pop(0).silent == 1 && pop(1).silent == 1; }));
+  jump += begun + RelayLimits{}.connect_timeout - now();
+  EXPECT_EQ(end_of(client), ECONNRESET);
+  EXPECT_LT(now() - begun, RelayLimits{}.connect_timeout + 500ms);
+}
+
+// It had heard the client, and died when its time was nearly up: that is another rule's.
+TEST_F(FailOverTest, APopThatHasHeardTheClientHasItsServersTime) {
+  start_all(/*pool=*/true);
+  const UniqueFd listener = listen_at(target);
+  const UniqueFd client = connect_from(network->client, target);
+  send_when_connected(client, "question");
+  const UniqueFd server = accept_at(listener);
+  EXPECT_TRUE(until([&] { return get(server.get()).bytes == "question"; }));
+  jump += 11s;
+  turn();
+  jump += 11s;
+  turn();
+  send_and_end(server, client, "a late answer");
 }
 
 TEST_F(FailOverTest, StraightToTheTargetIfThatIsAllowed) {

@@ -88,6 +88,26 @@ TEST_F(FastOpenTest, DoesNotWaitForTheClientsHandshake) {
   send_and_end(server, client, "answer");
 }
 
+// The socket takes the question at once, and the kernel would send its SYN again for two minutes.
+TEST_F(FastOpenTest, ASilentServerIsAResetInTime) {
+  allow_everywhere();
+  start();
+  const UniqueFd listener = listen_with_fast_open();
+  for (int i = 0; i < 3; ++i) exchange(listener);
+  network->server.enter();
+  ASSERT_TRUE(run_words({"nft",
+                         "table inet deaf { chain in { type filter hook input priority 0;"
+                         " tcp dport 8080 drop; }; }"}));
+  const UniqueFd client = connect_with("question");
+  ASSERT_TRUE(until([&] { return relay_last->snapshot().active == 1; }));
+  jump += 8s;
+  turn();
+  EXPECT_EQ(get(client.get()).end, -1);
+  jump += 3s;
+  EXPECT_EQ(end_of(client), ECONNRESET);
+  EXPECT_EQ(count(*relay_last, Outcome::connect_failed), 1U);
+}
+
 // Data in a SYN may arrive twice: only a client that has risked it itself agrees to that.
 TEST_F(FastOpenTest, IsNotUsedForAClientThatDidNotUseIt) {
   allow_everywhere();

@@ -83,6 +83,7 @@ Outcome Relay::State::begin_back(ConnectionId id, Connection& connection, Way wa
     return connection.outcome();
   }
   const int back = leg->socket.get();
+  connection.connect_by(now + settings.limits.connect_timeout);
   if (pop != nullptr) {
     connection.go_onward(*std::move(leg), pop->name, by_pop_[*way.pop]->patience(), now);
     start_leg(connection, Side::back, *way.pop, now);

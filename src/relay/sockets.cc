@@ -188,6 +188,13 @@ bool came_by_fast_open(int socket) noexcept {
          (info.tcpi_options & TCPI_OPT_SYN_DATA) != 0;
 }
 
+bool is_connecting(int socket) noexcept {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  return ::getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) != 0 ||
+         info.tcpi_state == TCP_SYN_SENT;
+}
+
 void end_in_order(int socket) noexcept {
   const linger off{.l_onoff = 0, .l_linger = 0};
   static_cast<void>(::setsockopt(socket, SOL_SOCKET, SO_LINGER, &off, sizeof off));

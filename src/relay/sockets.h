@@ -56,6 +56,9 @@ bool has_bytes(int socket) noexcept;
 /// Whether the SYN of an accepted connection carried data that was taken.
 bool came_by_fast_open(int socket) noexcept;
 
+/// Whether its handshake has had no answer yet, though it may take bytes (Fast Open).
+bool is_connecting(int socket) noexcept;
+
 /// From now on close() ends the connection in order: what the kernel holds is still delivered.
 void end_in_order(int socket) noexcept;
 /// The pending error of a socket, which this clears; 0 if there is none.
