@@ -1,16 +1,13 @@
 #include "node/quick/quick_network.h"
 
 #include <fmt/format.h>
-#include <linux/netlink.h>
-#include <nftables/libnftables.h>
-#include <sys/socket.h>
 
-#include <memory>
 #include <string_view>
 #include <utility>
 
-#include "base/unique_fd.h"
 #include "node/device/endpoint_resolver.h"
+#include "node/nft/compile.h"
+#include "node/nft/socket.h"
 #include "node/quick/quick_device.h"
 
 namespace tw::node {
@@ -21,23 +18,12 @@ constexpr std::uint32_t first_table = 51820;
 constexpr std::uint32_t overhead = 80, usual_mtu = 1500;
 constexpr const char* src_valid_mark = "net/ipv4/conf/all/src_valid_mark";
 
-struct Freed {
-  void operator()(nft_ctx* context) const noexcept { nft_ctx_free(context); }
-};
-
 Result<void> run_nft(const std::string& commands, std::string_view doing) {
-  // libnftables ends the process where there is no nfnetlink: ask before it does.
-  const UniqueFd probe{::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER)};
-  if (!probe) return system_error("nftables: this kernel has no netfilter netlink (nfnetlink)");
-  const std::unique_ptr<nft_ctx, Freed> context{nft_ctx_new(NFT_CTX_DEFAULT)};
-  if (!context || nft_ctx_buffer_error(context.get()) != 0) {
-    return make_error(Error::Kind::exhausted, "nftables: out of memory");
-  }
-  if (nft_run_cmd_from_buffer(context.get(), commands.c_str()) == 0) return {};
-  const char* said = nft_ctx_get_error_buffer(context.get());
-  const std::string_view text = said == nullptr ? "failed" : said;
-  return make_error(Error::Kind::unavailable,
-                    fmt::format("{}: nftables: {}", doing, text.substr(0, text.find('\n'))));
+  auto batch = nft::compile(commands);
+  if (!batch) return in_context(std::string{doing}, batch.error());
+  auto socket = nft::Socket::open();
+  if (!socket) return std::unexpected(socket.error());
+  return socket->commit(std::move(*batch), doing);
 }
 
 /// True if there was one.
