@@ -113,6 +113,11 @@ Result<void> Node::start_parts() {
   if (!links) return std::unexpected(links.error());
   links_ = std::move(*links);
   for (const std::string& warning : links_->warnings()) log::warning("{}", warning);
+  // Of a node before this one, or of the time without any.
+  if (const Result<void> ended = end_refused_flows(); !ended) {
+    log::warning("flows that were established before may go on, though they are refused now: {}",
+                 ended.error().text());
+  }
   if (Result<void> started = device_->start(); !started) return started;
   if (Result<void> started = start_resolver(); !started) return started;
   if (Result<void> applied = apply_device(wanted_device(config_, named_)); !applied) return applied;
@@ -184,6 +189,7 @@ std::vector<relay::SynSource*> Node::syn_sources() const {
 
 // What is watched anew is opened before the relay is told, and what is not any more, closed after.
 Result<void> Node::tell_relay(relay::RelaySettings settings) {
+  std::size_t revoked = 0;
   const bool watch = settings.early_syn.enabled;
   if (watch && !syn_watches_.is_open()) syn_watches_.open(settings);
   syn_watches_.set_budget(settings.early_syn);
@@ -192,11 +198,12 @@ Result<void> Node::tell_relay(relay::RelaySettings settings) {
   std::vector<relay::SynSource*> sources = syn_sources();
   if (!watch) sources = {tunnel_syns_.get()};
   const bool told = relay_worker_->call([&]() noexcept {
-    relay_->apply(std::move(settings));
+    revoked = relay_->apply(std::move(settings));
     taken = relay_->take_syns_from(std::move(sources));
   });
   if (!told) return make_error(Error::Kind::exhausted, "the relay does not take messages");
   if (!watch) syn_watches_.close();
+  if (revoked > 0) log::info("relay: {} connections are reset: they are refused now", revoked);
   return taken;
 }
 
@@ -257,12 +264,25 @@ Result<void> Node::apply(NodeConfig next) {
   for (const EndpointName& name : named_.names()) resolver_->ask(name);
   Result<void> relayed = apply_relay(next);
   config_ = std::move(next);
-  if (relayed) {
-    log::info("{}: reloaded", config_path_);
-    return {};
-  }
+  const Result<void> revoked = end_refused_flows();
   // The tunnel has its new configuration and works; only the relay could not have its new ports.
-  return in_context("the tunnel is reloaded, but the relay is down", std::move(relayed.error()));
+  if (!relayed) {
+    return in_context("the tunnel is reloaded, but the relay is down", std::move(relayed.error()));
+  }
+  if (!revoked) {
+    return in_context("reloaded, but established flows that are refused now may go on",
+                      revoked.error());
+  }
+  log::info("{}: reloaded", config_path_);
+  return {};
+}
+
+// The firewall lets through what is established, under whatever policy that began.
+Result<void> Node::end_refused_flows() {
+  const Result<std::size_t> ended = links_->end_refused_flows();
+  if (!ended) return std::unexpected(ended.error());
+  if (*ended > 0) log::info("{} established flows are ended: they are refused now", *ended);
+  return {};
 }
 
 // ---- The control thread

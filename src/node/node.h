@@ -68,6 +68,7 @@ class Node {
   std::string name_of(const crypto::PublicKey& peer) const;
   Result<void> apply_device(WantedDevice wanted);
   Result<void> apply_relay(const NodeConfig& next);
+  Result<void> end_refused_flows();
   Result<void> apply(NodeConfig next);
   bool handle_signal(int signal);
   void drain(int signal_fd);

@@ -28,15 +28,33 @@ Admission::Admission(const RelaySettings& settings, int tun_index, RouteLookup& 
 
 Verdict Admission::admit_client(const Endpoint& client, const Endpoint& target,
                                 const PopFilter& usable) const {
-  const Endpoint from = unmapped(client);
+  if (const auto refused = refuses_client(client, target)) return std::unexpected(*refused);
   const Endpoint to = unmapped(target);
-  // A PoP is nobody's client: what it sends us unasked has gone round in a circle.
-  if (pop_at(from.address)) return std::unexpected(Outcome::refused_source);
-  if (to.port == 0) return std::unexpected(Outcome::refused_special);
-  if (policy_.decide(from.address, to, Protocol::tcp) != Action::relay) {
+  if (policy_.decide(client.address.unmapped(), to, Protocol::tcp) != Action::relay) {
     return std::unexpected(Outcome::refused_policy);
   }
   return onward(to, std::nullopt, usable);
+}
+
+std::optional<Outcome> Admission::refuses_client(const Endpoint& client,
+                                                 const Endpoint& target) const {
+  // A PoP is nobody's client: what it sends us unasked has gone round in a circle.
+  if (pop_at(client.address)) return Outcome::refused_source;
+  return refuses_leg(client, target);
+}
+
+std::optional<Outcome> Admission::refuses_leg(const Endpoint& client,
+                                              const Endpoint& target) const {
+  const Endpoint to = unmapped(target);
+  if (to.port == 0) return Outcome::refused_special;
+  if (policy_.decide(client.address.unmapped(), to, Protocol::tcp) == Action::refuse) {
+    return Outcome::refused_policy;
+  }
+  return std::nullopt;
+}
+
+bool Admission::refuses_target(const Endpoint& target) const noexcept {
+  return check_target(unmapped(target), rules_, *lookup_) == TargetVerdict::special;
 }
 
 Verdict Admission::onward(const Endpoint& target, std::optional<std::size_t> from,
@@ -63,12 +81,8 @@ std::optional<std::size_t> Admission::pop_at(const IpAddress& peer) const noexce
 
 Verdict Admission::admit_leg(const Endpoint& client, const Endpoint& target, const Arrival& arrival,
                              const PopFilter& usable) const {
-  const Endpoint from = unmapped(client);
+  if (const auto refused = refuses_leg(client, target)) return std::unexpected(*refused);
   const Endpoint to = unmapped(target);
-  if (to.port == 0) return std::unexpected(Outcome::refused_special);
-  if (policy_.decide(from.address, to, Protocol::tcp) == Action::refuse) {
-    return std::unexpected(Outcome::refused_policy);
-  }
   const Verdict way = onward(to, arrival.from, usable);
   const bool farther = way && way->pop;
   return farther && arrival.hops >= most_hops ? std::unexpected(Outcome::refused_hops) : way;

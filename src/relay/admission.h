@@ -46,6 +46,13 @@ class Admission {
   Verdict admit_leg(const Endpoint& client, const Endpoint& target, const Arrival& arrival,
                     const PopFilter& usable) const;
 
+  /// Why these would be refused whatever way there is, now; empty: they would not. Of connections
+  /// that have been admitted, after the settings have changed, too.
+  std::optional<Outcome> refuses_client(const Endpoint& client, const Endpoint& target) const;
+  std::optional<Outcome> refuses_leg(const Endpoint& client, const Endpoint& target) const;
+  /// The target is special, or local and not listed.
+  bool refuses_target(const Endpoint& target) const noexcept;
+
  private:
   Verdict onward(const Endpoint& target, std::optional<std::size_t> from,
                  const PopFilter& usable) const;

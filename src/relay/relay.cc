@@ -17,7 +17,7 @@ namespace {
 constexpr std::array<std::string_view, outcome_count> outcome_names{
     "closed",       "reset",      "refused_policy", "refused_special", "refused_source",
     "refused_hops", "bad_header", "connect_failed", "limit",           "client_limit",
-    "idle",         "unclaimed",  "shutdown"};
+    "idle",         "unclaimed",  "revoked",        "shutdown"};
 static_assert(std::to_underlying(Outcome::shutdown) + std::size_t{1} == outcome_count);
 
 // splice() has no MSG_NOSIGNAL: a sink that was reset would kill the process.
@@ -56,7 +56,7 @@ Result<std::unique_ptr<Relay>> Relay::create(RelaySettings settings, std::vector
 Relay::Relay(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
 Relay::~Relay() { state_->reset_all(); }
 
-void Relay::apply(RelaySettings settings) {
+std::size_t Relay::apply(RelaySettings settings) {
   // What the listeners are bound to stays as it is.
   settings.tun_device = state_->settings.tun_device;
   settings.client_devices = state_->settings.client_devices;
@@ -66,6 +66,7 @@ void Relay::apply(RelaySettings settings) {
   state_->settings = std::move(settings);
   state_->use_settings();
   state_->table.set_capacity(state_->settings.limits.max_connections);
+  return state_->revoke();
 }
 
 Result<void> Relay::take_syns_from(std::vector<SynSource*> syns) {

@@ -37,9 +37,10 @@ enum class Outcome : std::uint8_t {
   client_limit,     ///< max_connections_per_client
   idle,             ///< idle_timeout or half_close_timeout
   unclaimed,        ///< begun at a SYN whose client never completed its handshake
+  revoked,          ///< new settings refuse what the old ones allowed
   shutdown,         ///< the node stopped
 };
-inline constexpr std::size_t outcome_count = 13;
+inline constexpr std::size_t outcome_count = 14;
 std::string_view name_of(Outcome outcome) noexcept;
 
 struct PopCounters {
@@ -119,9 +120,11 @@ class Relay final : public Poller {
   /// Resets every connection that is still there.
   ~Relay() override;
 
-  /// New routes, policy, limits, turbo. Connections that are being relayed stay. Device, addresses
-  /// and ports are not changed here: compare, and create a new Relay. On the relay's context.
-  void apply(RelaySettings settings);
+  /// New routes, policy, limits, turbo. Connections that are being relayed stay, but for those that
+  /// the new settings refuse, by policy, target or PoP: they are reset; returns how many there
+  /// were. Device, addresses and ports are not changed here: compare, and create a new Relay. On
+  /// the relay's context.
+  std::size_t apply(RelaySettings settings);
   /// SYNs from these from now on, and from no other. On the relay's context; a source that is left
   /// out is not touched any more. Fails if one cannot be watched; the others are taken.
   Result<void> take_syns_from(std::vector<SynSource*> syns);

@@ -270,19 +270,39 @@ TEST_F(RelayNetTest, DrainingFinishesWhatRuns) {
   EXPECT_EQ(relay_first->snapshot().accepted_clients, 1U);
 }
 
-TEST_F(RelayNetTest, ANewPolicyIsForNewConnections) {
+TEST_F(RelayNetTest, ANewPolicyEndsWhatItRefusesAndNothingElse) {
+  start();
+  const UniqueFd listener = listen_at("192.0.2.80:8080");
+  const UniqueFd other_listener = listen_at("192.0.2.80:8081");
+  const UniqueFd client = connect_from(network->client, "192.0.2.80:8080");
+  const UniqueFd other = connect_from(network->client, "192.0.2.80:8081");
+  const UniqueFd server = accept_at(listener);
+  const UniqueFd other_server = accept_at(other_listener);
+  RelaySettings narrow = settings_of_first();
+  narrow.policy =
+      Policy{{{.protocol = Protocol::tcp, .ports = {{8081, 8081}}, .action = Action::relay}}};
+  EXPECT_EQ(relay_first->apply(std::move(narrow)), 1U);
+  EXPECT_EQ(end_of(client), ECONNRESET);
+  EXPECT_EQ(end_of(server), ECONNRESET);
+  EXPECT_EQ(count(*relay_first, Outcome::revoked), 1U);
+  const UniqueFd late = connect_from(network->client, "192.0.2.80:8080");
+  EXPECT_EQ(end_of(late), ECONNRESET);
+  EXPECT_EQ(count(*relay_first, Outcome::refused_policy), 1U);
+  send_and_end(other_server, other, "still served");
+  EXPECT_EQ(relay_first->apply(settings_of_first()), 0U);
+}
+
+TEST_F(RelayNetTest, APopThatIsGoneHasNoLegs) {
   start();
   const UniqueFd listener = listen_at("192.0.2.80:8080");
   const UniqueFd client = connect_from(network->client, "192.0.2.80:8080");
   const UniqueFd server = accept_at(listener);
-  RelaySettings closed = settings_of_first();
-  closed.policy = {};
-  relay_first->apply(std::move(closed));
-  const UniqueFd late = connect_from(network->client, "192.0.2.80:8080");
-  EXPECT_EQ(end_of(late), ECONNRESET);
-  EXPECT_EQ(count(*relay_first, Outcome::refused_policy), 1U);
-  EXPECT_EQ(relay_first->snapshot().pops.at(0).legs_opened, 1U);
-  send_and_end(server, client, "still served");
+  RelaySettings alone = settings_of_last();
+  alone.pops.clear();
+  EXPECT_EQ(relay_last->apply(std::move(alone)), 1U);
+  EXPECT_EQ(end_of(server), ECONNRESET);
+  EXPECT_EQ(end_of(client), ECONNRESET);
+  EXPECT_EQ(count(*relay_last, Outcome::revoked), 1U);
 }
 
 // The first PoP dies in the middle of a download. What the client must not see is the end of file.

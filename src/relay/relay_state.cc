@@ -423,6 +423,18 @@ void Relay::State::drain() noexcept {
   wake_holder();
 }
 
+std::size_t Relay::State::revoke() {
+  std::size_t revoked = 0;
+  table.for_each([&](ConnectionId id, Connection& connection) {
+    if (connection.is_finished() || !is_refused_now(connection)) return;
+    connection.finish(Outcome::revoked);
+    end(id, connection, polled_at_);
+    ++revoked;
+  });
+  if (revoked > 0) wake_holder();
+  return revoked;
+}
+
 void Relay::State::reset_all() noexcept {
   doors_.clear();
   table.for_each([&](ConnectionId id, Connection& connection) {

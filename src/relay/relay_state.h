@@ -46,6 +46,8 @@ struct Relay::State {
   Instant coalescing_until() const noexcept;
   bool has_work() const noexcept;
   void drain() noexcept;
+  /// Resets what the settings refuse now; returns how many connections.
+  std::size_t revoke();
   void reset_all() noexcept;
 
   RelaySettings settings;
@@ -97,6 +99,7 @@ struct Relay::State {
   void decide_leg(ConnectionId id, Connection& connection, Instant now);
   Verdict admit(const Endpoint& client, const Endpoint& target, Instant now);
   Verdict admit(const Connection& connection, Instant now);
+  bool is_refused_now(const Connection& connection) const;
   PopFilter usable_pops(const Endpoint& target, Instant now);
   void measure(const Connection& connection, Way way, Instant now);
   void go_onward(ConnectionId id, Connection& connection, Way way, Instant now);

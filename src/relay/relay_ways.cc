@@ -22,6 +22,17 @@ Verdict Relay::State::admit(const Connection& connection, Instant now) {
                               usable_pops(connection.target(), now));
 }
 
+// Whom the settings do not know as a PoP any more has no legs here. A route that is gone, and a PoP
+// that is not usable, refuse nobody who is on his way already.
+bool Relay::State::is_refused_now(const Connection& connection) const {
+  if (connection.is_leg() && !admission_.pop_at(connection.peer().address)) return true;
+  if (connection.target().port == 0) return false;
+  const auto refused = connection.is_leg()
+                           ? admission_.refuses_leg(connection.client(), connection.target())
+                           : admission_.refuses_client(connection.client(), connection.target());
+  return refused || admission_.refuses_target(connection.target());
+}
+
 // `target` must outlive the filter: two words are what a std::function keeps without allocating,
 // and the time is that of the poll.
 PopFilter Relay::State::usable_pops(const Endpoint& target, Instant now) {

@@ -10,7 +10,9 @@
 #include <set>
 #include <utility>
 
+#include "node/machine/conntrack.h"
 #include "node/machine/links_plan.h"
+#include "node/machine/refused_flows.h"
 
 namespace tw::node {
 namespace {
@@ -382,6 +384,21 @@ Result<std::uint64_t> Links::tx_dropped() {
   auto link = state_->netlink.link(state_->device);
   if (!link) return std::unexpected(link.error());
   return link->tx_dropped;
+}
+
+Result<std::size_t> Links::end_refused_flows() {
+  auto tracking = Conntrack::open();
+  if (!tracking) return std::unexpected(tracking.error());
+  const FirewallSpec& spec = state_->in_force.firewall;
+  std::set<std::uint32_t> client_devices;
+  for (const std::string& device : spec.client_devices) {
+    if (const auto link = state_->netlink.link(device)) client_devices.insert(link->index);
+  }
+  RefusedFlows refused{spec, state_->link_index, std::move(client_devices),
+                       [this](const IpAddress& address) {
+                         return state_->netlink.way_to(address).value_or(std::nullopt);
+                       }};
+  return tracking->end_flows([&](const TrackedFlow& flow) { return refused.refuses(flow); });
 }
 
 Result<std::vector<FirewallCount>> Links::refused() { return state_->firewall.counts(); }

@@ -49,6 +49,11 @@ class Links {
   /// Packets the kernel could not queue on the TUN since it was made.
   Result<std::uint64_t> tx_dropped();
   Result<std::vector<FirewallCount>> refused();
+  /// Ends the established flows that the policy in force refuses, whoever allowed them once;
+  /// returns how many there were. They are refused from then on, in both directions; flows that it
+  /// allows lose no packet. Fails where the kernel cannot list its connections
+  /// (CONFIG_NF_CT_NETLINK).
+  Result<std::size_t> end_refused_flows();
 
  private:
   struct State;

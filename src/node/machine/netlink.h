@@ -9,6 +9,7 @@
 #include <compare>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,13 @@ struct LinkState {
 struct LocalAddress {
   std::uint32_t link_index = 0;
   InterfaceAddress address;
+};
+
+/// Where packets to an address go.
+struct AddressWay {
+  std::uint32_t mtu = 0;         ///< of the route, in bytes; 0: it names none
+  std::uint32_t link_index = 0;  ///< of the device they leave by; 0: none
+  bool local = false;            ///< they are delivered here
 };
 
 struct RouteMetrics {
@@ -89,6 +97,8 @@ class Netlink {
   Result<void> remove_address(const std::string& device, const InterfaceAddress& address);
   /// Every address of every link.
   Result<std::vector<LocalAddress>> addresses();
+  /// The kernel's answer to `ip route get`; empty if there is no route.
+  Result<std::optional<AddressWay>> way_to(const IpAddress& address);
   /// Whether packets to the address are delivered here. Linux begins to do so a moment after
   /// add_address() for IPv6, even without duplicate address detection.
   Result<bool> delivers(const IpAddress& address);

@@ -38,24 +38,6 @@ void put_metrics(Request& request, const RouteMetrics& metrics) {
 
 }  // namespace
 
-Result<bool> Netlink::delivers(const IpAddress& address) {
-  rtmsg header{};
-  header.rtm_family = static_cast<std::uint8_t>(family_number(address.family()));
-  header.rtm_dst_len = static_cast<std::uint8_t>(address.bits());
-  Request request(RTM_GETROUTE, 0, header);
-  request.address(RTA_DST, address);
-  bool local = false;
-  const OnMessage look = [&local](nlmsghdr* reply) {
-    local = static_cast<const rtmsg*>(nlmsg_data(reply))->rtm_type == RTN_LOCAL;
-  };
-  bool interrupted = false;
-  auto asked =
-      socket_->ask_once(request, look, "look up the route to " + address.text(), interrupted);
-  if (asked) return local;
-  if (is_one_of(asked.error(), {ENETUNREACH, EHOSTUNREACH, ESRCH})) return false;
-  return std::unexpected(asked.error());
-}
-
 Result<void> Netlink::change_route(int type, int flags, const RouteSpec& route,
                                    std::string_view verb) {
   const std::string doing = fmt::format("{} route {}", verb, describe(route));
@@ -91,13 +73,9 @@ Result<void> Netlink::remove_route(const RouteSpec& route) {
 
 namespace {
 
-/// A route's own MTU and its device; 0: it names none.
-struct RouteWay {
-  std::uint32_t mtu = 0, link_index = 0;
-};
-
-RouteWay way_of(nlmsghdr* header) {
-  RouteWay way;
+AddressWay way_of(nlmsghdr* header) {
+  AddressWay way;
+  way.local = static_cast<const rtmsg*>(nlmsg_data(header))->rtm_type == RTN_LOCAL;
   if (auto* index = nlmsg_find_attr(header, sizeof(rtmsg), RTA_OIF)) {
     way.link_index = nla_get_u32(index);
   }
@@ -117,30 +95,43 @@ std::uint32_t table_of(nlmsghdr* header) {
 
 }  // namespace
 
-Result<std::uint32_t> Netlink::path_mtu(const IpAddress& target) {
+Result<std::optional<AddressWay>> Netlink::way_to(const IpAddress& address) {
   rtmsg header{};
-  header.rtm_family = static_cast<std::uint8_t>(family_number(target.family()));
-  header.rtm_dst_len = static_cast<std::uint8_t>(target.bits());
+  header.rtm_family = static_cast<std::uint8_t>(family_number(address.family()));
+  header.rtm_dst_len = static_cast<std::uint8_t>(address.bits());
   Request request(RTM_GETROUTE, 0, header);
-  request.address(RTA_DST, target);
-  RouteWay way;
+  request.address(RTA_DST, address);
+  std::optional<AddressWay> way;
   bool interrupted = false;
   const auto asked = socket_->ask_once(
       request, [&](nlmsghdr* reply) { way = way_of(reply); },
-      "look up the route to " + target.text(), interrupted);
-  if (!asked) {
-    if (is_one_of(asked.error(), {ENETUNREACH, EHOSTUNREACH, ESRCH, EACCES, EINVAL})) return 0U;
-    return std::unexpected(asked.error());
+      "look up the route to " + address.text(), interrupted);
+  if (asked) return way;
+  if (is_one_of(asked.error(), {ENETUNREACH, EHOSTUNREACH, ESRCH, EACCES, EINVAL})) {
+    return std::optional<AddressWay>{};
   }
-  if (way.mtu != 0 || way.link_index == 0) return way.mtu;
-  return link_mtu(way.link_index);
+  return std::unexpected(asked.error());
+}
+
+Result<bool> Netlink::delivers(const IpAddress& address) {
+  const auto way = way_to(address);
+  if (!way) return std::unexpected(way.error());
+  return *way && (*way)->local;
+}
+
+Result<std::uint32_t> Netlink::path_mtu(const IpAddress& target) {
+  const auto way = way_to(target);
+  if (!way) return std::unexpected(way.error());
+  if (!*way) return 0U;
+  if ((*way)->mtu != 0 || (*way)->link_index == 0) return (*way)->mtu;
+  return link_mtu((*way)->link_index);
 }
 
 Result<std::uint32_t> Netlink::default_route_mtu() {
   rtmsg header{};
   header.rtm_family = AF_INET;
   Request request(RTM_GETROUTE, NLM_F_DUMP, header);
-  std::optional<RouteWay> way;
+  std::optional<AddressWay> way;
   bool interrupted = false;
   const auto asked = socket_->ask_once(
       request,

@@ -54,32 +54,37 @@ int on_error(sockaddr_nl*, nlmsgerr* error, void* argument) {
 
 }  // namespace
 
-Result<void> Netlink::Socket::ask_once(Request& request, const OnMessage& on_message,
-                                       std::string_view doing, bool& interrupted) {
-  Exchange exchange{&on_message};
+Result<void> exchange(nl_sock& socket, Request& request, const OnMessage& on_message,
+                      std::string_view doing, bool& interrupted) {
+  Exchange under_way{&on_message};
   const std::unique_ptr<nl_cb, FreedByLibnl> callbacks{nl_cb_alloc(NL_CB_DEFAULT)};
   TW_ASSERT(callbacks != nullptr);
-  nl_cb_set(callbacks.get(), NL_CB_VALID, NL_CB_CUSTOM, on_valid, &exchange);
-  nl_cb_set(callbacks.get(), NL_CB_ACK, NL_CB_CUSTOM, on_end, &exchange);
-  nl_cb_set(callbacks.get(), NL_CB_FINISH, NL_CB_CUSTOM, on_end, &exchange);
-  nl_cb_err(callbacks.get(), NL_CB_CUSTOM, on_error, &exchange);
+  nl_cb_set(callbacks.get(), NL_CB_VALID, NL_CB_CUSTOM, on_valid, &under_way);
+  nl_cb_set(callbacks.get(), NL_CB_ACK, NL_CB_CUSTOM, on_end, &under_way);
+  nl_cb_set(callbacks.get(), NL_CB_FINISH, NL_CB_CUSTOM, on_end, &under_way);
+  nl_cb_err(callbacks.get(), NL_CB_CUSTOM, on_error, &under_way);
 
-  if (const int sent = nl_send_auto(handle.get(), request.get()); sent < 0) {
+  if (const int sent = nl_send_auto(&socket, request.get()); sent < 0) {
     return make_error(Error::Kind::unavailable,
-                      fmt::format("{}: rtnetlink send: {}", doing, nl_geterror(sent)));
+                      fmt::format("{}: netlink send: {}", doing, nl_geterror(sent)));
   }
   interrupted = false;
-  while (!exchange.done) {
-    const int received = nl_recvmsgs(handle.get(), callbacks.get());
+  while (!under_way.done) {
+    const int received = nl_recvmsgs(&socket, callbacks.get());
     if (received == -NLE_DUMP_INTR) interrupted = true;
-    if (received < 0 && !exchange.done) {
+    if (received < 0 && !under_way.done) {
       return make_error(Error::Kind::unavailable,
-                        fmt::format("{}: rtnetlink receive: {}", doing, nl_geterror(received)));
+                        fmt::format("{}: netlink receive: {}", doing, nl_geterror(received)));
     }
   }
-  if (exchange.os_errno == 0) return {};
-  const std::string remark = exchange.remark.empty() ? "" : fmt::format(" ({})", exchange.remark);
-  return system_error(exchange.os_errno, fmt::format("{}{}", doing, remark));
+  if (under_way.os_errno == 0) return {};
+  const std::string remark = under_way.remark.empty() ? "" : fmt::format(" ({})", under_way.remark);
+  return system_error(under_way.os_errno, fmt::format("{}{}", doing, remark));
+}
+
+Result<void> Netlink::Socket::ask_once(Request& request, const OnMessage& on_message,
+                                       std::string_view doing, bool& interrupted) {
+  return exchange(*handle, request, on_message, doing, interrupted);
 }
 
 Result<void> Netlink::Socket::ask(Request& request, std::string_view doing) {

@@ -1,5 +1,5 @@
-// What netlink.cc and its parts have in common: one request under construction, and the exchange of
-// it for the kernel's answer. Nobody else includes this.
+// What the netlink sockets of this folder have in common: one request under construction, and the
+// exchange of it for the kernel's answer. Nobody else includes this.
 #pragma once
 
 #include <linux/rtnetlink.h>
@@ -57,6 +57,11 @@ class Request {
               0);
     return *this;
   }
+  Request& bytes(int attribute, ByteView value) {
+    TW_ASSERT(nla_put(message_.get(), attribute, static_cast<int>(value.size()), value.data()) ==
+              0);
+    return *this;
+  }
   nlattr* open_nest(int attribute) { return nla_nest_start(message_.get(), attribute); }
   void close_nest(nlattr* nest) { nla_nest_end(message_.get(), nest); }
   nl_msg* get() noexcept { return message_.get(); }
@@ -65,11 +70,15 @@ class Request {
   std::unique_ptr<nl_msg, FreedByLibnl> message_;
 };
 
+/// Sends the request and hands on what comes back. The error has the kernel's errno, and what it
+/// says beside. `interrupted`: it was a dump that others changed meanwhile, and is inconsistent.
+Result<void> exchange(nl_sock& socket, Request& request, const OnMessage& on_message,
+                      std::string_view doing, bool& interrupted);
+
 struct Netlink::Socket {
   std::unique_ptr<nl_sock, FreedByLibnl> handle;
 
-  /// Sends the request and hands on what comes back. The error has the kernel's errno, and what it
-  /// says beside. `interrupted`: it was a dump that others changed meanwhile, and is inconsistent.
+  /// exchange() over this socket.
   Result<void> ask_once(Request& request, const OnMessage& on_message, std::string_view doing,
                         bool& interrupted);
   /// Of a request whose only answer is whether it was granted.

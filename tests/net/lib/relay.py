@@ -13,7 +13,7 @@ from .process import wait_until
 from .tunnel import Peer, configure, genkey, pubkey, thalweg, unique_interface, wireguard_go
 
 SERVER = {4: "192.0.2.80", 6: "2001:db8:80::80"}
-TUNNELLED = ("10.9.0.0/16", "192.0.2.0/24", "2001:db8:80::/64", "198.18.4.0/24")
+TUNNELLED = ("10.9.0.0/16", "192.0.2.0/24", "2001:db8:80::/64", "198.18.4.0/24", "2001:db8:4::/64")
 
 COMMON_TOML = """
 [node]
