@@ -88,6 +88,12 @@ void InternetSum::add(ByteView bytes) noexcept {
     left -= blocks;
   }
   for (; left >= 8; left -= 8, at += 8) add_native(load_native(at, 8));
+  // Headers are of so many bytes; what has no fixed length is a call.
+  if (left >= 4) {
+    add_native(load_native(at, 4));
+    at += 4;
+    left -= 4;
+  }
   if (left > 0) add_native(load_native(at, left));
 }
 

@@ -47,6 +47,27 @@ bool same_v6_header(ByteView first, ByteView packet) noexcept {
   return same(first, packet, 0, 4) && same(first, packet, 6, 2);
 }
 
+/// Copies what follows the first `headers` bytes of `packet`, a TCP or UDP packet whose transport
+/// header is at `transport`, to `out`, and verifies what `packet` says of all its bytes on the way.
+/// False if a checksum does not hold; then `out` has bytes that are worth nothing.
+bool copy_verified(ByteView packet, std::size_t transport, std::size_t headers,
+                   ByteSpan out) noexcept {
+  const bool v4 = transport == v4_header;
+  if (v4) {
+    InternetSum ip;
+    ip.add(packet.first(v4_header));
+    if (ip.checksum() != 0) return false;
+  }
+  // Both addresses and the whole transport header lie side by side. Headers are of even length, so
+  // the payload begins at an even offset of what is summed.
+  InternetSum sum;
+  sum.add(packet.subspan(tuple_offset(v4), headers - tuple_offset(v4)));
+  sum.add_number(packet[v4 ? 9 : 6]);
+  sum.add_number(static_cast<std::uint16_t>(packet.size() - transport));
+  sum.add_copying(packet.subspan(headers), out);
+  return sum.checksum() == 0;
+}
+
 }  // namespace
 
 Coalescer::Coalescer(std::size_t packets, std::size_t trains)
@@ -122,13 +143,19 @@ bool Coalescer::can_join(const Flow& flow, ByteView packet, const Shape& shape) 
 
 bool Coalescer::join(Flow& flow, ByteView packet, const Shape& shape) noexcept {
   JoinedPackets& train = joined_[flow.entry];
-  if (train.packets == 1) {
-    if (buffers_used_ == buffers_) return false;
-    std::uint8_t* buffer = storage_.get() + buffers_used_++ * buffer_bytes;
-    std::memcpy(buffer, train.bytes, train.length);
-    train.bytes = buffer;
+  const bool begins = train.packets == 1;
+  if (begins && buffers_used_ == buffers_) return false;
+  std::uint8_t* const joined = begins ? storage_.get() + buffers_used_ * buffer_bytes : train.bytes;
+  const ByteSpan end{joined + train.length, shape.payload};
+  if (!copy_verified(packet, shape.transport, shape.headers, end)) return false;
+  if (begins) {
+    const ByteView first{train.bytes, train.length};
+    const ByteSpan payload{joined + shape.headers, flow.first.payload};
+    if (!copy_verified(first, shape.transport, shape.headers, payload)) return false;
+    std::memcpy(joined, first.data(), shape.headers);
+    train.bytes = joined;
+    ++buffers_used_;
   }
-  std::memcpy(train.bytes + train.length, packet.data() + shape.headers, shape.payload);
   train.length += shape.payload;
   ++train.packets;
   if (shape.tcp) train.bytes[shape.transport + 13] |= shape.flags & (TcpView::psh | TcpView::fin);

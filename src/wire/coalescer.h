@@ -1,7 +1,11 @@
 // Joins neighbours of one flow into trains, as generic receive offload does in the kernel
-// (net/ipv4/tcp_offload.c, udp_offload.c): one write to a TUN then carries some 46 packets. The
-// packets are an inner network's and have been authenticated, so their checksums are believed, as
-// the kernel's WireGuard device does; a joined train says "checksum still to be done".
+// (net/ipv4/tcp_offload.c, udp_offload.c): one write to a TUN then carries some 46 packets.
+//
+// A joined train says "checksum still to be done", which replaces the checksums that its packets
+// came with. Those are the ends' own check, and the tunnel's authentication says nothing of what
+// happened before the packet was sealed. So each packet of a train, the first one too, has had its
+// checksums verified (IPv4's header, TCP, UDP), in the pass that copies it. A packet that does not
+// pass leaves alone and unchanged, and its receiver drops and counts it as it would without us.
 //
 // A packet that finds nobody to join stays where it lies, byte for byte; only joining copies. The
 // packets of one flow leave in the order they came.
