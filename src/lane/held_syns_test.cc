@@ -20,14 +20,7 @@ constexpr std::size_t reports_capacity = 2048;
 /// From port 40000 of 10.0.0.1 to 443 of 10.0.0.2; `size` bytes in all, `options` of them TCP's.
 std::vector<std::uint8_t> syn_packet(std::uint8_t isn, std::size_t options = 0,
                                      std::size_t payload = 0) {
-  std::vector<std::uint8_t> packet = ip_packet(1, 2, 20 + options + payload, 0);
-  packet[9] = protocol_tcp;
-  packet[20] = 0x9c, packet[21] = 0x40;
-  packet[22] = 0x01, packet[23] = 0xbb;
-  packet[27] = isn;
-  packet[32] = static_cast<std::uint8_t>((20 + options) / 4 << 4U);
-  packet[33] = TcpView::syn;
-  return packet;
+  return test::tcp_packet(1, 2, TcpView::syn, isn, options, payload);
 }
 
 class HeldSynsTest : public test::TwoMachinesTest {

@@ -10,17 +10,7 @@ namespace {
 
 using test::ip_packet;
 using test::Packets;
-
-std::vector<std::uint8_t> tcp_packet(std::uint8_t from, std::uint8_t to, std::uint8_t flags) {
-  std::vector<std::uint8_t> packet = ip_packet(from, to, 20, 0);
-  packet[9] = 6;
-  packet[20] = 0x9c, packet[21] = 0x40;  // from port 40000
-  packet[22] = 0x01, packet[23] = 0xbb;  // to port 443
-  packet[27] = 7;                        // ISN
-  packet[32] = 0x50;
-  packet[33] = flags;
-  return packet;
-}
+using test::tcp_packet;
 
 class SynReportsTest : public test::TwoMachinesTest {
  protected:
@@ -62,6 +52,16 @@ TEST_F(SynReportsTest, NothingElseIs) {
 TEST_F(SynReportsTest, AForgedSourceIsNotReported) {
   left_.from_host(tcp_packet(7, 2, 0x02));
   settle();
+  EXPECT_FALSE(reported());
+}
+
+// Its receiver's kernel drops it: until then nobody acts on what it says.
+TEST_F(SynReportsTest, ADamagedSynGoesItsWayUnreported) {
+  auto syn = tcp_packet(1, 2, 0x02);
+  syn[23] ^= 1U;  // another port
+  left_.from_host(syn);
+  settle();
+  EXPECT_EQ(right_.to_host(), Packets{syn});
   EXPECT_FALSE(reported());
 }
 

@@ -16,7 +16,10 @@
 #include "lane/handshake_lane.h"
 #include "lane/tunnel_lane.h"
 #include "port/memory_port.h"
+#include "wire/be.h"
+#include "wire/checksum.h"
 #include "wire/gso.h"
+#include "wire/transport.h"
 
 namespace tw::lane::test {
 
@@ -49,6 +52,32 @@ inline std::vector<std::uint8_t> ip_packet(std::uint8_t from, std::uint8_t to, s
                                             0,
                                             to};
   std::copy(header.begin(), header.end(), packet.begin());
+  InternetSum sum;
+  sum.add(ByteView{packet}.first(20));
+  store_be16(packet, 10, sum.checksum());
+  return packet;
+}
+
+/// The same as a TCP segment from port 40000 to 443, ISN `isn`, with `options` bytes of zeros for
+/// TCP options and `payload` bytes behind them. All checksums hold.
+inline std::vector<std::uint8_t> tcp_packet(std::uint8_t from, std::uint8_t to, std::uint8_t flags,
+                                            std::uint8_t isn = 7, std::size_t options = 0,
+                                            std::size_t payload = 0) {
+  std::vector<std::uint8_t> packet = ip_packet(from, to, tcp_min_header + options + payload, 0);
+  const ByteSpan bytes{packet};
+  packet[9] = protocol_tcp;
+  store_be16(bytes, 10,
+             updated_checksum(load_be16(bytes, 10), 64U << 8U | 253U, 64U << 8U | protocol_tcp));
+  store_be16(bytes, 20, 40000);
+  store_be16(bytes, 22, 443);
+  packet[27] = isn;
+  packet[32] = static_cast<std::uint8_t>((tcp_min_header + options) / 4 << 4U);
+  packet[33] = flags;
+  InternetSum sum =
+      pseudo_header_sum(bytes.subspan(12, 4), bytes.subspan(16, 4), protocol_tcp,
+                        static_cast<std::uint32_t>(tcp_min_header + options + payload));
+  sum.add(bytes.subspan(20));
+  store_be16(bytes, 36, sum.checksum());
   return packet;
 }
 

@@ -29,8 +29,9 @@ struct SynReport {
 
   bool is_held() const noexcept { return held != not_held; }
 
-  /// Empty unless the packet is a TCP SYN without ACK, RST or FIN, and no fragment. `ip` must be of
-  /// `packet`. Costs a few comparisons for anything but TCP with that flag.
+  /// Empty unless the packet is a TCP SYN without ACK, RST or FIN, no fragment, and its checksums
+  /// hold: a damaged one names a connection that nobody has asked for. `ip` must be of `packet`.
+  /// Costs a few comparisons for anything but TCP with that flag.
   static std::optional<SynReport> of(ByteView packet, const IpPacketView& ip) noexcept;
 };
 

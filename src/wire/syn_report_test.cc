@@ -49,6 +49,31 @@ TEST(SynReport, TakesEceAndCwrForASyn) {
   EXPECT_TRUE(report_of(syn.packet(0, 1, true)));
 }
 
+// Whatever single bit is wrong: a reset for a damaged SYN, or a connection begun for it, would be
+// an answer to a question that nobody has asked.
+TEST(SynReport, ADamagedOneIsNone) {
+  for (const bool v6 : {false, true}) {
+    Train syn{.v6 = v6, .tcp_options = 20, .flags = TcpView::syn};
+    syn.payload = Bytes(9, 1);
+    const Bytes intact = syn.packet(0, 1, true);
+    ASSERT_TRUE(report_of(intact));
+    // No checksum covers the first four bytes of IPv6 and its hop limit.
+    for (std::size_t at = v6 ? 8 : 0; at < intact.size(); ++at) {
+      for (unsigned bit = 0; bit < 8; ++bit) {
+        Bytes damaged = intact;
+        damaged[at] ^= static_cast<std::uint8_t>(1U << bit);
+        EXPECT_FALSE(report_of(damaged)) << v6 << ", byte " << at << ", bit " << bit;
+      }
+    }
+  }
+}
+
+TEST(SynReport, PaddingBehindThePacketIsNotSummed) {
+  Bytes padded = Train{.flags = TcpView::syn}.packet(0, 1, true);
+  padded.resize(padded.size() + 6, 0xee);
+  EXPECT_TRUE(report_of(padded));
+}
+
 TEST(SynReport, NothingElseIsOne) {
   for (const unsigned flags : {0x00U, 0x10U, 0x12U, 0x04U, 0x06U, 0x03U, 0x11U, 0x18U}) {
     const Train other{.flags = static_cast<std::uint8_t>(flags)};

@@ -1,6 +1,7 @@
 #include "wire/transport.h"
 
 #include "wire/be.h"
+#include "wire/checksum.h"
 
 namespace tw {
 namespace {
@@ -45,6 +46,19 @@ std::optional<TcpView> TcpView::of(ByteView packet, const IpPacketView& ip) noex
                  .offset = place->offset,
                  .options = segment.subspan(tcp_min_header, header - tcp_min_header),
                  .payload = segment.subspan(header)};
+}
+
+bool TcpView::is_intact(ByteView packet, const IpPacketView& ip) const noexcept {
+  if (ip.version == 4) {
+    InternetSum header;
+    header.add(packet.first(ip.header_length));
+    if (header.checksum() != 0) return false;
+  }
+  const ByteView segment = packet.first(ip.total_length).subspan(offset);
+  InternetSum sum = pseudo_header_sum(ip.source, ip.target, protocol_tcp,
+                                      static_cast<std::uint32_t>(segment.size()));
+  sum.add(segment);
+  return sum.checksum() == 0;
 }
 
 std::optional<UdpView> UdpView::of(ByteView packet, const IpPacketView& ip) noexcept {

@@ -40,6 +40,10 @@ struct TcpView {
 
   /// `ip` must be of `packet`. Empty unless it is TCP, no fragment, and the header is whole.
   static std::optional<TcpView> of(ByteView packet, const IpPacketView& ip) noexcept;
+
+  /// True if IPv4's header checksum and TCP's checksum hold. Reads the whole packet, which must be
+  /// the one that this is a view of.
+  bool is_intact(ByteView packet, const IpPacketView& ip) const noexcept;
 };
 
 struct UdpView {

@@ -41,6 +41,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   if (udp) check_inside(whole, udp->payload);
   const auto syn = tw::SynReport::of(packet, *ip);
   TW_ASSERT(!syn || (tcp && (tcp->flags & tw::TcpView::syn) != 0));
-  if (syn) TW_ASSERT(syn->payload_bytes == tcp->payload.size());
+  if (syn) {
+    TW_ASSERT(syn->payload_bytes == tcp->payload.size());
+    TW_ASSERT(tcp->is_intact(packet, *ip));
+  }
   return 0;
 }
