@@ -91,7 +91,7 @@ class RelayCase(NetTest):
         self.last, self.server = self.net.namespace("last"), self.net.namespace("server")
         self.lan = self.net.namespace("lan")
         self.net.veth(self.client, self.first, "198.18.1.1/24", "198.18.1.2/24")
-        self.net.veth(self.first, self.last, "198.18.2.1/24", "198.18.2.2/24")
+        self.connect_pops()
         self.net.veth(self.last, self.server, ["192.0.2.1/24", "2001:db8:80::1/64"],
                       [f"{SERVER[4]}/24", f"{SERVER[6]}/64"])
         self.net.veth(self.first, self.lan, ["198.18.4.1/24", "2001:db8:4::1/64"],
@@ -107,6 +107,9 @@ class RelayCase(NetTest):
             self._write_configuration(host)
             self.start_node(host)
         self._start_client()
+
+    def connect_pops(self):
+        self.net.veth(self.first, self.last, "198.18.2.1/24", "198.18.2.2/24")
 
     def _write_configuration(self, host):
         publics = {f"{name}_public": pubkey(key) for name, key in self.keys.items()}
