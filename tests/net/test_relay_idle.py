@@ -4,7 +4,7 @@ the leg. A wire between the PoPs delays every packet. With TW_LONG the leg is id
 """
 
 import os
-import time
+import re
 
 import lib
 from lib.relay import RelayCase
@@ -87,12 +87,20 @@ class IdleLegs(RelayCase):
         lib.wait_until(lambda: self.pop()["warm"]["idle"] == 1 and self.status("last")["waiting_legs"] == 1,
                        "a warm leg", timeout=20)
 
+    def await_idleness(self, seconds):
+        """Of all legs that the last PoP has accepted, by their kernel."""
+        def idle_ms():
+            legs = self.last.run(["ss", "-tinH", "state", "established", "sport", "=", ":9702"]).stdout
+            return [int(ms) for ms in re.findall(r" lastrcv:(\d+)", legs)]
+        lib.wait_until(lambda: idle_ms() and min(idle_ms()) > seconds * 1000, "idleness",
+                       timeout=seconds + 20)
+
     def test_an_idle_leg_starts_with_what_its_path_carries(self):
         lib.serve_files(self.server, "192.0.2.80", {"file": os.urandom(2_000_000)}, PORT)
         self.await_a_warm_leg()
         self.first_flight()
         self.await_a_warm_leg()
-        time.sleep(IDLE_S)
+        self.await_idleness(IDLE_S)
         hits = self.pop()["warm"]["hits"]
         flight = self.first_flight()
         self.assertEqual(self.pop()["warm"]["hits"], hits + 1, "the leg was not the idle one")
@@ -112,7 +120,7 @@ class IdleLegs(RelayCase):
         self.await_a_warm_leg()
         self.first_flight()
         self.await_a_warm_leg()
-        time.sleep(4)
+        self.await_idleness(4)
         self.assertLess(self.first_flight(), 25)
 
 
