@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "relay/leg_header.h"
+#include "relay/leg_probe.h"
 #include "relay/sockets.h"
 #include "relay/tcp_sample.h"
 
@@ -31,7 +32,12 @@ bool has_delivered(int socket) noexcept {
 }  // namespace
 
 Connection::Connection(UniqueFd front, Endpoint peer, Phase phase, Instant now) noexcept
-    : front_(std::move(front)), peer_(peer), times_(now), last_activity_(now), phase_(phase) {}
+    : front_(std::move(front)),
+      peer_(peer),
+      times_(now),
+      last_activity_(now),
+      heard_{now, now},
+      phase_(phase) {}
 
 Connection Connection::leg(UniqueFd front, Endpoint peer, Instant now) noexcept {
   Connection connection{std::move(front), peer, Phase::header, now};
@@ -115,7 +121,19 @@ void Connection::begin_back(Leg leg, std::string pop, Instant now) {
   on_probation_ = false;
   answer_by_ = Instant::max();
   last_activity_ = now;
+  heard_[std::to_underlying(Side::back)] = now;
+  segments_before_[std::to_underlying(Side::back)] = 0;
   phase_ = Phase::connecting;
+}
+
+void Connection::ask(Side side) noexcept {
+  segments_before_[std::to_underlying(side)] = segments_received(socket(side));
+  ask_whether_alive(socket(side));
+}
+
+bool Connection::is_unheard(Side side) const noexcept {
+  const std::uint32_t before = segments_before_[std::to_underlying(side)];
+  return before != 0 && segments_received(socket(side)) == before;
 }
 
 void Connection::start_leg(Side side, LegStart start, Instant now) {
@@ -296,6 +314,8 @@ Step Connection::relay(Instant now, PipePool& pipes, std::size_t quantum) noexce
   if (down == Flow::broken) return end(Outcome::reset, down_.os_errno());
   if (down_.bytes() != down_before && !down_.is_transfer()) up_.interrupt_run();
   if (progress() != before) last_activity_ = now;
+  if (up_.bytes() != up_before) heard_[std::to_underlying(Side::front)] = now;
+  if (down_.bytes() != down_before) heard_[std::to_underlying(Side::back)] = now;
   if (fast_open_ && down_.bytes() > 0 && !on_probation_) connect_by_ = Instant::max();
   if (on_probation_ && (down_.bytes() > 0 || down_.ended())) {
     if (!pass_probation()) return end(Outcome::reset, up_.os_errno());

@@ -17,6 +17,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -156,6 +157,17 @@ class Connection {
   bool can_go_again() const noexcept {
     return on_probation_ && up_.can_restart() && attempts_ < most_attempts;
   }
+  /// Another PoP's or one to it, and connected.
+  bool has_leg(Side side) const noexcept {
+    if (side == Side::front) return is_leg_ && front_.get() >= 0;
+    return !pop_.empty() && (phase_ == Phase::asking || phase_ == Phase::relaying);
+  }
+  /// When bytes last came by that side's socket, or it was begun.
+  Instant heard(Side side) const noexcept { return heard_[std::to_underlying(side)]; }
+  /// Asks a leg's other side whether it still has it; see leg_probe.h.
+  void ask(Side side) noexcept;
+  /// It was asked, and has not said a word since.
+  bool is_unheard(Side side) const noexcept;
   /// PoPs that the connection has come through, this one included.
   std::uint8_t hops() const noexcept { return hops_; }
   Via via() const noexcept;
@@ -193,6 +205,8 @@ class Connection {
   std::optional<HeldSyn> held_;
   ConnectionTimes times_;
   Instant last_activity_;
+  std::array<Instant, 2> heard_{};                  // by Side
+  std::array<std::uint32_t, 2> segments_before_{};  // the question; 0: it was not asked
   Instant claim_by_ = Instant::max();
   Instant answer_by_ = Instant::max();   // the leg's PoP
   Instant connect_by_ = Instant::max();  // whoever is asked; max: it has been heard

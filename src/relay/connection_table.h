@@ -3,6 +3,7 @@
 // timer still holds after its connection has gone means nobody.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -71,6 +72,16 @@ class ConnectionTable {
       Slot& slot = slots_[index];
       if (slot.connection) visit(ConnectionId{index, slot.generation}, *slot.connection);
     }
+  }
+  /// Calls visit(connection) for those in `count` places from `from` on. Returns the next place; 0
+  /// behind the last one.
+  template <typename Visitor>
+  std::size_t visit_some(std::size_t from, std::size_t count, Visitor&& visit) {
+    const std::size_t end = std::min(from + count, slots_.size());
+    for (std::size_t place = from; place < end; ++place) {
+      if (slots_[place].connection) visit(*slots_[place].connection);
+    }
+    return end < slots_.size() ? end : 0;
   }
 
  private:

@@ -121,6 +121,7 @@ void PopLegs::poll(Instant now) {
     log::info("relay: PoP {} answers again", name_);
   }
   const LegSourceState state = pool_.state();
+  if (std::exchange(died_, state.died) != state.died) watch_.hurry();
   const bool failing = state.failures_in_row > 0;
   if (failing == said_failing_) return;
   said_failing_ = failing;

@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "relay/leg_pool.h"
 #include "relay/leg_source.h"
+#include "relay/leg_watch.h"
 #include "relay/pop_health.h"
 #include "relay/settings.h"
 
@@ -48,6 +49,8 @@ class PopLegs final : public LegSource {
   bool is_usable(Instant now) const noexcept { return health_.is_usable(pool_.state(), now); }
   /// A leg was silent for patience(), or could not be made. What is warm is given up.
   void suspect(Instant now);
+  /// Whether it still has the legs in use.
+  LegWatch& watch() noexcept { return watch_; }
   /// A leg has been answered.
   void answered() noexcept { health_.answered(); }
   /// As warm legs were connected; zero: unknown.
@@ -79,6 +82,8 @@ class PopLegs final : public LegSource {
   LegPool pool_;
   bool closed_ = false;  // close_idle() has been called
   PopHealth health_;
+  LegWatch watch_;
+  std::uint64_t died_ = 0;                           // of the pool, when last looked at
   bool said_failing_ = false, said_silent_ = false;  // in the log
 };
 

@@ -138,6 +138,7 @@ void Relay::State::decide_leg(ConnectionId id, Connection& connection, Instant n
   }
   if (const auto pop = admission_.pop_at(connection.peer().address)) {
     start_leg(connection, Side::front, *pop, now);
+    ask_again_ = std::min(ask_again_, now + LegWatch::interval);
   }
   go_onward(id, connection, *verdict, now);
 }

@@ -102,6 +102,8 @@ void Relay::State::use_pops() {
     paths.push_back(std::move(paths_[index]));
     kept.push_back(*known);
   }
+  swept_pops_.clear();  // they name places of PoPs that may have moved
+  swept_pops_wanted_.clear();
   by_pop_ = std::move(legs);
   paths_ = std::move(paths);
   pops = std::move(kept);
@@ -214,6 +216,7 @@ std::size_t Relay::State::poll(Instant now, std::size_t budget) {
     if (settings.accept == Accept::verified) take_syns(now, syns_between_turns);
   }
   expire(now);
+  watch_legs(now);
   wake_holder();
   return handled;
 }
@@ -329,6 +332,7 @@ void Relay::State::settle(ConnectionId id, Connection& connection, Step step, In
 
 void Relay::State::end(ConnectionId id, Connection& connection, Instant now) {
   count(connection.outcome());
+  note_leg_end(id, connection);
   connection.times().reach(Stage::end, now);
   note_stages(connection);
   if (connection.outcome() == Outcome::connect_failed) {
@@ -371,7 +375,7 @@ void Relay::State::count(Outcome outcome) noexcept {
 
 Instant Relay::State::next_deadline() const noexcept {
   Instant next = std::min({table.next_deadline(), accept_again_, pipes_again_, coalescing_until_,
-                           probes_.next_deadline()});
+                           probes_.next_deadline(), next_question()});
   for (const auto& legs : by_pop_) next = std::min(next, legs->next_deadline());
   return next;
 }
@@ -406,6 +410,7 @@ RelaySnapshot Relay::State::snapshot() {
 bool Relay::State::has_work() const noexcept {
   const bool knocked = std::ranges::any_of(doors_, &Door::knocked);
   if (draining_ && !doors_.empty()) return true;
+  if (!swept_pops_.empty()) return true;
   return table.has_runnable() || legs_ready_ || (knocked && accept_again_ == Instant::max());
 }
 

@@ -19,6 +19,7 @@
 #include "relay/connection_table.h"
 #include "relay/direct_probes.h"
 #include "relay/kernel_route.h"
+#include "relay/leg_watch.h"
 #include "relay/legs.h"
 #include "relay/listener.h"
 #include "relay/path_choice.h"
@@ -68,10 +69,25 @@ struct Relay::State {
     bool knocked = true;
   };
 
+  // The leg of a PoP that has been silent longest; since max: none is in use.
+  struct SilentLeg {
+    LegName leg;
+    Instant since = Instant::max();
+  };
+
   std::unique_ptr<PopLegs> legs_to(const PopSettings& pop);
   void use_pops();
   void start_leg(Connection& connection, Side side, std::size_t pop, Instant now);
   void poll_legs(Instant now);
+  // Whether the PoPs still have the legs in use: relay_leg_watch.cc.
+  template <typename Visitor>
+  void visit_legs(const Connection& connection, Visitor&& visit) const;
+  void watch_legs(Instant now);
+  void ask_leg(std::size_t pop, std::optional<LegName> next, bool due, Instant now);
+  void sweep_legs(Instant now);
+  void bury(std::size_t pop, Instant now);
+  void note_leg_end(ConnectionId id, const Connection& connection) noexcept;
+  Instant next_question() const noexcept;
   Result<void> open_door(const Endpoint& address, const std::string& device, Listener::Kind kind);
   bool watch_socket(int socket, ConnectionId id, Side side) noexcept;
   void take_events();
@@ -142,6 +158,11 @@ struct Relay::State {
   std::uint64_t underway_ = 0;  // connections in `table` whose target is known
   bool draining_ = false;
   Instant polled_at_;
+  Instant ask_again_ = Instant::max();  // the next question to a leg; max: none is in use
+  std::vector<SilentLeg> silent_;       // by PoP: of watch_legs()
+  Instant sweep_again_;                 // not before: the next time that all of a PoP's are asked
+  std::vector<std::size_t> swept_pops_, swept_pops_wanted_;  // whose legs are asked now, and next
+  std::size_t swept_to_ = 0;                                 // places of `table`
   Instant accept_again_ = Instant::max(), pipes_again_ = Instant::max();
   Instant coalescing_until_ = Instant::max();  // max: nobody is set apart
   Instant crowd_said_again_;                   // when the next crowded-out client may be logged

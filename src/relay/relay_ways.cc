@@ -98,6 +98,7 @@ Outcome Relay::State::begin_back(ConnectionId id, Connection& connection, Way wa
   if (pop != nullptr) {
     connection.go_onward(*std::move(leg), pop->name, by_pop_[*way.pop]->patience(), now);
     start_leg(connection, Side::back, *way.pop, now);
+    ask_again_ = std::min(ask_again_, now + LegWatch::interval);
   } else {
     connection.go_directly(*std::move(leg), now);
   }
@@ -117,6 +118,7 @@ void Relay::State::go_again(ConnectionId id, Connection& connection, Step step, 
   const bool try_fresh = !silent && connection.was_warm();
   if (lost && silent) ++pops[*lost].silent;
   if (lost && !try_fresh) by_pop_[*lost]->suspect(now);
+  if (lost) by_pop_[*lost]->watch().hurry();
   const Verdict verdict = admit(connection, now);
   const bool elsewhere = verdict && verdict->pop != lost;
   if (!connection.can_go_again() || (!elsewhere && !(verdict && try_fresh))) {
