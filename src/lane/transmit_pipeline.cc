@@ -186,6 +186,7 @@ void TransmitPipeline::send_handshake(const Endpoint& to, const LocalAddress& lo
   train.destination = to;
   train.local = local;
   train.traffic_class = dscp_.outer(0);
+  train.unproven = peer == nullptr;
   Port* port = to.address.is_v4() ? ports_.v4 : ports_.v6;
   if (port == nullptr) return drop(Drop::socket_error);
   const SendResult result = port->send({&train, 1});

@@ -51,6 +51,7 @@ Result<void> set_udp_options(int fd, const UdpOptions& options) {
     done = set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1, "SO_REUSEPORT");
   }
   if (done && options.fwmark != 0) done = set_fwmark(fd, options.fwmark);
+  if (done && !v6) done = set_route_mtu(fd, false);
   if (!done) return done;
   if (options.receive_trains) {
     const int on = 1;
@@ -155,6 +156,11 @@ Result<UdpSocket> open_udp(const UdpOptions& options) {
 Result<void> set_fwmark(int fd, std::uint32_t fwmark) {
   if (::setsockopt(fd, SOL_SOCKET, SO_MARK, &fwmark, sizeof fwmark) == 0) return {};
   return system_error("setsockopt SO_MARK");
+}
+
+Result<void> set_route_mtu(int fd, bool obey) {
+  const int mode = obey ? IP_PMTUDISC_DONT : IP_PMTUDISC_OMIT;
+  return set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, mode, "IP_MTU_DISCOVER");
 }
 
 Result<TunDevice> open_tun(std::string_view name, const TunOptions& options) {

@@ -33,11 +33,13 @@ struct Train {
                                    ///< 0 only if length is 0
   VnetHeader vnet{};               ///< TUN only; zero from and to a UDP socket
   std::uint8_t traffic_class = 0;  ///< outer TOS byte (DSCP and ECN); UDP only
-  Endpoint source{};               ///< UDP receive: who sent it
-  Endpoint destination{};          ///< UDP send: where it goes
-  LocalAddress local{};            ///< UDP: our end of it
-  Duration age{};                  ///< UDP receive: since the kernel had it; 0 if that is unknown
-  Duration unpolled{};             ///< UDP receive: how long nobody had asked for it before
+  /// UDP send: to an address that has proved nothing, and for which nothing is to be remembered.
+  bool unproven = false;
+  Endpoint source{};       ///< UDP receive: who sent it
+  Endpoint destination{};  ///< UDP send: where it goes
+  LocalAddress local{};    ///< UDP: our end of it
+  Duration age{};          ///< UDP receive: since the kernel had it; 0 if that is unknown
+  Duration unpolled{};     ///< UDP receive: how long nobody had asked for it before
 
   /// Segments of a UDP train, an empty datagram being one. A TUN packet counts by its vnet header;
   /// see wire/gso.h.

@@ -12,7 +12,7 @@
 #include <utility>
 
 #include "base/assert.h"
-#include "base/log.h"
+#include "port/sockets.h"
 #include "wire/sockaddr.h"
 
 namespace tw {
@@ -28,7 +28,6 @@ constexpr std::size_t no_train = SIZE_MAX;
 constexpr std::size_t kernel_max_segments = 128;
 constexpr std::size_t old_kernel_max_segments = 64;  // UDP_MAX_SEGMENTS before Linux 6.9
 constexpr unsigned queued_errors_per_poll = 8;       // each failed call takes one off the socket
-constexpr unsigned refusals_until_for_good = 16;
 constexpr Duration oldest_train = 1s;  // what says it is older has seen the clock being set
 
 template <typename T>
@@ -136,30 +135,44 @@ struct UdpPort::Transmit {
   std::array<Control, messages_per_call> controls{};
   std::array<Part, messages_per_call> parts{};
   std::size_t sourceless = no_train;  ///< the train that is to leave without its local address
+  bool is_cut_by_route = false;       ///< what fill() has prepared
 
-  /// Messages for what begins with segment `begin` of trains[train], at most `limit` segments each.
+  /// Messages for what begins with segment `begin` of trains[train], at most `limit` segments each,
+  /// up to the first train that needs other settings of the socket. None if trains[train] must not
+  /// be sent at all.
   unsigned fill(std::span<const Train> trains, std::size_t train, std::size_t begin,
-                std::size_t limit) noexcept;
-  void prepare(std::size_t index, const Train& train) noexcept;
+                std::size_t limit, PathTable& paths) noexcept;
+  void prepare(std::size_t index, const Train& train, bool source_holds) noexcept;
 };
 
 unsigned UdpPort::Transmit::fill(std::span<const Train> trains, std::size_t train,
-                                 std::size_t begin, std::size_t limit) noexcept {
+                                 std::size_t begin, std::size_t limit, PathTable& paths) noexcept {
   unsigned count = 0;
   for (; train < trains.size(); ++train, begin = 0) {
-    const std::size_t segment = std::max<std::size_t>(1, trains[train].segment_size);
-    const std::size_t step = std::clamp<std::size_t>(max_message_bytes / segment, 1, limit);
+    PathTable::Entry& way = paths.find(trains[train]);
+    if (way.is_loop) return count;
+    const std::uint32_t segment = std::max(1U, trains[train].segment_size);
+    const bool is_cut = way.is_cut_by_route(segment);
+    if (count > 0 && is_cut != is_cut_by_route) return count;
+    is_cut_by_route = is_cut;
     const std::size_t all = trains[train].segments();
+    std::size_t most = limit;
+    if (all > 1 && way.wants_singles(segment)) {
+      if (begin == 0) --way.singles_left;
+      most = 1;
+    }
+    if (is_cut) most = 1;
+    const std::size_t step = std::clamp<std::size_t>(max_message_bytes / segment, 1, most);
     for (; begin < all; begin += step) {
       if (count == messages_per_call) return count;
       parts[count] = {train, begin, std::min(begin + step, all)};
-      prepare(count++, trains[train]);
+      prepare(count++, trains[train], way.source_holds);
     }
   }
   return count;
 }
 
-void UdpPort::Transmit::prepare(std::size_t index, const Train& train) noexcept {
+void UdpPort::Transmit::prepare(std::size_t index, const Train& train, bool source_holds) noexcept {
   const Part& part = parts[index];
   const std::size_t first = part.begin * train.segment_size;
   const std::size_t last = std::min<std::size_t>(part.end * train.segment_size, train.length);
@@ -174,7 +187,9 @@ void UdpPort::Transmit::prepare(std::size_t index, const Train& train) noexcept 
              .msg_control = controls[index].bytes.data(),
              .msg_controllen = 0,
              .msg_flags = 0};
-  if (train.local.known() && part.train != sourceless) add_local(message, train.local);
+  if (train.local.known() && source_holds && part.train != sourceless) {
+    add_local(message, train.local);
+  }
   if (part.count() > 1) {
     add_control(message, SOL_UDP, UDP_SEGMENT, static_cast<std::uint16_t>(train.segment_size));
   }
@@ -189,11 +204,12 @@ void UdpPort::Transmit::prepare(std::size_t index, const Train& train) noexcept 
   if (message.msg_controllen == 0) message.msg_control = nullptr;
 }
 
-UdpPort::UdpPort(UniqueFd fd, SendMessages send_messages)
+UdpPort::UdpPort(UniqueFd fd, SendMessages send_messages, std::unique_ptr<PathTable> paths)
     : fd_(std::move(fd)),
       send_messages_(send_messages),
       receive_(std::make_unique<Receive>()),
       transmit_(std::make_unique<Transmit>()),
+      paths_(paths != nullptr ? std::move(paths) : std::make_unique<PathTable>()),
       max_segments_(kernel_takes_trains(fd_.get()) ? kernel_max_segments : 1),
       messages_wanted_(messages_per_call) {}
 
@@ -201,6 +217,7 @@ UdpPort::~UdpPort() = default;
 
 std::size_t UdpPort::poll(PacketBatch& batch) noexcept {
   std::size_t appended = 0;
+  paths_->begin_turn();
   timespec wall{};
   ::clock_gettime(CLOCK_REALTIME, &wall);
   const Duration now = since_epoch(wall);
@@ -291,9 +308,15 @@ SendResult UdpPort::send(std::span<const Train> trains) noexcept {
   SendResult result;
   std::size_t limit = max_segments_;
   transmit_->sourceless = no_train;
-  while (result.taken < trains.size()) {
+  bool refused = false;
+  while (!refused && result.taken < trains.size()) {
     if (result.source_gone && *result.source_gone < result.taken) break;
-    const unsigned count = transmit_->fill(trains, result.taken, result.partial, limit);
+    const unsigned count = transmit_->fill(trains, result.taken, result.partial, limit, *paths_);
+    if (count == 0) {
+      result.os_errno = ELOOP;
+      break;
+    }
+    obey_route_mtu(transmit_->is_cut_by_route);
     const int sent = send_messages_(fd_.get(), transmit_->messages.data(), count, MSG_DONTWAIT);
     if (sent > 0) {
       note_sent(trains, static_cast<std::size_t>(sent), limit, result);
@@ -302,7 +325,7 @@ SendResult UdpPort::send(std::span<const Train> trains) noexcept {
     int os_errno = errno;
     const Transmit::Part part = transmit_->parts[0];
     if (send_without_source(trains, limit, result, os_errno)) continue;
-    switch (diagnose(os_errno, part.count())) {
+    switch (diagnose(os_errno, trains[part.train], part.count())) {
       case Remedy::again:
         limit = max_segments_;
         break;
@@ -311,14 +334,22 @@ SendResult UdpPort::send(std::span<const Train> trains) noexcept {
         break;
       case Remedy::singles:
         limit = max_segments_;
-        if (!send_singles(trains, part.end, result)) return result;
+        refused = !send_singles(trains, part.end, result);
         break;
       case Remedy::none:
         result.os_errno = os_errno;
-        return result;
+        refused = true;
+        break;
     }
   }
+  obey_route_mtu(false);
   return result;
+}
+
+// For the messages that follow. Refused, they leave as long as the device takes.
+void UdpPort::obey_route_mtu(bool obey) noexcept {
+  if (obey == obeys_route_mtu_) return;
+  if (set_route_mtu(fd_.get(), obey)) obeys_route_mtu_ = obey;
 }
 
 // Moves `result` behind the last message sent, and learns what the kernel takes.
@@ -326,10 +357,7 @@ void UdpPort::note_sent(std::span<const Train> trains, std::size_t messages, std
                         SendResult& result) noexcept {
   for (std::size_t i = 0; i < messages; ++i) {
     const Transmit::Part& part = transmit_->parts[i];
-    if (part.count() > 1) {
-      refusals_in_a_row_ = 0;
-      if (limit < max_segments_) max_segments_ = limit;  // it took the shorter one
-    }
+    if (part.count() > 1 && limit < max_segments_) max_segments_ = limit;  // it took the shorter
     if (part.begin > 0) counters_.extra_messages.add();
     result.taken = part.train;
     result.partial = part.end;
@@ -352,7 +380,7 @@ bool UdpPort::send_without_source(std::span<const Train> trains, std::size_t& li
     return false;
   }
   transmit_->sourceless = part.train;
-  transmit_->prepare(0, trains[part.train]);
+  transmit_->prepare(0, trains[part.train], false);
   if (send_messages_(fd_.get(), transmit_->messages.data(), 1, MSG_DONTWAIT) == 1) {
     result.source_gone = part.train;
     note_sent(trains, 1, limit, result);
@@ -363,27 +391,18 @@ bool UdpPort::send_without_source(std::span<const Train> trains, std::size_t& li
   return false;
 }
 
-UdpPort::Remedy UdpPort::diagnose(int os_errno, std::size_t segments) noexcept {
+UdpPort::Remedy UdpPort::diagnose(int os_errno, const Train& train, std::size_t segments) noexcept {
   // ECONNREFUSED: an ICMP error queued before; reporting it has cleared it.
   if (os_errno == EINTR || os_errno == ECONNREFUSED) return Remedy::again;
   if (segments <= 1) return Remedy::none;
-  if (os_errno == EIO) {
-    stop_trains("the device cannot finish checksums");
-    return Remedy::again;
-  }
-  if (os_errno != EINVAL && os_errno != EMSGSIZE) return Remedy::none;
-  if (segments > old_kernel_max_segments) return Remedy::shorter;
-  // Segments longer than the path's MTU, which is this destination's business alone. A kernel or a
-  // device that never takes a train shows by refusing every one.
+  // EIO: a device that cannot finish checksums, or IPsec. The others: segments longer than the
+  // path's MTU, if it was not their number. All of that is this destination's business alone; a
+  // kernel that takes no train at all has said so when the port was made.
+  if (os_errno != EIO && os_errno != EINVAL && os_errno != EMSGSIZE) return Remedy::none;
+  if (os_errno != EIO && segments > old_kernel_max_segments) return Remedy::shorter;
   counters_.trains_refused.add();
-  if (++refusals_in_a_row_ < refusals_until_for_good) return Remedy::singles;
-  stop_trains("every train was refused");
-  return Remedy::again;
-}
-
-void UdpPort::stop_trains(std::string_view why) noexcept {
-  max_segments_ = 1;
-  log::warning("UDP_SEGMENT does not work here ({}): sending single datagrams", why);
+  PathTable::refused(paths_->find(train), os_errno == EIO ? 0 : train.segment_size);
+  return Remedy::singles;
 }
 
 // Sends up to segment `end` of trains[result.taken] one by one. False if one was refused.
@@ -391,7 +410,12 @@ bool UdpPort::send_singles(std::span<const Train> trains, std::size_t end,
                            SendResult& result) noexcept {
   const std::size_t train = result.taken;
   while (result.taken == train && result.partial < end) {
-    const unsigned filled = transmit_->fill(trains.first(train + 1), train, result.partial, 1);
+    const unsigned filled =
+        transmit_->fill(trains.first(train + 1), train, result.partial, 1, *paths_);
+    if (filled == 0) {
+      result.os_errno = ELOOP;
+      return false;
+    }
     const auto count = static_cast<unsigned>(std::min<std::size_t>(filled, end - result.partial));
     const int sent = send_messages_(fd_.get(), transmit_->messages.data(), count, MSG_DONTWAIT);
     if (sent > 0) {
@@ -402,7 +426,7 @@ bool UdpPort::send_singles(std::span<const Train> trains, std::size_t end,
     int os_errno = errno;
     std::size_t limit = 1;
     if (send_without_source(trains, limit, result, os_errno)) continue;
-    if (diagnose(os_errno, 1) == Remedy::none) {
+    if (diagnose(os_errno, trains[train], 1) == Remedy::none) {
       result.os_errno = os_errno;
       return false;
     }

@@ -72,7 +72,7 @@ Result<void> Device::open_parts(const DeviceSettings& settings) {
   const Result<CoalescerKinds> tun_takes = open_tun_port(settings);
   if (!tun_takes) return std::unexpected(tun_takes.error());
 
-  Result<TunnelSockets> sockets = TunnelSockets::open(0, 0, tuning_.offloads);
+  Result<TunnelSockets> sockets = TunnelSockets::open(0, 0, tuning_.offloads, &paths_);
   if (!sockets) return std::unexpected(sockets.error());
   sockets_ = std::move(*sockets);
   shadow_.emplace(settings.peers_max);
@@ -120,6 +120,7 @@ Result<CoalescerKinds> Device::open_tun_port(const DeviceSettings& settings) {
   if (!tun) return std::unexpected(tun.error());
   interface_ = tun->name;
   ifindex_ = tun->ifindex;
+  paths_.tunnel_device.store(static_cast<std::uint32_t>(ifindex_), std::memory_order_relaxed);
   tun_ = std::make_unique<TunPort>(std::move(tun->queues.front()), tun->vnet_header);
   if (wanted.tun_tcp && !tun->offloads.tcp_segmentation) {
     log::warning("{}: this kernel's TUN has no TCP segmentation offload", interface_);
@@ -189,7 +190,7 @@ Result<void> Device::open_sockets(std::uint16_t port, std::uint32_t fwmark) {
     if (Result<void> marked = draining_->set_fwmark(fwmark); !marked) return marked;
     std::swap(*draining_, *sockets_);
   } else {
-    Result<TunnelSockets> sockets = TunnelSockets::open(port, fwmark, tuning_.offloads);
+    Result<TunnelSockets> sockets = TunnelSockets::open(port, fwmark, tuning_.offloads, &paths_);
     if (!sockets) return std::unexpected(sockets.error());
     end_drain();
     draining_ = std::exchange(*sockets_, std::move(*sockets));
@@ -230,7 +231,15 @@ void Device::end_drain() noexcept {
 
 void Device::mtu_changed(std::uint32_t mtu) noexcept {
   data_->post([this, mtu]() noexcept { data_lane_->set_mtu(mtu); });
-  limit_trains(interface_, mtu);
+  // In another namespace it keeps the limit that it came with: longer trains are cut in two.
+  if (paths_.tunnel_device.load(std::memory_order_relaxed) != 0) limit_trains(interface_, mtu);
+}
+
+void Device::paths_changed() noexcept { paths_.generation.fetch_add(1, std::memory_order_relaxed); }
+
+void Device::moved(std::uint32_t ifindex) noexcept {
+  paths_.tunnel_device.store(ifindex, std::memory_order_relaxed);
+  paths_changed();
 }
 
 void Device::link_changed(bool is_up, Instant now) noexcept {
@@ -272,7 +281,7 @@ void Device::link_down() noexcept {
 /// wg_open() of the kernel's device.
 Result<void> Device::link_up() {
   Result<TunnelSockets> sockets =
-      TunnelSockets::open(sockets_->port(), sockets_->fwmark(), tuning_.offloads);
+      TunnelSockets::open(sockets_->port(), sockets_->fwmark(), tuning_.offloads, &paths_);
   if (!sockets) return std::unexpected(sockets.error());
   sockets_ = std::move(*sockets);
   use_sockets();

@@ -115,6 +115,8 @@ class Device final : public DeviceControl, private TunnelWatch::Listener {
   void end_drain() noexcept;
   void mtu_changed(std::uint32_t mtu) noexcept override;
   void link_changed(bool is_up, Instant now) noexcept override;
+  void paths_changed() noexcept override;
+  void moved(std::uint32_t ifindex) noexcept override;
   std::optional<Duration> follow_link() noexcept;
   void link_down() noexcept;
   Result<void> link_up();
@@ -145,6 +147,7 @@ class Device final : public DeviceControl, private TunnelWatch::Listener {
   TunQueueLimit tun_queue_;
   std::unique_ptr<TunPort> tun_;
   UnansweredPeers unanswered_;
+  PathChanges paths_;
   std::optional<TunnelSockets> sockets_;
   std::optional<TunnelSockets> draining_;  // of the port before
   // The workers refer to each other's lanes only through the channel and wake(); both are stopped

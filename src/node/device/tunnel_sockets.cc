@@ -25,6 +25,15 @@ bool means_no_ipv6(const Error& error) noexcept {
          error.os_errno == EPROTONOSUPPORT;
 }
 
+Result<std::unique_ptr<UdpPort>> make_port(UdpSocket socket, std::uint32_t fwmark,
+                                           const PathChanges* changes) {
+  Result<std::unique_ptr<KernelPaths>> lookup = KernelPaths::open();
+  if (!lookup) return std::unexpected(lookup.error());
+  auto paths = std::make_unique<PathTable>(std::move(*lookup), changes, socket.port);
+  paths->set_fwmark(fwmark);
+  return std::make_unique<UdpPort>(std::move(socket.fd), &::sendmmsg, std::move(paths));
+}
+
 /// By turning on what open_udp() has turned on, if that could be: to read it back is newer than the
 /// option itself (Linux 5.13 and 5.0).
 bool receives_trains(const UdpPort& port) noexcept {
@@ -35,7 +44,8 @@ bool receives_trains(const UdpPort& port) noexcept {
 }  // namespace
 
 Result<TunnelSockets> TunnelSockets::open(std::uint16_t port, std::uint32_t fwmark,
-                                          const DeviceOffloads& offloads) {
+                                          const DeviceOffloads& offloads,
+                                          const PathChanges* changes) {
   TunnelSockets sockets;
   sockets.fwmark_ = fwmark;
   for (int attempt = 1;; ++attempt) {
@@ -54,8 +64,14 @@ Result<TunnelSockets> TunnelSockets::open(std::uint16_t port, std::uint32_t fwma
     if (taken && port == 0 && attempt < attempts) continue;
     if (!v6 && !means_no_ipv6(v6.error())) return std::unexpected(v6.error());
     sockets.port_ = v4->port;
-    sockets.v4_ = std::make_unique<UdpPort>(std::move(v4->fd));
-    if (v6) sockets.v6_ = std::make_unique<UdpPort>(std::move(v6->fd));
+    auto v4_port = make_port(std::move(*v4), fwmark, changes);
+    if (!v4_port) return std::unexpected(v4_port.error());
+    sockets.v4_ = std::move(*v4_port);
+    if (v6) {
+      auto v6_port = make_port(std::move(*v6), fwmark, changes);
+      if (!v6_port) return std::unexpected(v6_port.error());
+      sockets.v6_ = std::move(*v6_port);
+    }
     sockets.receive_trains_ = offloads.udp_receive;
     for (UdpPort* port_made : {sockets.v4_.get(), sockets.v6_.get()}) {
       if (port_made == nullptr) continue;
@@ -80,7 +96,11 @@ Result<void> TunnelSockets::set_fwmark(std::uint32_t fwmark) {
       if (!undone) log::error("the IPv4 socket keeps its new mark: {}", undone.error().text());
     }
   }
-  if (done) fwmark_ = fwmark;
+  if (!done) return done;
+  fwmark_ = fwmark;
+  for (UdpPort* port : {v4_.get(), v6_.get()}) {
+    if (port != nullptr) port->mark_changed(fwmark);
+  }
   return done;
 }
 

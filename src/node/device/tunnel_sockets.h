@@ -14,9 +14,10 @@ namespace tw::node {
 class TunnelSockets {
  public:
   /// `port` 0: one that is free in both families. A machine without IPv6 gets IPv4 alone. Fails if
-  /// the port is in use in either family.
+  /// the port is in use in either family. `changes` (null: nobody tells of any) must outlive this.
   static Result<TunnelSockets> open(std::uint16_t port, std::uint32_t fwmark,
-                                    const DeviceOffloads& offloads);
+                                    const DeviceOffloads& offloads,
+                                    const PathChanges* changes = nullptr);
 
   /// As the kernel's device while it is down: nothing comes or goes, port and mark are kept.
   void close() noexcept;
