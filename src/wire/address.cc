@@ -3,27 +3,18 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
 
 #include "base/assert.h"
 #include "base/mix.h"
 #include "base/random.h"
+#include "wire/decimal.h"
+#include "wire/host_port.h"
 
 namespace tw {
 namespace {
 
 constexpr std::array<std::uint8_t, 12> mapped_head{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-
-/// A decimal number without sign, space or leading zeros, at most `highest`.
-std::optional<std::uint32_t> parse_number(std::string_view text, std::uint32_t highest) {
-  if (text.empty() || (text.size() > 1 && text.front() == '0')) return {};
-  std::uint32_t value = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  if (error != std::errc{} || stop != end || value > highest) return {};
-  return value;
-}
 
 /// Addresses are chosen by whoever connects, so what collides must not be: each process has secrets
 /// of its own.
@@ -125,7 +116,7 @@ std::optional<Prefix> Prefix::parse(std::string_view text) {
   if (!address) return {};
   const auto bits = static_cast<std::uint32_t>(address->bits());
   if (slash == std::string_view::npos) return of(*address, static_cast<std::uint8_t>(bits));
-  const auto length = parse_number(text.substr(slash + 1), bits);
+  const auto length = parse_decimal(text.substr(slash + 1), bits);
   if (!length) return {};
   return of(*address, static_cast<std::uint8_t>(*length));
 }
@@ -137,20 +128,7 @@ bool Prefix::contains(const IpAddress& candidate) const noexcept {
 std::string Prefix::text() const { return address.text() + '/' + std::to_string(length); }
 
 std::optional<Endpoint> Endpoint::parse(std::string_view text) {
-  const std::size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos) return {};
-  const auto port = parse_number(text.substr(colon + 1), 0xffff);
-  std::string_view host = text.substr(0, colon);
-  const bool bracketed = host.size() >= 2 && host.front() == '[' && host.back() == ']';
-  if (bracketed) host = host.substr(1, host.size() - 2);
-  std::optional<std::uint32_t> scope_id = 0;
-  if (const std::size_t percent = host.find('%'); bracketed && percent != std::string_view::npos) {
-    scope_id = parse_number(host.substr(percent + 1), UINT32_MAX);
-    host = host.substr(0, percent);
-  }
-  const auto address = IpAddress::parse(host);
-  if (!port || !scope_id || !address || address->is_v4() == bracketed) return {};
-  return Endpoint{*address, static_cast<std::uint16_t>(*port), *scope_id};
+  return parse_endpoint(text, numeric_zone);
 }
 
 std::string Endpoint::text() const {

@@ -1,12 +1,17 @@
 #include "node/config/config_values.h"
 
+#include <arpa/inet.h>
+#include <netdb.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <optional>
 #include <span>
 #include <utility>
 
 #include "crypto/secret.h"
+#include "wire/host_port.h"
 
 namespace tw::node {
 namespace {
@@ -23,6 +28,9 @@ constexpr std::size_t longest_congestion_control = 15;  // TCP_CA_NAME_MAX with 
 bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 bool is_alphanumeric(char c) noexcept {
   return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+bool is_service_char(char c) noexcept {
+  return is_alphanumeric(c) || std::string_view{"-_.+*/"}.contains(c);
 }
 bool is_control(char c) noexcept { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 
@@ -67,13 +75,28 @@ bool is_host_name(std::string_view host) {
   return !std::ranges::all_of(last, is_digit);
 }
 
-/// "2001:db8::1", or "fe80::1%eth0" with the link it is local to.
-bool is_v6_host(std::string_view host) {
-  const std::size_t percent = host.find('%');
-  const auto address = IpAddress::parse(host.substr(0, percent));
-  if (!address || address->is_v4()) return false;
-  return percent == std::string_view::npos ||
-         (address->is_link_local() && read_interface_name(host.substr(percent + 1)).has_value());
+/// A name that some interface may have, whoever made it, or an index in figures.
+bool is_zone(std::string_view zone) {
+  const auto fits = [](char c) {
+    return !is_control(c) && !std::string_view{" /%\"\\"}.contains(c);
+  };
+  return !zone.empty() && zone.size() <= longest_interface_name && std::ranges::all_of(zone, fits);
+}
+
+/// Of UDP, in /etc/services; empty if there is none.
+std::optional<std::uint16_t> service_port(std::string_view name) {
+  if (name.empty() || name.size() > longest_label || !std::ranges::all_of(name, is_service_char)) {
+    return {};
+  }
+  servent entry{};
+  servent* found = nullptr;
+  std::array<char, 4096> room;
+  const std::string terminated{name};
+  if (::getservbyname_r(terminated.c_str(), "udp", &entry, room.data(), room.size(), &found) != 0 ||
+      found == nullptr) {
+    return {};
+  }
+  return ntohs(static_cast<std::uint16_t>(found->s_port));
 }
 
 Parsed<std::string> read_bounded_path(std::string_view text, std::size_t longest) {
@@ -125,29 +148,42 @@ Parsed<InterfaceAddress> read_interface_address(std::string_view text) {
   return InterfaceAddress{.address = *address, .length = prefix->length};
 }
 
+Parsed<std::uint16_t> read_port(std::string_view text) {
+  const bool is_number = !text.empty() && std::ranges::all_of(text, is_digit);
+  if (!is_number) {
+    if (const auto port = service_port(text)) return *port;
+    return flaw(shown(text) + " is neither a port nor a service of UDP in /etc/services",
+                "write a number from 0 to 65535");
+  }
+  const auto port = read_decimal(text, 65'535);
+  if (!port) return std::unexpected{port.error()};
+  return static_cast<std::uint16_t>(*port);
+}
+
 Parsed<EndpointName> read_endpoint_name(std::string_view text) {
-  const std::size_t colon = text.rfind(':');
-  const bool bracketed = text.starts_with('[') && colon != std::string_view::npos && colon > 1 &&
-                         text[colon - 1] == ']';
-  if (colon == std::string_view::npos || (!bracketed && text.find(':') != colon)) {
+  const auto parts = HostPort::split(text);
+  if (!parts) {
     return flaw(shown(text) + " is not HOST:PORT",
                 R"(write "vpn.example.net:51820", "192.0.2.1:51820" or "[2001:db8::1]:51820")");
   }
-  const std::string_view host = bracketed ? text.substr(1, colon - 2) : text.substr(0, colon);
-  const auto port = read_decimal(text.substr(colon + 1), 65'535);
+  const auto port = read_port(parts->port);
   if (!port || *port == 0) {
     return flaw(shown(text) + " has no port from 1 to 65535", "write HOST:PORT");
   }
-  const auto address = IpAddress::parse(host);
-  const bool valid = bracketed ? is_v6_host(host) : address.has_value() || is_host_name(host);
-  if (!valid) {
-    return flaw(shown(host) + " is neither an address nor a host name",
-                "check the spelling; an IPv6 address stands in brackets");
+  const auto address = IpAddress::parse(parts->host);
+  const bool zone_fits = !parts->has_zone || (address && !address->is_v4() &&
+                                              address->is_link_local() && is_zone(parts->zone));
+  if (!zone_fits || (!address && !is_host_name(parts->host))) {
+    return flaw(shown(text) + " names neither an address nor a host",
+                "check the spelling; only a link-local address has a zone: [fe80::1%eth0]:51820");
   }
   if (address && (address->is_unspecified() || address->is_multicast())) {
-    return flaw(shown(host) + " is not the address of one host", "write the peer's own address");
+    return flaw(shown(parts->host) + " is not the address of one host",
+                "write the peer's own address");
   }
-  return EndpointName{.host = std::string{host}, .port = static_cast<std::uint16_t>(*port)};
+  std::string host{parts->host};
+  if (parts->has_zone) host.append("%").append(parts->zone);
+  return EndpointName{.host = std::move(host), .port = *port};
 }
 
 Parsed<std::string> read_interface_name(std::string_view text) {

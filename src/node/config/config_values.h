@@ -25,7 +25,11 @@ Parsed<IpAddress> read_address(std::string_view text);
 Parsed<Prefix> read_prefix(std::string_view text);
 /// An address that an interface may have, with its prefix length; without one it is a host's.
 Parsed<InterfaceAddress> read_interface_address(std::string_view text);
-/// "host:port", "192.0.2.1:51820" or "[2001:db8::1]:51820". Resolves nothing.
+/// Decimal digits, or the name of a service of UDP: 0 to 65535. Reads /etc/services for a name.
+Parsed<std::uint16_t> read_port(std::string_view text);
+/// "host:port", "192.0.2.1:51820", "[2001:db8::1]:51820" or "[fe80::1%eth0]:51820". As with `wg`,
+/// brackets may be left out or stand around any host, and the port may be the name of a service.
+/// Resolves no host.
 Parsed<EndpointName> read_endpoint_name(std::string_view text);
 /// A name the kernel and wg-quick both take, and that is no sysctl folder of its own.
 Parsed<std::string> read_interface_name(std::string_view text);

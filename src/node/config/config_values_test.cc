@@ -13,7 +13,16 @@ TEST(ConfigValues, EndpointNames) {
   EXPECT_TRUE(is("192.0.2.1:51820", "192.0.2.1", 51820));
   EXPECT_TRUE(is("[2001:db8::1]:1", "2001:db8::1", 1));
   EXPECT_TRUE(is("[fe80::1%eth0]:65535", "fe80::1%eth0", 65535));
+  EXPECT_TRUE(is("[fe80::1%3]:5", "fe80::1%3", 5));
   EXPECT_TRUE(is("vpn.example.net:7", "vpn.example.net", 7));
+  // What `wg` takes as well.
+  EXPECT_TRUE(is("2001:db8::1:51820", "2001:db8::1", 51820));
+  EXPECT_TRUE(is("fe80::1%eth0:51820", "fe80::1%eth0", 51820));
+  EXPECT_TRUE(is("[192.0.2.1]:5", "192.0.2.1", 5));
+  EXPECT_TRUE(is("[host]:5", "host", 5));
+  EXPECT_TRUE(is("192.0.2.1:domain", "192.0.2.1", 53));
+  EXPECT_TRUE(is("[2001:db8::1]:ntp", "2001:db8::1", 123));
+  EXPECT_TRUE(is("vpn.example.net:00005", "vpn.example.net", 5));
   EXPECT_TRUE(is("a_b.x-1.example.:7", "a_b.x-1.example.", 7));
   for (const char* wrong : {"",
                             ":",
@@ -22,16 +31,21 @@ TEST(ConfigValues, EndpointNames) {
                             ":51820",
                             "host:0",
                             "host:65536",
-                            "host:http",
+                            "host:no-such-service",
+                            "host:domain/udp",
+                            "host:0x10",
+                            "[fe80::1%eth0]:",
+                            "[fe80::1%eth0]x:5",
+                            "[fe80::1%a b]:5",
+                            "[fe80::1%eth0%eth1]:5",
+                            "host%eth0:5",
+                            "192.0.2.1%eth0:5",
                             "host:-1",
                             "host: 1",
-                            "2001:db8::1:51820",
                             "2001:db8::1",
                             "[2001:db8::1]",
                             "[2001:db8::1]:",
-                            "[192.0.2.1]:5",
                             "[]:5",
-                            "[host]:5",
                             "[2001:db8::1%eth0]:5",
                             "[fe80::1%]:5",
                             "[fe80::1%a/b]:5",

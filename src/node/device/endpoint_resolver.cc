@@ -26,25 +26,48 @@ void be_impatient() noexcept {
   _res.retry = 1;
 }
 
-}  // namespace
-
-std::optional<Endpoint> resolve_endpoint(const EndpointName& name) {
-  be_impatient();
+Lookup look_up(const EndpointName& name, int flags) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_DGRAM;
-  hints.ai_flags = AI_NUMERICSERV | AI_ADDRCONFIG;
+  hints.ai_flags = AI_NUMERICSERV | flags;
   addrinfo* found = nullptr;
   const std::string port = std::to_string(name.port);
-  const int failed = ::getaddrinfo(name.host.c_str(), port.c_str(), &hints, &found);
+  Lookup answer;
+  answer.failure = ::getaddrinfo(name.host.c_str(), port.c_str(), &hints, &found);
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner{found, &::freeaddrinfo};
-  if (failed != 0) {
-    log::warning("endpoint {} does not resolve: {}", name.host, ::gai_strerror(failed));
-    return std::nullopt;
-  }
-  return from_sockaddr(found->ai_addr, found->ai_addrlen);
+  if (answer.failure != 0) return answer;
+  answer.endpoint = from_sockaddr(found->ai_addr, found->ai_addrlen);
+  return answer;
 }
 
-Result<std::unique_ptr<EndpointResolver>> EndpointResolver::start(Lookup lookup) {
+}  // namespace
+
+bool Lookup::is_final() const noexcept {
+  return failure == EAI_NONAME || failure == EAI_FAIL || failure == EAI_NODATA;
+}
+
+std::string Lookup::text() const { return ::gai_strerror(failure); }
+
+Lookup look_up_endpoint(const EndpointName& name) {
+  // Figures, with a zone or without, are asked of nobody: before DHCP has answered, AI_ADDRCONFIG
+  // would refuse them.
+  Lookup answer = look_up(name, AI_NUMERICHOST);
+  if (answer.endpoint) return answer;
+  be_impatient();
+  answer = look_up(name, AI_ADDRCONFIG);
+  // A machine without addresses yet: what /etc/hosts says of a name is an answer all the same.
+  return answer.endpoint ? answer : look_up(name, 0);
+}
+
+std::optional<Endpoint> resolve_endpoint(const EndpointName& name) {
+  const Lookup answer = look_up_endpoint(name);
+  if (!answer.endpoint) {
+    log::warning("endpoint {} does not resolve: {}", name.host, answer.text());
+  }
+  return answer.endpoint;
+}
+
+Result<std::unique_ptr<EndpointResolver>> EndpointResolver::start(Ask lookup) {
   UniqueFd ready{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
   if (!ready) return system_error("eventfd of the resolver");
   std::unique_ptr<EndpointResolver> resolver{
@@ -57,7 +80,7 @@ Result<std::unique_ptr<EndpointResolver>> EndpointResolver::start(Lookup lookup)
   return resolver;
 }
 
-EndpointResolver::EndpointResolver(Lookup lookup, UniqueFd ready) noexcept
+EndpointResolver::EndpointResolver(Ask lookup, UniqueFd ready) noexcept
     : lookup_(std::move(lookup)), ready_(std::move(ready)) {}
 
 EndpointResolver::~EndpointResolver() {

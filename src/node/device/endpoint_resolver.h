@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -21,8 +22,21 @@
 
 namespace tw::node {
 
-/// Asks the system; blocks, but gives silent name servers a few seconds only. Empty, and the reason
-/// logged, if the name has no address now. On the resolver's thread, whose own settings it changes.
+/// What the system says of a name now.
+struct Lookup {
+  std::optional<Endpoint> endpoint;  ///< empty: none
+  int failure = 0;                   ///< of getaddrinfo(3)
+
+  /// True if asking again soon cannot help: the name does not exist.
+  bool is_final() const noexcept;
+  std::string text() const;  ///< why there is no endpoint
+};
+
+/// Asks the system; blocks, but gives silent name servers a few seconds only. What is in figures,
+/// "192.0.2.1" or "fe80::1%eth0", is asked of nobody. Changes the settings of the calling thread's
+/// resolver.
+Lookup look_up_endpoint(const EndpointName& name);
+/// The same; the reason is logged if there is no answer.
 std::optional<Endpoint> resolve_endpoint(const EndpointName& name);
 
 struct ResolvedName {
@@ -33,9 +47,9 @@ struct ResolvedName {
 class EndpointResolver {
  public:
   /// Called on the thread; may block.
-  using Lookup = std::function<std::optional<Endpoint>(const EndpointName&)>;
+  using Ask = std::function<std::optional<Endpoint>(const EndpointName&)>;
 
-  static Result<std::unique_ptr<EndpointResolver>> start(Lookup lookup = resolve_endpoint);
+  static Result<std::unique_ptr<EndpointResolver>> start(Ask lookup = resolve_endpoint);
   /// Waits for a look-up that is under way: some seconds, if name servers are silent.
   ~EndpointResolver();
   EndpointResolver(const EndpointResolver&) = delete;
@@ -52,10 +66,10 @@ class EndpointResolver {
   bool settle(std::chrono::milliseconds patience);
 
  private:
-  EndpointResolver(Lookup lookup, UniqueFd ready) noexcept;
+  EndpointResolver(Ask lookup, UniqueFd ready) noexcept;
   void run();
 
-  const Lookup lookup_;
+  const Ask lookup_;
   const UniqueFd ready_;
   std::mutex mutex_;
   std::condition_variable changed_;

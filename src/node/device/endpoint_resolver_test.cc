@@ -1,6 +1,7 @@
 #include "node/device/endpoint_resolver.h"
 
 #include <gtest/gtest.h>
+#include <net/if.h>
 #include <poll.h>
 
 #include <algorithm>
@@ -18,7 +19,7 @@ bool readable(const EndpointResolver& resolver) {
   return ::poll(&waiting, 1, 0) > 0;
 }
 
-std::unique_ptr<EndpointResolver> start(EndpointResolver::Lookup lookup) {
+std::unique_ptr<EndpointResolver> start(EndpointResolver::Ask lookup) {
   auto resolver = EndpointResolver::start(std::move(lookup));
   EXPECT_TRUE(resolver);
   return std::move(*resolver);
@@ -91,6 +92,11 @@ TEST(EndpointResolver, EndsWithNamesStillWaiting) {
 
 TEST(EndpointResolver, AsksTheSystem) {
   EXPECT_EQ(resolve_endpoint({"192.0.2.7", 9}), at("192.0.2.7:9"));
+  EXPECT_EQ(resolve_endpoint({"2001:db8::7", 9}), at("[2001:db8::7]:9"));
+  const Lookup local = look_up_endpoint({"fe80::7%lo", 9});
+  ASSERT_TRUE(local.endpoint) << local.text();
+  EXPECT_EQ(local.endpoint->scope_id, ::if_nametoindex("lo"));
+  EXPECT_EQ(resolve_endpoint({"fe80::7%no-such-link", 9}), std::nullopt);
   EXPECT_EQ(resolve_endpoint({"name.invalid.", 9}), std::nullopt);
 }
 

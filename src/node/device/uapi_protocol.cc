@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "node/device/endpoint_text.h"
 #include "node/trim_heap.h"
 
 namespace tw::node {
@@ -60,7 +61,7 @@ bool parse_true(std::string_view text, bool& out) noexcept {
 }
 
 bool parse_endpoint(std::string_view text, std::optional<Endpoint>& out) {
-  out = Endpoint::parse(text);
+  out = read_endpoint(text);
   return out.has_value() && out->port != 0;
 }
 

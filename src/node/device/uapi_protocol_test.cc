@@ -54,7 +54,7 @@ TEST(UapiSetBody, TakesEveryKey) {
   const Result<DeviceChange> change =
       parse({"private_key=" + key_a, "listen_port=51820", "fwmark=4294967295", "replace_peers=true",
              "public_key=" + key_b, "update_only=true", "preshared_key=" + key_a,
-             "endpoint=[2001:db8::1%7]:51821", "persistent_keepalive_interval=65535",
+             "endpoint=[fe80::1%7]:51821", "persistent_keepalive_interval=65535",
              "replace_allowed_ips=true", "allowed_ip=10.0.0.7/8", "allowed_ip=-fd00::/64",
              "protocol_version=1", "public_key=" + key_a, "remove=true"});
   ASSERT_TRUE(change) << change.error().text();
@@ -68,7 +68,7 @@ TEST(UapiSetBody, TakesEveryKey) {
   EXPECT_TRUE(peer.update_only);
   EXPECT_FALSE(peer.remove);
   EXPECT_EQ(peer.preshared_key->view()[0], 0xaa);
-  EXPECT_EQ(peer.endpoint, Endpoint::parse("[2001:db8::1%7]:51821"));
+  EXPECT_EQ(peer.endpoint, Endpoint::parse("[fe80::1%7]:51821"));
   EXPECT_EQ(peer.persistent_keepalive_s, 65535);
   EXPECT_TRUE(peer.replace_allowed_ips);
   ASSERT_EQ(peer.allowed_ips.size(), 2U);
