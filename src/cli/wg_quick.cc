@@ -13,6 +13,8 @@
 namespace tw::cli {
 namespace {
 
+constexpr int signal_exit_base = 128;  // as shells have it
+
 int run_quick(const std::string& file, bool up) {
   const char* const verb = up ? "up" : "down";
   if (::geteuid() != 0) {
@@ -30,10 +32,16 @@ int run_quick(const std::string& file, bool up) {
     }
     return exit_failed;
   }
-  const Result<void> done = up ? node::quick_up(*conf) : node::quick_down(*conf);
+  for (const std::string& warning : conf->warnings) node::tell("Warning: " + warning);
+  Result<node::Interrupts> interrupts = node::Interrupts::open();
+  const Result<void> done = !interrupts ? std::unexpected(interrupts.error())
+                            : up        ? node::quick_up(*conf, *interrupts)
+                                        : node::quick_down(*conf, *interrupts);
   if (done) return 0;
-  fmt::print(stderr, "thalweg wg {} {}: {}\n", verb, conf->tunnel.interface, done.error().text());
-  return exit_failed;
+  node::tell(
+      fmt::format("thalweg wg {} {}: {}", verb, conf->tunnel.interface, done.error().text()));
+  const int signal = interrupts ? interrupts->received() : 0;
+  return signal == 0 ? exit_failed : signal_exit_base + signal;
 }
 
 void add_verb(CLI::App& wg, int& exit_code, bool up, const char* description) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "node/quick/quick_conf.h"
@@ -21,7 +22,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   }
   std::vector<tw::IpAddress> addresses;
   for (const auto& address : conf->tunnel.addresses) addresses.push_back(address.address);
-  tw::node::quick_routes(*conf);
+  std::vector<tw::Prefix> allowed;
+  for (const auto& peer : conf->peers) {
+    for (const auto& ip : peer.allowed_ips) allowed.push_back(ip.prefix);
+  }
+  tw::node::quick_routes(*conf, std::move(allowed));
   tw::node::quick_firewall_text(conf->tunnel.interface, tw::Family::v4, addresses, 1);
   return 0;
 }

@@ -2,7 +2,7 @@
 
 #include <array>
 
-#include "node/config/conf_import_read.h"
+#include "node/config/conf_import_draft.h"
 #include "node/config/config_checks.h"
 #include "node/config/config_file.h"
 #include "node/config/config_mistakes.h"
@@ -26,7 +26,7 @@ void rename_keys(std::vector<ConfigMistake>& mistakes) {
 std::expected<std::string, std::vector<ConfigMistake>> import_conf(std::string_view text,
                                                                    const std::string& path) {
   MistakeList mistakes{path};
-  const ImportedConf conf = read_conf(text, path, mistakes);
+  const ImportedConf conf = draft_of(read_wg_conf(text, path, mistakes), mistakes);
   check_tunnel(conf.draft, mistakes);
   if (mistakes.empty()) return write_toml(conf);
   auto found = mistakes.take();

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <ranges>
 
-#include "node/config/conf_import_read.h"
+#include "node/config/conf_import_draft.h"
 
 namespace tw::node {
 namespace {
@@ -38,8 +38,8 @@ std::string preshared_file(const ImportedConf& conf, std::size_t peer) {
 /// needs no quotes.
 std::string key_command(const ImportedConf& conf, std::uint32_t line, const std::string& file) {
   return "#   (umask 077; sed -n '" + std::to_string(line) +
-         R"(s/^[^=]*=[[:space:]]*\([A-Za-z0-9+/]\{43\}=\).*/\1/p' )" + conf.file_name + " > " +
-         file + ") && chmod 600 " + file + '\n';
+         R"({s/#.*//;s/[[:space:]]//g;s/^[^=]*=//p}' )" + conf.file_name + " > " + file +
+         ") && chmod 600 " + file + '\n';
 }
 
 std::string head(const ImportedConf& conf) {

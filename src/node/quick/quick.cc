@@ -1,30 +1,20 @@
 #include "node/quick/quick.h"
 
-#include <fcntl.h>
 #include <fmt/core.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <cerrno>
+#include <algorithm>
 #include <fstream>
 #include <utility>
 
 #include "base/log.h"
-#include "base/unique_fd.h"
+#include "base/new_file.h"
+#include "node/quick/hooks.h"
 #include "node/quick/program.h"
 #include "node/quick/quick_device.h"
 #include "node/quick/quick_network.h"
 
 namespace tw::node {
 namespace {
-
-Result<void> run_hooks(const std::vector<std::string>& hooks) {
-  for (const std::string& hook : hooks) {
-    fmt::print(stderr, "[#] {}\n", hook);
-    if (Result<void> done = run_program({"bash", "-c", hook}); !done) return done;
-  }
-  return {};
-}
 
 /// What resolvconf knows an interface's name servers by: Debian sorts them by prefixes.
 std::string resolvconf_name(const std::string& interface) {
@@ -39,8 +29,7 @@ std::string resolvconf_name(const std::string& interface) {
   return interface;
 }
 
-Result<void> set_dns(const QuickConf& conf) {
-  if (conf.name_servers.empty()) return {};
+Result<void> set_dns(const QuickConf& conf, Interrupts& interrupts) {
   if (!has_program("resolvconf")) {
     log::warning("{}: DNS is left as it is: there is no resolvconf here (install openresolv)",
                  conf.tunnel.interface);
@@ -53,12 +42,19 @@ Result<void> set_dns(const QuickConf& conf) {
   for (const std::string& domain : conf.search_domains) domains += " " + domain;
   if (!domains.empty()) text += fmt::format("search{}\n", domains);
   return run_program({"resolvconf", "-a", resolvconf_name(conf.tunnel.interface), "-m", "0", "-x"},
-                     text);
+                     text, interrupts);
 }
 
-Result<void> unset_dns(const QuickConf& conf) {
+Result<void> unset_dns(const QuickConf& conf, Interrupts& interrupts) {
   if (conf.name_servers.empty() || !has_program("resolvconf")) return {};
-  return run_program({"resolvconf", "-d", resolvconf_name(conf.tunnel.interface), "-f"});
+  return run_program({"resolvconf", "-d", resolvconf_name(conf.tunnel.interface), "-f"},
+                     std::string{}, interrupts);
+}
+
+/// A link-local address that nobody asked for: the kernel gives a TUN one, anew each time.
+bool is_the_kernels(const QuickConf& conf, const InterfaceAddress& address) {
+  return address.address.is_link_local() &&
+         std::ranges::find(conf.tunnel.addresses, address) == conf.tunnel.addresses.end();
 }
 
 /// The addresses that the interface has now, name servers, and what the device does not know of.
@@ -69,7 +65,7 @@ Result<std::string> saved_head(const QuickConf& conf, Netlink& netlink) {
   if (!addresses) return std::unexpected(addresses.error());
   std::string head;
   for (const LocalAddress& local : *addresses) {
-    if (local.link_index != link->index || local.address.address.is_link_local()) continue;
+    if (local.link_index != link->index || is_the_kernels(conf, local.address)) continue;
     head += fmt::format("Address = {}/{}\n", local.address.address.text(), local.address.length);
   }
   for (const auto* words : {&conf.name_servers, &conf.search_domains}) {
@@ -79,43 +75,62 @@ Result<std::string> saved_head(const QuickConf& conf, Netlink& netlink) {
   return head + conf.extras;
 }
 
-Result<void> write_file(const std::string& path, std::string_view text) {
-  const std::string fresh = path + ".tmp";
-  {
-    const UniqueFd file{::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)};
-    if (!file || ::fchmod(file.get(), 0600) != 0) return system_error("write " + fresh);
-    while (!text.empty()) {
-      const ssize_t size = ::write(file.get(), text.data(), text.size());
-      if (size < 0) return system_error("write " + fresh);
-      text.remove_prefix(static_cast<std::size_t>(size));
-    }
-    if (::fsync(file.get()) != 0) return system_error("write " + fresh);
-  }
-  if (::rename(fresh.c_str(), path.c_str()) != 0) return system_error("replace " + path);
-  return {};
-}
-
 Result<void> save(const QuickConf& conf, Netlink& netlink) {
   const Result<std::string> head = saved_head(conf, netlink);
   if (!head) return std::unexpected(head.error());
   const Result<SecretText> text = device_conf(conf.tunnel.interface, *head);
   if (!text) return std::unexpected(text.error());
-  return write_file(conf.path, text->view());
+  return replace_file(conf.path, text->view());
 }
 
-Result<void> bring_up(const QuickConf& conf, QuickNetwork& network, bool& has_dns) {
-  if (Result<void> done = start_device(conf.tunnel.interface); !done) return done;
-  if (Result<void> done = configure_device(conf); !done) return done;
-  if (Result<void> done = network.set_up(); !done) return done;
-  if (Result<void> done = set_dns(conf); !done) return done;
-  has_dns = true;
-  if (Result<void> done = network.add_routes(); !done) return done;
-  return run_hooks(conf.hooks.post_up);
-}
+/// Everything that `up` makes, step by step. A signal ends it after the step that it came in.
+class Up {
+ public:
+  Up(const QuickConf& conf, QuickNetwork& network, Interrupts& interrupts)
+      : conf_(conf), network_(network), interrupts_(interrupts) {}
+
+  Result<void> make() {
+    const std::string& interface = conf_.tunnel.interface;
+    Result<void> done = start_device(interface, interrupts_);
+    then(done, [&] { return configure_device(conf_, interrupts_); });
+    then(done, [&] { return network_.set_up(); });
+    then(done, [&] { return set_name_servers(); });
+    then(done, [&] { return network_.add_routes(); });
+    then(done, [&] { return run_hooks(conf_.hooks.post_up, conf_, interrupts_); });
+    then(done, [] { return Result<void>{}; });
+    return done;
+  }
+
+  /// Takes down what there is. The first error is the one to tell.
+  void undo() {
+    interrupts_.received();  // so that only a further signal ends what is run now
+    if (has_dns_) static_cast<void>(unset_dns(conf_, interrupts_));
+    static_cast<void>(network_.remove());
+    await_end(conf_.tunnel.interface);
+  }
+
+ private:
+  template <typename Step>
+  void then(Result<void>& done, Step step) {
+    if (done && interrupts_.received() != 0) done = std::unexpected(interrupts_.error());
+    if (done) done = step();
+  }
+
+  Result<void> set_name_servers() {
+    if (conf_.name_servers.empty()) return {};
+    has_dns_ = true;  // also if it fails half-way
+    return set_dns(conf_, interrupts_);
+  }
+
+  const QuickConf& conf_;
+  QuickNetwork& network_;
+  Interrupts& interrupts_;
+  bool has_dns_ = false;
+};
 
 }  // namespace
 
-Result<void> quick_up(const QuickConf& conf) {
+Result<void> quick_up(const QuickConf& conf, Interrupts& interrupts) {
   Result<QuickNetwork> network = QuickNetwork::open(conf);
   if (!network) return std::unexpected(network.error());
   if (network->has_link()) {
@@ -123,17 +138,14 @@ Result<void> quick_up(const QuickConf& conf) {
                       fmt::format("{0} exists already: take it down first (thalweg wg down {1})",
                                   conf.tunnel.interface, conf.path));
   }
-  if (Result<void> done = run_hooks(conf.hooks.pre_up); !done) return done;
-  bool has_dns = false;
-  Result<void> up = bring_up(conf, *network, has_dns);
-  if (up) return up;
-  if (has_dns) static_cast<void>(unset_dns(conf));  // the first error is the one to tell
-  static_cast<void>(network->remove());
-  await_end(conf.tunnel.interface);
-  return up;
+  if (Result<void> done = run_hooks(conf.hooks.pre_up, conf, interrupts); !done) return done;
+  Up up{conf, *network, interrupts};
+  Result<void> done = up.make();
+  if (!done) up.undo();
+  return done;
 }
 
-Result<void> quick_down(const QuickConf& conf) {
+Result<void> quick_down(const QuickConf& conf, Interrupts& interrupts) {
   const std::string& interface = conf.tunnel.interface;
   Result<QuickNetwork> network = QuickNetwork::open(conf);
   if (!network) return std::unexpected(network.error());
@@ -149,19 +161,22 @@ Result<void> quick_down(const QuickConf& conf) {
     if (first && !done) first = std::move(done);
   };
   if (is_up) {
-    // A hook that refuses keeps the tunnel, as with wg-quick.
-    if (Result<void> done = run_hooks(conf.hooks.pre_down); !done) return done;
+    // A hook that refuses keeps the tunnel, as with wg-quick; so does a signal, up to here.
+    if (Result<void> done = run_hooks(conf.hooks.pre_down, conf, interrupts); !done) return done;
+    if (interrupts.received() != 0) return std::unexpected(interrupts.error());
     if (conf.save_config) {
       if (Result<void> done = save(conf, network->netlink()); !done) return done;
     }
   }
   note(network->remove());
   if (!is_up && !network->found_leftovers()) {
+    // A device that was killed leaves no other trace than this one, if it had no default route.
+    static_cast<void>(unset_dns(conf, interrupts));
     return make_error(Error::Kind::config, interface + " is not up");
   }
   await_end(interface);
-  note(unset_dns(conf));
-  note(run_hooks(conf.hooks.post_down));
+  note(unset_dns(conf, interrupts));
+  note(run_hooks(conf.hooks.post_down, conf, interrupts));
   return first;
 }
 

@@ -12,8 +12,8 @@
 #include <string_view>
 #include <vector>
 
-#include "crypto/secret.h"
 #include "node/config/config.h"
+#include "node/config/wg_conf.h"
 #include "node/machine/netlink.h"
 
 namespace tw::node {
@@ -24,10 +24,12 @@ struct QuickHooks {
 };
 
 struct QuickConf {
-  std::string path;
+  std::string path;  ///< of the file itself, behind symbolic links, if it was loaded
+  /// What its owner should know, though the tunnel works.
+  std::vector<std::string> warnings;
   TunnelConfig tunnel;  ///< keys, port, mark and addresses; its MTU counts only if `has_mtu`
   bool has_mtu = false;
-  std::vector<PeerConfig> peers;
+  std::vector<ConfPeer> peers;  ///< sections: the same peer may stand twice
   std::vector<std::string> name_servers, search_domains;
   /// Where routes go: 0 leaves them out, nothing is wg-quick's "auto".
   std::optional<std::uint32_t> table;
@@ -40,7 +42,8 @@ struct QuickConf {
 std::expected<QuickConf, std::vector<ConfigMistake>> parse_quick_conf(std::string_view text,
                                                                       const std::string& path);
 /// The same for a file, whose text is wiped afterwards; a name without a slash or an ending is
-/// looked up in /etc/wireguard.
+/// looked up in /etc/wireguard. A file that every user may write is refused, as root is to run its
+/// hooks; one that every user may read is warned of.
 std::expected<QuickConf, std::vector<ConfigMistake>> load_quick_conf(const std::string& file);
 
 /// A route that wg-quick's "auto" makes.
@@ -48,9 +51,9 @@ struct QuickRoute {
   Prefix prefix;
   bool is_default = false;  ///< into a table of its own, with rules
 };
-/// What is to be routed, longest prefixes first: every allowed IP, but those that an address or a
-/// route before them covers.
-std::vector<QuickRoute> quick_routes(const QuickConf& conf);
+/// What is to be routed, longest prefixes first: every allowed IP that the device has, but those
+/// that an address or a route before them covers.
+std::vector<QuickRoute> quick_routes(const QuickConf& conf, std::vector<Prefix> allowed_ips);
 
 /// The commands for nftables that keep others out of the tunnel's own addresses and carry the mark
 /// of our own datagrams over to their answers: what wg-quick adds for one family's default route.

@@ -10,10 +10,14 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
+#include <cstdlib>
+#include <optional>
 
 #include "base/unique_fd.h"
 #include "crypto/secret.h"
 #include "node/device/endpoint_resolver.h"
+#include "node/device/endpoint_text.h"
 #include "node/device/uapi_server.h"
 #include "node/quick/program.h"
 
@@ -108,22 +112,61 @@ void add_key(SecretText& text, std::string_view key, ByteView value) {
   text.append("\n");
 }
 
-Result<void> add_peer(SecretText& text, const PeerConfig& peer) {
-  add_key(text, "public_key", peer.public_key.bytes);
-  add_key(text, "preshared_key", peer.preshared_key.view());
-  if (peer.endpoint) {
-    const std::optional<Endpoint> endpoint = resolve_endpoint(*peer.endpoint);
-    if (!endpoint) {
+/// As `wg` waits: 1 s, then a fifth longer each time, at most 20 s.
+constexpr std::chrono::milliseconds first_wait{1'000}, longest_wait{20'000};
+constexpr std::uint32_t usual_retries = 15;
+constexpr const char* retries_variable = "WG_ENDPOINT_RESOLUTION_RETRIES";
+
+/// How often a name is asked for again; empty: for ever.
+Result<std::optional<std::uint32_t>> resolution_retries() {
+  const char* const value = std::getenv(retries_variable);  // NOLINT(concurrency-mt-unsafe)
+  if (value == nullptr) return usual_retries;
+  const std::string_view text = value;
+  if (text == "infinity") return std::nullopt;
+  std::uint32_t number = 0;
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || stop != text.data() + text.size()) {
+    return make_error(Error::Kind::config, fmt::format("{} is \"{}\": write a number, or infinity",
+                                                       retries_variable, text));
+  }
+  return number;
+}
+
+Result<Endpoint> resolve(const EndpointName& name, Interrupts& interrupts) {
+  const auto retries = resolution_retries();
+  if (!retries) return std::unexpected(retries.error());
+  std::chrono::milliseconds wait = first_wait;
+  for (std::uint32_t tried = 0;; ++tried) {
+    const Lookup answer = look_up_endpoint(name);
+    if (answer.endpoint) return *answer.endpoint;
+    const std::string what =
+        fmt::format("endpoint {} does not resolve: {}", name.host, answer.text());
+    if (answer.is_final() || (*retries && tried >= **retries)) {
       return make_error(Error::Kind::unavailable,
-                        fmt::format("endpoint {} does not resolve: mend the name, or try again "
-                                    "when name servers answer",
-                                    peer.endpoint->host));
+                        what + ": mend the name, or try again when name servers answer");
     }
+    tell(fmt::format("{}; trying again in {:.2f} s", what,
+                     std::chrono::duration<double>{wait}.count()));
+    if (!interrupts.sleep(wait)) return std::unexpected(interrupts.error());
+    wait = std::min(longest_wait, wait * 6 / 5);
+  }
+}
+
+Result<void> add_peer(SecretText& text, const ConfPeer& peer, Interrupts& interrupts) {
+  add_key(text, "public_key", peer.public_key.bytes);
+  if (peer.preshared_key) add_key(text, "preshared_key", peer.preshared_key->view());
+  if (peer.endpoint) {
+    const Result<Endpoint> endpoint = resolve(*peer.endpoint, interrupts);
+    if (!endpoint) return std::unexpected(endpoint.error());
     add(text, "endpoint", endpoint->text());
   }
-  add(text, "persistent_keepalive_interval", std::to_string(peer.persistent_keepalive_s));
-  add(text, "replace_allowed_ips", "true");
-  for (const Prefix& prefix : peer.allowed_ips) add(text, "allowed_ip", prefix.text());
+  if (peer.persistent_keepalive_s) {
+    add(text, "persistent_keepalive_interval", std::to_string(*peer.persistent_keepalive_s));
+  }
+  if (peer.replaces_allowed_ips) add(text, "replace_allowed_ips", "true");
+  for (const ConfPeer::AllowedIp& allowed : peer.allowed_ips) {
+    add(text, "allowed_ip", (allowed.remove ? "-" : "") + allowed.prefix.text());
+  }
   return {};
 }
 
@@ -156,7 +199,11 @@ void add_conf_line(SecretText& out, std::string_view key, std::string_view value
     std::from_chars(value.data(), value.data() + value.size(), mark);
     return line("FwMark", fmt::format("{:#x}", mark));
   }
-  if (key == "endpoint") return line("Endpoint", value);
+  if (key == "endpoint") {
+    // The device names a zone by its number, which the machine's next start may give to another.
+    const std::optional<Endpoint> endpoint = read_endpoint(value);
+    return line("Endpoint", endpoint ? endpoint_text(*endpoint) : std::string{value});
+  }
   if (key == "allowed_ip") return line("AllowedIPs", value);
   if (key == "persistent_keepalive_interval" && value != "0") {
     return line("PersistentKeepalive", value);
@@ -171,9 +218,9 @@ void add_conf_line(SecretText& out, std::string_view key, std::string_view value
 
 }  // namespace
 
-Result<void> start_device(const std::string& interface) {
+Result<void> start_device(const std::string& interface, Interrupts& interrupts) {
   // As a subcommand of this very program, wherever it lies.
-  return run_program({"/proc/self/exe", "wg", interface});
+  return run_program({"/proc/self/exe", "wg", interface}, std::string{}, interrupts);
 }
 
 bool device_answers(const std::string& interface) { return connect_device(interface).has_value(); }
@@ -185,7 +232,7 @@ void await_end(const std::string& interface) {
   }
 }
 
-Result<void> configure_device(const QuickConf& conf) {
+Result<void> configure_device(const QuickConf& conf, Interrupts& interrupts) {
   SecretText request;
   request.append("set=1\n");
   add_key(request, "private_key", conf.tunnel.private_key.view());
@@ -194,13 +241,27 @@ Result<void> configure_device(const QuickConf& conf) {
   }
   if (conf.tunnel.fwmark != 0) add(request, "fwmark", std::to_string(conf.tunnel.fwmark));
   add(request, "replace_peers", "true");
-  for (const PeerConfig& peer : conf.peers) {
-    if (Result<void> added = add_peer(request, peer); !added) return added;
+  for (const ConfPeer& peer : conf.peers) {
+    if (Result<void> added = add_peer(request, peer, interrupts); !added) return added;
   }
   request.append("\n");
   const auto answer = ask(conf.tunnel.interface, request.view(), "configure the device");
   if (!answer) return std::unexpected(answer.error());
   return {};
+}
+
+Result<QuickPeers> device_peers(const std::string& interface) {
+  const Result<SecretText> state = ask(interface, "get=1\n\n", "ask the device for its peers");
+  if (!state) return std::unexpected(state.error());
+  QuickPeers peers;
+  for_each_line(state->view(), [&](std::string_view key, std::string_view value) {
+    if (key == "endpoint") {
+      if (const auto endpoint = read_endpoint(value)) peers.endpoints.push_back(*endpoint);
+    } else if (key == "allowed_ip") {
+      if (const auto prefix = Prefix::parse(value)) peers.allowed_ips.push_back(*prefix);
+    }
+  });
+  return peers;
 }
 
 Result<void> set_device_mark(const std::string& interface, std::uint32_t mark) {

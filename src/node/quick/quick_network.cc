@@ -5,7 +5,6 @@
 #include <string_view>
 #include <utility>
 
-#include "node/device/endpoint_resolver.h"
 #include "node/nft/compile.h"
 #include "node/nft/socket.h"
 #include "node/quick/quick_device.h"
@@ -76,13 +75,13 @@ Result<void> QuickNetwork::set_up() {
 Result<std::uint32_t> QuickNetwork::mtu() {
   if (conf_.has_mtu) return conf_.tunnel.mtu;
   std::uint32_t widest = 0;
-  for (const PeerConfig& peer : conf_.peers) {
-    if (!peer.endpoint) continue;
-    const std::optional<Endpoint> endpoint = resolve_endpoint(*peer.endpoint);
-    if (!endpoint) continue;
-    const Result<std::uint32_t> path = netlink_.path_mtu(endpoint->address);
-    if (!path) return path;
-    widest = std::max(widest, *path);
+  const Result<QuickPeers> peers = device_peers(conf_.tunnel.interface);
+  if (!peers) return std::unexpected(peers.error());
+  for (const Endpoint& endpoint : peers->endpoints) {
+    if (endpoint.scope_id != 0) continue;  // wg-quick leaves these out too
+    // Where there is no route now there is no MTU to learn, and one may come.
+    const Result<std::uint32_t> path = netlink_.path_mtu(endpoint.address);
+    if (path) widest = std::max(widest, *path);
   }
   if (widest == 0) {
     const Result<std::uint32_t> path = netlink_.default_route_mtu();
@@ -95,7 +94,9 @@ Result<std::uint32_t> QuickNetwork::mtu() {
 
 Result<void> QuickNetwork::add_routes() {
   if (conf_.table == 0U) return {};
-  for (const QuickRoute& route : quick_routes(conf_)) {
+  Result<QuickPeers> peers = device_peers(conf_.tunnel.interface);
+  if (!peers) return std::unexpected(peers.error());
+  for (const QuickRoute& route : quick_routes(conf_, std::move(peers->allowed_ips))) {
     const RouteSpec spec{.prefix = route.prefix,
                          .device = conf_.tunnel.interface,
                          .table = conf_.table.value_or(main_table)};

@@ -8,10 +8,11 @@ from .case import NetTest, main
 from .clients import ClientsTest
 from .network import Namespace, Network
 from .process import Process, wait_until
+from .quick import QuickCase
 from .traffic import curl, free_port, iperf3, ping, serve_files
 from .tunnel import (Peer, configure, genkey, genpsk, pubkey, run_wireguard, thalweg, thalweg_wg,
                      unique_interface, wg, wireguard_go)
 
-__all__ = ["NetTest", "main", "ClientsTest", "Namespace", "Network", "Process", "wait_until", "curl",
-           "free_port", "iperf3", "ping", "serve_files", "Peer", "configure", "genkey", "genpsk", "pubkey",
-           "run_wireguard", "thalweg", "thalweg_wg", "unique_interface", "wg", "wireguard_go"]
+__all__ = ["NetTest", "main", "ClientsTest", "Namespace", "Network", "Process", "QuickCase", "wait_until",
+           "curl", "free_port", "iperf3", "ping", "serve_files", "Peer", "configure", "genkey", "genpsk",
+           "pubkey", "run_wireguard", "thalweg", "thalweg_wg", "unique_interface", "wg", "wireguard_go"]
