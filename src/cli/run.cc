@@ -7,37 +7,45 @@
 
 #include "base/log.h"
 #include "cli/command.h"
+#include "crypto/stack.h"
 #include "node/config/config.h"
 #include "node/node.h"
 
 namespace tw::cli {
 namespace {
 
-int run(const std::string& path) {
+/// The node, or nothing, and why was said. What the configuration held of keys is gone when it
+/// returns.
+std::unique_ptr<node::Node> start(const std::string& path) {
   auto config = node::load_config(path);
   if (!config) {
     for (const node::ConfigMistake& mistake : config.error()) {
       fmt::print(stderr, "{}\n", mistake.text());
     }
     fmt::print(stderr, "thalweg run: {} has mistakes; nothing was started\n", path);
-    return exit_failed;
+    return nullptr;
   }
   if (Result<void> opened = log::open(config->process.log_level, config->process.log_file);
       !opened) {
     fmt::print(stderr, "thalweg run: {}\n", opened.error().text());
-    return exit_failed;
+    return nullptr;
   }
-  const std::string interface = config->tunnel.interface;
   Result<std::unique_ptr<node::Node>> node = node::Node::start(std::move(*config), path);
-  if (!node) {
-    fmt::print(stderr, "thalweg run: {}\n", node.error().text());
-    return exit_failed;
-  }
-  log::info("{}: up, port {}", interface, (*node)->status().listen_port);
-  const Result<void> served = (*node)->serve();
+  if (node) return std::move(*node);
+  fmt::print(stderr, "thalweg run: {}\n", node.error().text());
+  return nullptr;
+}
+
+int run(const std::string& path) {
+  std::unique_ptr<node::Node> node = start(path);
+  if (!node) return exit_failed;
+  crypto::wipe_stack();
+  const node::NodeStatus status = node->status();
+  log::info("{}: up, port {}", status.interface, status.listen_port);
+  const Result<void> served = node->serve();
   if (!served) log::error("{}", served.error().text());
-  log::info("{}: going down", interface);
-  node->reset();
+  log::info("{}: going down", status.interface);
+  node.reset();
   return served ? 0 : exit_failed;
 }
 

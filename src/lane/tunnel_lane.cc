@@ -63,11 +63,22 @@ void TunnelLane::remove_peer(wg::PeerId id, Instant now) noexcept {
   peers_.remove(id);
 }
 
-void TunnelLane::set_endpoint(wg::PeerId id, const Endpoint& endpoint) noexcept {
+bool TunnelLane::set_endpoint(wg::PeerId id, const Endpoint& endpoint) noexcept {
   LanePeer* peer = peers_.find(id);
   TW_ASSERT(peer != nullptr);
+  const bool is_first = !peer->endpoint;
   peer->endpoint = endpoint;
   peer->local = {};  // of another path, perhaps of the other family
+  return is_first;
+}
+
+void TunnelLane::resume_keepalive(wg::PeerId id, Instant now) noexcept {
+  const LanePeer* peer = peers_.find(id);
+  TW_ASSERT(peer != nullptr);
+  const Duration interval = peer->session.persistent_keepalive();
+  if (interval == Duration::zero()) return;
+  set_persistent_keepalive(id, Duration::zero(), now);
+  set_persistent_keepalive(id, interval, now);
 }
 
 void TunnelLane::set_persistent_keepalive(wg::PeerId id, Duration interval, Instant now) noexcept {

@@ -81,7 +81,10 @@ class TunnelLane final : public Poller, private ReceiveEvents {
   /// The handshake context must know the peer first, and on removal must have forgotten it first.
   void add_peer(wg::PeerId peer) noexcept;
   void remove_peer(wg::PeerId peer, Instant now) noexcept;
-  void set_endpoint(wg::PeerId peer, const Endpoint& endpoint) noexcept;
+  /// True if the peer had none before: what was due to it meanwhile went nowhere.
+  bool set_endpoint(wg::PeerId peer, const Endpoint& endpoint) noexcept;
+  /// A keepalive at once, if the peer has a persistent one, and then at its interval again.
+  void resume_keepalive(wg::PeerId peer, Instant now) noexcept;
   void set_persistent_keepalive(wg::PeerId peer, Duration interval, Instant now) noexcept;
   wg::AllowedIps& allowed_ips() noexcept { return peers_.allowed_ips(); }
   /// Our own static key, without which no handshake message passes. Empty: none.

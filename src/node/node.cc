@@ -3,7 +3,6 @@
 #include <net/if.h>
 #include <poll.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 
 #include <array>
 #include <cerrno>
@@ -11,7 +10,9 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/new_file.h"
 #include "base/unique_fd.h"
+#include "crypto/stack.h"
 #include "node/device/device_wanted.h"
 #include "node/machine/journal.h"
 #include "node/machine/privileges.h"
@@ -91,9 +92,7 @@ Result<void> Node::open_sockets() {
                           settings.interface + "'), or choose another [tunnel] interface");
   }
   device_ = std::move(*device);
-  if (::mkdir(std::string{run_directory}.c_str(), 0700) != 0 && errno != EEXIST) {
-    return system_error("mkdir " + std::string{run_directory});
-  }
+  if (Result<void> made = make_private_folder(std::string{run_directory}); !made) return made;
   Result<std::unique_ptr<ControlServer>> control = ControlServer::listen(
       config_.process.control_socket, [this](std::string_view request) { return answer(request); });
   if (!control) return std::unexpected(control.error());
@@ -243,6 +242,7 @@ Result<void> Node::reload() {
                                                "changed. Restart it, or put the old value back");
   }
   Result<void> applied = apply(packed(std::move(*next)));
+  crypto::wipe_stack();  // the old key's copies, and the new one's
   trim_heap();
   return applied;
 }
@@ -298,7 +298,9 @@ Result<void> Node::serve() {
                                  {device_->gone_fd(), POLLIN, 0},
                                  {device_->unanswered_fd(), POLLIN, 0},
                                  {resolver_->wait_fd(), POLLIN, 0}}};
-    if (::poll(waits.data(), waits.size(), -1) < 0 && errno != EINTR) return system_error("poll");
+    if (::poll(waits.data(), waits.size(), ask_for_unresolved()) < 0 && errno != EINTR) {
+      return system_error("poll");
+    }
     if (waits[1].revents != 0) uapi_->handle();
     if (waits[2].revents != 0) control_->handle();
     if (waits[3].revents != 0) {

@@ -63,6 +63,9 @@ class Node {
   std::vector<relay::SynSource*> syn_sources() const;
   Result<void> start_resolver();
   void ask_for_unanswered();
+  /// Asks for names that have no address yet, when it is their turn; returns in how many
+  /// milliseconds the next one has its turn, or -1.
+  int ask_for_unresolved();
   void take_resolved();
   Result<void> move_endpoints(std::span<const NamedEndpoints::Move> moves);
   std::string name_of(const crypto::PublicKey& peer) const;

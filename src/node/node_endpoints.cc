@@ -39,7 +39,7 @@ Result<void> Node::start_resolver() {
   if (!resolver_->settle(start_patience)) {
     log::warning("some names are still being resolved: their peers wait, and the node goes on");
   }
-  for (const ResolvedName& answer : resolver_->take()) named_.resolved(answer);
+  for (const ResolvedName& answer : resolver_->take()) named_.resolved(answer, clock_.now());
   return {};
 }
 
@@ -49,10 +49,18 @@ void Node::ask_for_unanswered() {
   }
 }
 
+int Node::ask_for_unresolved() {
+  const Instant now = clock_.now();
+  for (const EndpointName& name : named_.due(now)) resolver_->ask(name);
+  const Instant next = named_.next_due();
+  if (next == Instant::max()) return -1;
+  return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(next - now).count());
+}
+
 void Node::take_resolved() {
   std::vector<NamedEndpoints::Move> moves;
   for (const ResolvedName& answer : resolver_->take()) {
-    const auto more = named_.resolved(answer);
+    const auto more = named_.resolved(answer, clock_.now());
     moves.insert(moves.end(), more.begin(), more.end());
   }
   if (moves.empty()) return;
@@ -64,7 +72,7 @@ void Node::take_resolved() {
 Result<void> Node::move_endpoints(std::span<const NamedEndpoints::Move> moves) {
   const Result<DeviceState> state = device_->state();
   if (!state) return std::unexpected(state.error());
-  DeviceChange stopped, moved;
+  DeviceChange moved;
   for (const NamedEndpoints::Move& move : moves) {
     // So that the next reload compares with this.
     const auto wanted = std::ranges::find(wanted_.peers, move.peer, &WantedPeer::public_key);
@@ -74,13 +82,6 @@ Result<void> Node::move_endpoints(std::span<const NamedEndpoints::Move> moves) {
     PeerChange& change = moved.peers.emplace_back(change_of(move.peer));
     change.endpoint = move.endpoint;
     log::info("peer {}: its endpoint is now {}", name_of(move.peer), move.endpoint.text());
-    if (is->endpoint || is->persistent_keepalive_s == 0) continue;
-    // Its keepalive was due before there was anywhere to send it: switched on anew it goes at once.
-    stopped.peers.emplace_back(change_of(move.peer)).persistent_keepalive_s = 0;
-    change.persistent_keepalive_s = is->persistent_keepalive_s;
-  }
-  if (!stopped.peers.empty()) {
-    if (Result<void> done = device_->apply(stopped); !done) return done;
   }
   return moved.peers.empty() ? Result<void>{} : device_->apply(moved);
 }

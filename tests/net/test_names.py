@@ -107,6 +107,29 @@ class Names(lib.NetTest):
         self.node.wait_log(r"peer far: its endpoint is now 198\.18\.0\.2:51820")
         self.assertEqual(self.node.stop(), 0)
 
+    def test_a_name_without_an_answer_is_asked_for_again(self):
+        """Nobody reloads, and the peer cannot fall silent: there is nowhere to send to."""
+        self.points_to(None)
+        self.start_far()
+        self.start()
+        self.node.wait_log(rf"(endpoint {NAME} does not resolve[^§]*){{2}}")
+        self.points_to("198.18.0.2")
+        self.node.wait_log(r"peer far: its endpoint is now 198\.18\.0\.2:51820")
+        lib.wait_until(lambda: self.peer()["last_handshake_s"], "the handshake", 5)
+        self.assertEqual(self.node.stop(), 0)
+
+    def test_an_endpoint_that_comes_after_its_keepalive(self):
+        """`wg set` in two steps: the keepalive that found no way goes as soon as there is one."""
+        self.start_far()
+        name = lib.unique_interface()
+        lib.thalweg_wg(self.host, name)
+        far = self.names["far"]
+        lib.configure(self.host, name, self.keys["node"], [lib.Peer(far, "10.9.0.2/32", keepalive=60)])
+        self.host.address(name, "10.9.0.1/24", mtu=1420)
+        lib.wg(self.host, "set", name, "peer", far, "endpoint", "198.18.0.2:51820")
+        lib.wait_until(lambda: not lib.wg(self.host, "show", name, "latest-handshakes").endswith("\t0\n"),
+                       "the handshake", 5)
+
     def test_a_silent_peer_is_looked_up_again(self):
         self.points_to("198.18.0.9")  # nobody's
         self.start_far()

@@ -1,5 +1,6 @@
 #include "node/device/named_endpoints.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace tw::node {
@@ -27,6 +28,7 @@ void NamedEndpoints::configure(const std::vector<PeerConfig>& peers) {
     if (const auto found = known_.find(name); found != known_.end()) kept.insert(*found);
   }
   known_ = std::move(kept);
+  unknown_.clear();  // a reload asks for every name
 }
 
 std::vector<EndpointName> NamedEndpoints::names() const {
@@ -53,7 +55,8 @@ std::optional<EndpointName> NamedEndpoints::unanswered(const crypto::PublicKey& 
   return found->second.name;
 }
 
-std::vector<NamedEndpoints::Move> NamedEndpoints::resolved(const ResolvedName& answer) {
+std::vector<NamedEndpoints::Move> NamedEndpoints::resolved(const ResolvedName& answer,
+                                                           Instant now) {
   std::vector<Move> moves;
   const std::string name = text_of(answer.name);
   const auto before = known_.find(name);
@@ -69,7 +72,30 @@ std::vector<NamedEndpoints::Move> NamedEndpoints::resolved(const ResolvedName& a
     }
   }
   if (is_used && answer.endpoint) known_[name] = *answer.endpoint;
+  if (known_.contains(name) || !is_used) {
+    unknown_.erase(name);
+  } else {
+    const auto [wait, is_first] = unknown_.try_emplace(name, Wait{.name = answer.name});
+    if (!is_first) wait->second.length = std::min(longest_wait, wait->second.length * 2);
+    wait->second.end = now + wait->second.length;
+  }
   return moves;
+}
+
+std::vector<EndpointName> NamedEndpoints::due(Instant now) {
+  std::vector<EndpointName> names;
+  for (auto& [text, wait] : unknown_) {
+    if (wait.end > now) continue;
+    wait.end = Instant::max();
+    names.push_back(wait.name);
+  }
+  return names;
+}
+
+Instant NamedEndpoints::next_due() const noexcept {
+  Instant next = Instant::max();
+  for (const auto& [text, wait] : unknown_) next = std::min(next, wait.end);
+  return next;
 }
 
 }  // namespace tw::node

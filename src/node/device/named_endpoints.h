@@ -9,6 +9,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "base/time.h"
 #include "crypto/secret.h"
 #include "node/config/config.h"
 #include "node/device/device.h"
@@ -35,8 +36,15 @@ class NamedEndpoints {
     Endpoint endpoint;
   };
   /// Takes an answer down: whom a new one moves and, of others, who does not answer where it is,
-  /// because peers roam. A name that does not resolve any more keeps its last address.
-  std::vector<Move> resolved(const ResolvedName& answer);
+  /// because peers roam. A name that does not resolve any more keeps its last address; one that
+  /// never did has another turn, after a wait that doubles from first_wait to longest_wait.
+  std::vector<Move> resolved(const ResolvedName& answer, Instant now);
+
+  static constexpr Duration first_wait = 1s, longest_wait = 60s;
+  /// The names without an address whose turn has come, to be asked for now: once a turn.
+  std::vector<EndpointName> due(Instant now);
+  /// When the next one has its turn; Instant::max() if none waits.
+  Instant next_due() const noexcept;
 
  private:
   struct NamedPeer {
@@ -45,6 +53,12 @@ class NamedEndpoints {
   };
   std::unordered_map<crypto::PublicKey, NamedPeer> peers_;
   std::unordered_map<std::string, Endpoint> known_;  // by text_of(name)
+  struct Wait {
+    EndpointName name;
+    Duration length = first_wait;
+    Instant end = Instant::max();  // max: it is being asked for
+  };
+  std::unordered_map<std::string, Wait> unknown_;  // that were asked for in vain
 };
 
 }  // namespace tw::node

@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "base/log.h"
+#include "crypto/stack.h"
 #include "node/device/run_on.h"
 #include "node/machine/netlink.h"
 #include "port/sockets.h"
@@ -302,6 +303,7 @@ void Device::hand_over(DevicePlan plan) {
 void Device::remove_peers(std::span<const wg::PeerId> peers) {
   run_on(*handshakes_, [&] {
     for (const wg::PeerId id : peers) handshake_lane_->handshaker().remove_peer(id);
+    crypto::wipe_stack();
   });
   run_on(*data_, [&] {
     for (const wg::PeerId id : peers) data_lane_->remove_peer(id, clock_.now());
@@ -309,7 +311,10 @@ void Device::remove_peers(std::span<const wg::PeerId> peers) {
 }
 
 void Device::change_private_key(const crypto::PrivateKey& key, std::span<const PeerStep> later) {
-  run_on(*handshakes_, [&] { handshake_lane_->handshaker().set_private_key(key); });
+  run_on(*handshakes_, [&] {
+    handshake_lane_->handshaker().set_private_key(key);
+    crypto::wipe_stack();
+  });
   std::optional<crypto::PublicKey> own;
   if (!key.is_zero()) own = crypto::public_key_of(crypto::clamped(key));
   run_on(*data_, [&] {
@@ -346,6 +351,7 @@ void Device::change_peers(std::span<const PeerStep> steps) {
       if (step.added) TW_ASSERT(handshaker.add_peer(step.id, *step.added));
       if (step.preshared_key) handshaker.set_preshared_key(step.id, *step.preshared_key);
     }
+    crypto::wipe_stack();
   });
   run_on(*data_, [&] {
     for (const PeerStep& step : steps) change_lane_peer(step);
@@ -356,10 +362,12 @@ void Device::change_lane_peer(const PeerStep& step) noexcept {
   if (step.added) data_lane_->add_peer(step.id);
   for (const Prefix& prefix : step.loses) data_lane_->allowed_ips().remove(prefix, step.id);
   for (const Prefix& prefix : step.gains) data_lane_->allowed_ips().insert(prefix, step.id);
-  if (step.endpoint) data_lane_->set_endpoint(step.id, *step.endpoint);
-  // Last: it may send at once.
+  const bool has_a_way = step.endpoint && data_lane_->set_endpoint(step.id, *step.endpoint);
+  // Last: they may send at once.
   if (step.keepalive) {
     data_lane_->set_persistent_keepalive(step.id, *step.keepalive, clock_.now());
+  } else if (has_a_way) {
+    data_lane_->resume_keepalive(step.id, clock_.now());
   }
 }
 

@@ -4,7 +4,6 @@
 #include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -13,6 +12,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/new_file.h"
+#include "crypto/stack.h"
 #include "node/device/uapi_protocol.h"
 #include "node/device/wiped_input.h"
 
@@ -22,7 +23,6 @@ namespace {
 constexpr int backlog = 16;
 /// One client's turn, so that a large request does not keep the others from theirs.
 constexpr int steps_per_turn = 64;
-constexpr mode_t folder_mode = 0700;
 
 bool would_block(int error) noexcept { return error == EAGAIN || error == EWOULDBLOCK; }
 
@@ -82,6 +82,7 @@ bool UapiServer::Client::fill(Instant now) noexcept {
 
 void UapiServer::Client::converse() {
   const auto [taken, hang_up] = conversation.receive(input.waiting(), out);
+  crypto::wipe_stack();  // requests and answers hold keys
   input.take(taken);
   hangs_up = hang_up;
 }
@@ -92,9 +93,8 @@ UapiServer::UapiServer(DeviceControl& device, const Clock& clock, UnixListener l
 Result<std::unique_ptr<UapiServer>> UapiServer::open(const std::string& interface,
                                                      DeviceControl& device, const Clock& clock,
                                                      const std::string& folder) {
-  if (::mkdir(folder.c_str(), folder_mode) != 0 && errno != EEXIST) {
-    return system_error("make " + folder);
-  }
+  // Also if another program has made it with a wider mode: private keys pass through its sockets.
+  if (Result<void> made = make_private_folder(folder); !made) return std::unexpected(made.error());
   auto listener = UnixListener::open(folder + "/" + interface + ".sock", backlog, words);
   if (!listener) return std::unexpected(listener.error());
   std::unique_ptr<UapiServer> server{new UapiServer{device, clock, std::move(*listener)}};
