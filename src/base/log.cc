@@ -1,6 +1,5 @@
 #include "base/log.h"
 
-#include <fcntl.h>
 #include <spdlog/logger.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/base_sink.h>
@@ -15,6 +14,7 @@
 #include <vector>
 
 #include "base/line_writer.h"
+#include "base/new_file.h"
 #include "base/unique_fd.h"
 
 namespace tw::log {
@@ -114,11 +114,9 @@ std::string without_controls(std::string_view line) {
 Result<void> open(Level lowest, const std::string& file) {
   std::vector<std::shared_ptr<LineSink>> sinks{std::make_shared<LineSink>(STDERR_FILENO)};
   if (!file.empty()) {
-    constexpr int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
-    constexpr mode_t owner_and_group = 0640;
-    UniqueFd fd{::open(file.c_str(), flags, owner_and_group)};
-    if (!fd) return system_error("open log file " + file);
-    sinks.push_back(std::make_shared<LineSink>(std::move(fd)));
+    Result<UniqueFd> fd = open_to_append(file);
+    if (!fd) return std::unexpected(std::move(fd.error()));
+    sinks.push_back(std::make_shared<LineSink>(std::move(*fd)));
   }
   Output& out = output();
   const std::lock_guard lock{out.mutex};

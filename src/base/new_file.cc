@@ -70,7 +70,7 @@ Result<UniqueFd> open_to_append(const std::string& path) {
     return make_error(Error::Kind::config, path + " is a symbolic link: name the file itself");
   }
   struct stat status{};
-  if (!file || ::fstat(file.get(), &status) != 0) return system_error("open " + path);
+  if (!file || ::fstat(file.get(), &status) != 0) return system_error("open log file " + path);
   if (!S_ISREG(status.st_mode)) return file;
   if (!is_ours(status) || (status.st_mode & S_IWOTH) != 0 || status.st_nlink != 1) {
     return make_error(Error::Kind::config,

@@ -4,11 +4,11 @@
 
 #include <cstdio>
 #include <exception>
-#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "base/new_file.h"
 #include "cli/command.h"
 #include "cli/report_output.h"
 #include "lab/clients/clients.h"
@@ -88,10 +88,9 @@ int write_configuration(const ClientsFlags& flags) {
   }
   const std::string text = lab::target_configuration(flags.options);
   if (flags.configuration == "-") return std::fputs(text.c_str(), stdout) < 0 ? exit_failed : 0;
-  std::ofstream file{flags.configuration, std::ios::binary};
-  file << text;
-  file.close();
-  return file ? 0 : fail("cannot write " + flags.configuration);
+  // It holds private keys.
+  const Result<void> written = replace_file(flags.configuration, text);
+  return written ? 0 : fail(written.error().text());
 }
 
 int present(const ClientsFlags& flags, lab::ClientsReport& report) {

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <fstream>
 
+#include "base/new_file.h"
 #include "lab/process.h"
 
 namespace tw::cli {
@@ -30,14 +31,7 @@ Result<void> print_report(const std::string& text) {
 }
 
 Result<void> write_page(const std::string& path, const std::string& contents) {
-  const std::string draft = fmt::format("{}.{}", path, getpid());
-  std::ofstream file{draft, std::ios::binary};
-  file << contents;
-  file.close();
-  if (!file || std::rename(draft.c_str(), path.c_str()) != 0) {
-    std::remove(draft.c_str());
-    return make_error(Error::Kind::unavailable, "cannot write " + path);
-  }
+  if (Result<void> written = replace_file(path, contents, public_mode); !written) return written;
   std::fputs(fmt::format("plots: {}\n", path).c_str(), stderr);
   return {};
 }

@@ -10,6 +10,8 @@
 #include <string>
 #include <utility>
 
+#include "base/new_file.h"
+
 namespace tw::lab {
 namespace {
 
@@ -32,8 +34,8 @@ bool is_still_there(const UniqueFd& file, const fs::path& path) {
 Result<RunLock> RunLock::hold(const fs::path& folder) {
   fs::path path = lock_file(folder, getpid());
   for (int attempt = 0; attempt < 3; ++attempt) {
-    if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
-      return system_error("make the folder " + folder.string());
+    if (auto made = make_private_folder(folder.string()); !made) {
+      return std::unexpected(made.error());
     }
     UniqueFd file{open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)};
     if (!file && errno == ENOENT) continue;  // a node that ends removes the folder if it is empty

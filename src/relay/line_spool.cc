@@ -1,12 +1,11 @@
 #include "relay/line_spool.h"
 
-#include <fcntl.h>
-
 #include <chrono>
 #include <system_error>
 #include <utility>
 
 #include "base/log.h"
+#include "base/new_file.h"
 
 namespace tw::relay {
 namespace {
@@ -93,15 +92,12 @@ void LineSpool::open(const std::string& file) {
     file_.reset();
     return;
   }
-  constexpr int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
-  constexpr mode_t owner_and_group = 0640;
-  UniqueFd opened{::open(file.c_str(), flags, owner_and_group)};
+  Result<UniqueFd> opened = open_to_append(file);
   if (!opened) {
-    log::warning("relay: connections are logged where they were: {}",
-                 system_error("open " + file).error().text());
+    log::warning("relay: connections are logged where they were: {}", opened.error().text());
     return;
   }
-  file_ = std::move(opened);
+  file_ = std::move(*opened);
   writer_ = std::make_unique<LineWriter>(file_.get());
 }
 

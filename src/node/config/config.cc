@@ -26,7 +26,7 @@ std::expected<NodeConfig, std::vector<ConfigMistake>> parse_config(std::string_v
 }
 
 std::expected<NodeConfig, std::vector<ConfigMistake>> load_config(const std::string& path) {
-  auto text = read_config_file(path);
+  auto text = read_config_file(path, WrittenBy::trusted);
   if (!text) return std::unexpected{std::vector{text.error()}};
   auto config = parse_config(*text, path);
   wipe_text(*text);

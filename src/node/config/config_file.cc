@@ -31,6 +31,21 @@ std::unexpected<ConfigMistake> unreadable(const std::string& path, int os_errno)
                     "name a file that exists and can be read");
 }
 
+/// Asked of what is open: the name may be given to another file meanwhile. A terminal is whose it
+/// is: somebody sits there.
+std::expected<void, ConfigMistake> check_writers(const std::string& path,
+                                                 const struct stat& status) {
+  if (S_ISCHR(status.st_mode)) return {};
+  if (status.st_uid != 0 && status.st_uid != ::geteuid()) {
+    return unreadable(path, "belongs to another user, who could change what it says",
+                      "chown it to the user that the node runs as");
+  }
+  if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+    return unreadable(path, "may be written by other users", "chmod go-w the file");
+  }
+  return {};
+}
+
 }  // namespace
 
 void wipe_text(std::string& text) noexcept {
@@ -38,10 +53,14 @@ void wipe_text(std::string& text) noexcept {
   text.clear();
 }
 
-std::expected<std::string, ConfigMistake> read_config_file(const std::string& path) {
+std::expected<std::string, ConfigMistake> read_config_file(const std::string& path,
+                                                           WrittenBy writers) {
   const UniqueFd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY)};
   struct stat status{};
   if (!fd || ::fstat(fd.get(), &status) != 0) return unreadable(path, errno);
+  if (writers == WrittenBy::trusted) {
+    if (const auto good = check_writers(path, status); !good) return std::unexpected{good.error()};
+  }
   if (S_ISREG(status.st_mode) && std::cmp_greater(status.st_size, largest_config_bytes)) {
     return unreadable(path, "larger than 16 MiB", "is it the right file?");
   }

@@ -2,6 +2,7 @@
 // by mistake.
 #pragma once
 
+#include <cstdint>
 #include <expected>
 #include <string>
 
@@ -9,8 +10,12 @@
 
 namespace tw::node {
 
+/// Whether a file that somebody else than root and the caller may write is read all the same.
+enum class WrittenBy : std::uint8_t { anybody, trusted };
+
 /// The whole file, or one mistake that says why not. The caller wipes what it got.
-std::expected<std::string, ConfigMistake> read_config_file(const std::string& path);
+std::expected<std::string, ConfigMistake> read_config_file(const std::string& path,
+                                                           WrittenBy writers = WrittenBy::anybody);
 
 /// Overwrites a text and empties it.
 void wipe_text(std::string& text) noexcept;

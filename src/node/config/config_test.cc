@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "node/config/config_test_folder.h"
 
@@ -228,6 +229,18 @@ TEST(Config, LoadsAFileAndSaysWhyItCannot) {
   const TestFolder folder;
   folder.write("node.toml", smallest, 0644);
   EXPECT_TRUE(load_config(folder.path() + "node.toml"));
+  for (const unsigned mode : {0666U, 0664U, 0646U}) {
+    folder.write("open.toml", smallest, mode);
+    const auto open = load_config(folder.path() + "open.toml");
+    ASSERT_FALSE(open);
+    EXPECT_THAT(folder.texts(open.error()),
+                ElementsAre("open.toml: may be written by other users — chmod go-w the file"));
+  }
+  if (::geteuid() == 0) {
+    folder.write("theirs.toml", smallest);
+    ASSERT_EQ(::chown((folder.path() + "theirs.toml").c_str(), 65534, 65534), 0);
+    EXPECT_FALSE(load_config(folder.path() + "theirs.toml"));
+  }
   const auto missing = load_config(folder.path() + "absent.toml");
   ASSERT_FALSE(missing);
   EXPECT_THAT(folder.texts(missing.error()),

@@ -108,6 +108,21 @@ TEST_F(UapiServerTest, IsRootsOnly) {
   EXPECT_EQ(file.st_mode & 0777U, 0600U);
 }
 
+// wireguard-go before 2020 and packages of others make the folder with 0755.
+TEST_F(UapiServerTest, AFolderThatWasOpenIsClosed) {
+  server_.reset();
+  ASSERT_EQ(::chmod(folder_.c_str(), 0755), 0);
+  auto server = UapiServer::open("again", device_, clock_, folder_);
+  ASSERT_TRUE(server) << server.error().text();
+  struct stat file{};
+  ASSERT_EQ(::stat(folder_.c_str(), &file), 0);
+  EXPECT_EQ(file.st_mode & 0777U, 0700U);
+  server->reset();
+  std::filesystem::create_directory_symlink(folder_, folder_ + "-link");
+  EXPECT_FALSE(UapiServer::open("again", device_, clock_, folder_ + "-link"));
+  std::filesystem::remove(folder_ + "-link");
+}
+
 TEST_F(UapiServerTest, AnswersSeveralRequestsOfSeveralClients) {
   Client first{server_->path()}, second{server_->path()};
   ASSERT_TRUE(first.say("get=1\n\nset=1\n\nge") && second.say("get=1\n\n"));
