@@ -7,7 +7,6 @@ import signal
 import time
 
 import lib
-from lib import leftovers
 
 BINARY = os.environ.get("TW_BIN", "")
 NAME = "pop.example"
@@ -38,15 +37,9 @@ class Names(lib.NetTest):
         self.host, self.far = self.net.namespace("node"), self.net.namespace("far")
         self.net.veth(self.host, self.far, ["198.18.0.1/24"], ["198.18.0.2/24", "198.18.0.3/24"])
         self.folder = self.net.folder
-        # `ip netns exec` mounts these files over those in /etc.
-        self.etc = pathlib.Path("/etc/netns") / self.host.name
-        if not self.etc.parent.exists():
-            self.addCleanup(self.etc.parent.rmdir)
-        leftovers.note("folder", str(self.etc))
-        self.addCleanup(leftovers.remove, "folder", str(self.etc))
-        self.etc.mkdir(parents=True)
-        (self.etc / "nsswitch.conf").write_text("hosts: files\n", encoding="ascii")
-        self.hosts = self.etc / "hosts"
+        etc = self.etc(self.host)
+        (etc / "nsswitch.conf").write_text("hosts: files\n", encoding="ascii")
+        self.hosts = etc / "hosts"
         self.keys = {"node": lib.genkey(), "far": lib.genkey()}
         with open(f"{self.folder}/node.key", "w", encoding="ascii",
                   opener=lambda path, flags: os.open(path, flags, 0o600)) as stream:

@@ -6,7 +6,6 @@ import pathlib
 import signal
 
 import lib
-from lib import leftovers
 
 BINARY = os.environ.get("TW_BIN", "")
 
@@ -67,12 +66,8 @@ class Quick(lib.QuickCase):
         self.compare()
 
     def test_a_table_by_its_name(self):
-        etc = pathlib.Path("/etc/netns") / self.near.name
-        if not etc.parent.exists():
-            self.addCleanup(etc.parent.rmdir)
-        leftovers.note("folder", str(etc))
-        self.addCleanup(leftovers.remove, "folder", str(etc))
-        (etc / "iproute2").mkdir(parents=True)  # over the one in /etc, for what runs in the namespace
+        etc = self.etc(self.near)
+        (etc / "iproute2").mkdir()
         (etc / "iproute2" / "rt_tables").write_text("0x1092 uplink # ours\n", encoding="ascii")
         self.conf("10.79.0.0/16, fd79::/48", "Table = uplink")
         self.assertIn("uplink", json.dumps(self.compare()["routes-4"]))

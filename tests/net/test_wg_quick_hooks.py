@@ -7,7 +7,6 @@ import subprocess
 import time
 
 import lib
-from lib import leftovers
 
 BINARY = os.environ.get("TW_BIN", "")
 
@@ -174,16 +173,11 @@ class NamesOfEndpoints(lib.QuickCase):
 
     def setUp(self):
         super().setUp()
-        self.etc = pathlib.Path("/etc/netns") / self.near.name
-        if not self.etc.parent.exists():
-            self.addCleanup(self.etc.parent.rmdir)
-        leftovers.note("folder", str(self.etc))
-        self.addCleanup(leftovers.remove, "folder", str(self.etc))
-        self.etc.mkdir(parents=True)
-        # `ip netns exec` mounts these files over those in /etc. Nobody answers there.
-        (self.etc / "nsswitch.conf").write_text("hosts: files dns\n", encoding="ascii")
-        (self.etc / "resolv.conf").write_text("nameserver 127.0.0.1\n", encoding="ascii")
-        self.hosts = self.etc / "hosts"
+        folder = self.etc(self.near)
+        self.switch, self.hosts = folder / "nsswitch.conf", folder / "hosts"
+        self.switch.write_text("hosts: files dns\n", encoding="ascii")
+        # Nobody answers there.
+        (folder / "resolv.conf").write_text("nameserver 127.0.0.1\n", encoding="ascii")
         self.hosts.write_text("\n", encoding="ascii")
         self.conf("10.79.0.0/16", endpoint="pop.example:50130")
 
@@ -219,7 +213,7 @@ class NamesOfEndpoints(lib.QuickCase):
         self.assertEqual(self.machine(), before)
 
     def test_a_name_that_does_not_exist_is_not_waited_for(self):
-        (self.etc / "nsswitch.conf").write_text("hosts: files\n", encoding="ascii")
+        self.switch.write_text("hosts: files\n", encoding="ascii")
         done = self.ours("up", check=False)
         self.assertEqual(done.returncode, 1)
         self.assertNotIn("trying again", done.stderr)

@@ -165,8 +165,9 @@ class Zones(lib.NetTest):
         self.near, self.far = self.net.namespace("near"), self.net.namespace("far")
         self.net.veth(self.near, self.far, "10.77.0.1/24", "10.77.0.2/24")
         for host in (self.near, self.far):
-            lib.wait_until(lambda h=host: re.search(r"inet6 fe80\S+ scope link\s", h.ip("address")),
-                           "a link-local address")
+            def is_settled(host=host):
+                return "inet6 fe80" in host.ip("address") and "tentative" not in host.ip("address")
+            lib.wait_until(is_settled, "a link-local address")
         self.address = re.search(r"inet6 (fe80\S+)/64", self.far.ip("address show to-near")).group(1)
         self.keys = {"near": lib.genkey(), "far": lib.genkey()}
         name = lib.unique_interface()

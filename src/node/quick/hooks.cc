@@ -28,6 +28,7 @@ std::string table_text(const QuickConf& conf) {
 
 std::string hook_script(const QuickConf& conf) {
   std::vector<std::string> addresses;
+  addresses.reserve(conf.tunnel.addresses.size());
   for (const InterfaceAddress& address : conf.tunnel.addresses) {
     addresses.push_back(fmt::format("{}/{}", address.address.text(), address.length));
   }

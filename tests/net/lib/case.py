@@ -1,6 +1,8 @@
 """The frame of a network test: root or skip, signals, and the logs of what failed."""
 
+import contextlib
 import os
+import pathlib
 import signal
 import sys
 import unittest
@@ -16,6 +18,20 @@ class NetTest(unittest.TestCase):
 
     def setUp(self):
         self.net = self.enterContext(Network())
+
+    def etc(self, namespace):
+        """A folder whose files and folders `ip netns exec` mounts over those in /etc. Gone after the test."""
+        folder = pathlib.Path("/etc/netns") / namespace.name
+
+        def remove_parent():
+            with contextlib.suppress(OSError):  # another test's, or there before us and not empty
+                folder.parent.rmdir()
+        if not folder.parent.exists():
+            self.addCleanup(remove_parent)
+        leftovers.note("folder", str(folder))
+        self.addCleanup(leftovers.remove, "folder", str(folder))
+        folder.mkdir(parents=True)
+        return folder
 
     def run(self, result=None):
         def bad():

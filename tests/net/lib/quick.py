@@ -38,7 +38,11 @@ class QuickCase(NetTest):
         self.net.veth(self.near, far, ["10.77.0.1/24", "fd77::1/64"], ["10.77.0.2/24", "fd77::2/64"],
                       mtu=1400)
         self.near.ip("route add default via 10.77.0.2")
-        wait_until(lambda: "tentative" not in self.near.ip("-6 address"), "link-local addresses")
+
+        def is_settled():
+            shown = self.near.ip("-6 address show dev to-far")
+            return "inet6 fe80" in shown and "tentative" not in shown
+        wait_until(is_settled, "link-local addresses")
         self.name = unique_interface()
         self.file = pathlib.Path(self.net.folder, f"{self.name}.conf")
         program = pathlib.Path(self.net.folder, "thalweg-wg")
