@@ -14,7 +14,9 @@
 //   probing ──▶ over      (after a loss: probing ──▶ retreating ──▶ over)
 //   filling ──▶ over      (where more is not to be tried)
 //
-// The process writes what a start must know into the socket's own storage.
+// The process writes what a start must know into the socket's own storage. A socket that has none
+// is only to tell its other side which window it has: there is no other way to have an
+// acknowledgement sent that nobody has asked for.
 #include <linux/bpf.h>
 
 // After bpf.h, whose types they need.
@@ -35,7 +37,7 @@ struct minmax {
   struct minmax_sample s[3];
 } KERNEL;
 struct tcp_sock {
-  __u32 snd_cwnd, snd_ssthresh, snd_una, snd_nxt;
+  __u32 snd_cwnd, snd_ssthresh, snd_una, snd_nxt, rcv_nxt;
   __u32 mss_cache;
   struct minmax rtt_min;  // us
   __u32 delivered, lost;  // segments, since the connection began
@@ -181,7 +183,10 @@ void resume_init(__u64* arguments) {
   struct sock* sk = (struct sock*)arguments[0];
   struct tcp_sock* tcp = (struct tcp_sock*)sk;
   struct tw_resume* start = resume_of(sk);
-  if (!start) return;
+  if (!start) {
+    bpf_tcp_send_ack(tcp, tcp->rcv_nxt);
+    return;
+  }
   start->delivered = tcp->delivered;
   start->lost = tcp->lost;
   start->heard_us = 0;

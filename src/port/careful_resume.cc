@@ -108,6 +108,19 @@ Result<void> CarefulResume::begin(int socket, const Start& start) const noexcept
   return set_control(socket, name_);
 }
 
+Result<void> CarefulResume::acknowledge(int socket) const noexcept {
+  ControlName then{};
+  auto size = static_cast<socklen_t>(then.size());
+  if (::getsockopt(socket, IPPROTO_TCP, TCP_CONGESTION, then.data(), &size) != 0) {
+    return system_error("ask for the congestion control");
+  }
+  if (text_of(then) == name_) return {};
+  // Without anything to start from, the program acknowledges and does nothing more.
+  static_cast<void>(::bpf_map_delete_elem(starts_.get(), &socket));
+  if (auto taken = set_control(socket, name_); !taken) return taken;
+  return set_control(socket, text_of(then));
+}
+
 Result<CarefulResume::Reached> CarefulResume::reached(int socket) const noexcept {
   tw_resume start{};
   if (::bpf_map_lookup_elem(starts_.get(), &socket, &start) != 0) {

@@ -47,6 +47,11 @@ class CarefulResume {
   /// enabled, and leaves the socket its congestion control. From any thread.
   Result<void> begin(int socket, const Start& start) const noexcept;
 
+  /// Sends an acknowledgement now, though nothing has come: it tells the other side of the window
+  /// that is open. Not while a start of the socket is under way: what that sends tells it, too.
+  /// Four system calls. Fails if this is not enabled, and leaves the socket its congestion control.
+  Result<void> acknowledge(int socket) const noexcept;
+
   /// Returns the state of a socket's last start. A system call. Fails if it had none.
   Result<Reached> reached(int socket) const noexcept;
 

@@ -105,6 +105,24 @@ TEST_F(CarefulResumeTest, OpensTheWindowAndSaysAtWhichRateItLeaves) {
   EXPECT_EQ(congestion_control(pair.server), program_->name());
 }
 
+// Also after a start of it, of which nothing is begun anew.
+TEST_F(CarefulResumeTest, AcknowledgesUnaskedAndLeavesTheSocketAsItIs) {
+  const Pair pair = connect_pair();
+  set_control(pair.server, "reno");
+  for (const std::uint32_t wanted : {stock, 400U}) {
+    const std::uint32_t sent = state_of(pair.server).tcpi_segs_out;
+    const std::uint32_t heard = state_of(pair.client).tcpi_segs_in;
+    ASSERT_TRUE(program_->acknowledge(pair.server.get()));
+    EXPECT_EQ(state_of(pair.server).tcpi_segs_out, sent + 1);
+    EXPECT_EQ(state_of(pair.client).tcpi_segs_in, heard + 1);
+    EXPECT_EQ(congestion_control(pair.server), "reno");
+    EXPECT_EQ(window(pair.server), wanted);
+    if (wanted != stock) break;
+    begin(pair.server, {.bytes_per_s = fast, .window = 400, .probe = Probe::nothing});
+    set_control(pair.server, "reno");
+  }
+}
+
 TEST_F(CarefulResumeTest, NeverMakesAWindowSmaller) {
   const Pair pair = connect_pair();
   begin(pair.server, {.bytes_per_s = fast, .window = 2});
