@@ -106,6 +106,10 @@ void print_relay(const Json& relay) {
                number(start, "known_clients"), number(start, "starts"),
                start["possible"].get<bool>() ? "" : " (the kernel refuses; see the log)");
   }
+  const Json& buffers = relay["buffers"];
+  fmt::print("  buffers: {} promised to {} clients; {} times less than was wanted\n",
+             bytes_text(buffers["promised_bytes"]), number(buffers, "clients"),
+             number(buffers, "cut_short"));
   print_stages(relay["stages"]);
   const Json& lines = relay["log"];
   if (number(lines, "left_out") + number(lines, "lost") > 0) {
@@ -119,6 +123,8 @@ void print_relay(const Json& relay) {
                number(pop, "legs_opened"), number(pop, "legs_failed"), number(warm, "idle"),
                number(warm, "target"), number(warm, "hits"), number(warm, "misses"),
                number(warm, "died"));
+    fmt::print("    from there: {} legs, {} of them waiting, {} refused\n",
+               number(pop, "legs_here"), number(pop, "waiting_here"), number(pop, "refused_here"));
     const Json& path = pop["path"];
     if (path.is_null()) continue;
     fmt::print(

@@ -180,6 +180,16 @@ void add_pops(Families& families, const std::vector<relay::PopCounters>& pops) {
     add(legs, {{"pop", pop.name}, {"what", "left"}}, pop.left);
     add(usable, {{"pop", pop.name}}, pop.usable ? 1.0 : 0.0);
   }
+  auto here = family("relay_pop_legs", "Legs that this PoP has opened to us",
+                     prometheus::MetricType::Gauge);
+  auto refused = counters("relay_pop_legs_refused_total",
+                          "Legs of this PoP that were refused, as it has as many as it may");
+  for (const relay::PopCounters& pop : pops) {
+    add(here, {{"pop", pop.name}, {"what", "waiting"}}, static_cast<double>(pop.waiting_here));
+    add(here, {{"pop", pop.name}, {"what", "in_use"}},
+        static_cast<double>(pop.legs_here - pop.waiting_here));
+    add(refused, {{"pop", pop.name}}, pop.refused_here);
+  }
   auto warm = counters("relay_warm_legs_total", "Warm legs, by what became of them");
   auto idle = family("relay_warm_legs_idle", "Warm legs that wait", prometheus::MetricType::Gauge);
   for (const relay::PopCounters& pop : pops) {
@@ -206,7 +216,7 @@ void add_pops(Families& families, const std::vector<relay::PopCounters>& pops) {
       add(probes, {{"pop", pop.name}, {"what", what}}, count);
     }
   }
-  for (auto* made : {&legs, &usable, &warm, &idle, &rates, &probes}) {
+  for (auto* made : {&legs, &usable, &here, &refused, &warm, &idle, &rates, &probes}) {
     families.push_back(std::move(*made));
   }
 }
@@ -233,6 +243,12 @@ void add_relay(Families& families, const relay::RelaySnapshot& relay) {
         std::pair{"late", syns.late}, std::pair{"wrong_device", syns.wrong_device}}) {
     add(early, {{"what", what}}, count);
   }
+  auto promised = family("relay_buffer_bytes", "Kernel memory promised to what is being relayed",
+                         prometheus::MetricType::Gauge);
+  add(promised, {}, static_cast<double>(relay.buffers.promised_bytes));
+  auto cut = counters("relay_buffer_cut_short_total",
+                      "Times that a connection was given less memory than it wanted");
+  add(cut, {}, relay.buffers.cut_short);
   auto held = counters("relay_held_syns_total", "SYNs held until their servers had answered");
   const relay::HeldSynCounters& answered = relay.held_syns;
   for (const auto& [what, count] :
@@ -240,7 +256,7 @@ void add_relay(Families& families, const relay::RelaySnapshot& relay) {
         std::pair{"refused", answered.refused}, std::pair{"repeated", answered.repeated}}) {
     add(held, {{"what", what}}, count);
   }
-  for (auto* made : {&accepted, &active, &bytes, &outcomes, &early, &held}) {
+  for (auto* made : {&accepted, &active, &bytes, &outcomes, &early, &held, &promised, &cut}) {
     families.push_back(std::move(*made));
   }
 }

@@ -171,6 +171,9 @@ Json relay_json(const relay::RelaySnapshot& relay) {
                     {"legs_failed", pop.legs_failed},
                     {"legs_silent", pop.silent},
                     {"connections_left", pop.left},
+                    {"legs_here", pop.legs_here},
+                    {"waiting_here", pop.waiting_here},
+                    {"refused_here", pop.refused_here},
                     {"warm", warm_legs_json(pop.warm)},
                     {"path", path_json(pop.path)}});
   }
@@ -204,6 +207,10 @@ Json relay_json(const relay::RelaySnapshot& relay) {
         {"possible", relay.client_start.possible},
         {"known_clients", relay.client_start.known},
         {"starts", relay.client_start.starts}}},
+      {"buffers",
+       {{"promised_bytes", relay.buffers.promised_bytes},
+        {"clients", relay.buffers.clients},
+        {"cut_short", relay.buffers.cut_short}}},
       {"stages", stages_json(relay.stages)},
       {"log",
        {{"lines", relay.log.lines}, {"left_out", relay.log.left_out}, {"lost", relay.log.lost}}},

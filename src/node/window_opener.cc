@@ -63,6 +63,10 @@ bool WindowOpener::resume(int socket, const Start& start) noexcept {
                         .has_value();
 }
 
+void WindowOpener::announce(int socket) noexcept {
+  if (resume_) static_cast<void>(resume_->acknowledge(socket));
+}
+
 std::optional<relay::Resumer::Found> WindowOpener::found(int socket) noexcept {
   if (!resume_) return std::nullopt;
   const auto reached = resume_->reached(socket);

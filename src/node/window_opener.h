@@ -24,6 +24,7 @@ class WindowOpener final : public relay::Resumer {
   void close() noexcept;
 
   bool resume(int socket, const Start& start) noexcept override;
+  void announce(int socket) noexcept override;
   std::optional<Found> found(int socket) noexcept override;
 
  private:

@@ -77,6 +77,7 @@ void Connection::claim(UniqueFd front, Instant now) noexcept {
   last_activity_ = now;
   times_.reach(Stage::claim, now);
   if (phase_ == Phase::doomed) phase_ = Phase::finished;
+  if (awaits_client_) meet_client(now);
 }
 
 Via Connection::via() const noexcept {
@@ -91,7 +92,8 @@ LegRequest Connection::request() const noexcept {
           // With Fast Open a socket is connected before the server has answered.
           .fast_open = fast_open_ && !asked_ && is_claimed() && has_bytes(front_.get()),
           .hops = hops_,
-          .answer = asked_ || held_};
+          .answer = asked_ || held_,
+          .unclaimed = awaits_client_};
 }
 
 void Connection::go_directly(Leg leg, Instant now) {
@@ -108,9 +110,10 @@ void Connection::go_onward(Leg leg, std::string pop, Duration patience, Instant 
 
 void Connection::begin_back(Leg leg, std::string pop, Instant now) {
   back_start_.reset();  // of a leg that was dead
+  back_window_.reset();
   notice_death_from_ = Instant::max();
   back_ = std::move(leg.socket);
-  up_.begin_sink(leg.header, /*retain=*/!pop.empty());
+  up_.begin_sink(leg.header, /*retain=*/!pop.empty(), /*apart=*/leg.held_late);
   back_writable_ = leg.connected;
   back_failed_ = connected_ = false;
   if (leg.connected) up_.sink_ready();
@@ -124,6 +127,7 @@ void Connection::begin_back(Leg leg, std::string pop, Instant now) {
   heard_[std::to_underlying(Side::back)] = now;
   segments_before_[std::to_underlying(Side::back)] = 0;
   phase_ = Phase::connecting;
+  begin_back_window(leg);
 }
 
 void Connection::ask(Side side) noexcept {
@@ -228,12 +232,14 @@ Step Connection::read_header() noexcept {
     case LegHeader::State::complete:
       break;
   }
+  has_header_ = true;
   is_local_ = header.header.local;
   client_ = header.header.source;
   target_ = header.header.target;
   fast_open_ = header.options.fast_open;
   asked_ = header.options.answer;
   hops_ = static_cast<std::uint8_t>(std::min(header.options.hops + 1, UINT8_MAX));
+  await_client();
   return Step::header;
 }
 
@@ -295,6 +301,7 @@ Step Connection::relay(Instant now, PipePool& pipes, std::size_t quantum) noexce
   const auto progress = [this] {
     return up_.bytes() + down_.bytes() + (up_.ended() ? 1U : 0U) + (down_.ended() ? 1U : 0U);
   };
+  if (budget_) open_windows(now);
   const std::uint64_t before = progress();
   const std::uint64_t up_before = up_.bytes(), down_before = down_.bytes();
   if (now - last_activity_ > pause_in_transfer) {
@@ -333,7 +340,7 @@ Instant Connection::deadline(const RelayLimits& limits) const noexcept {
   Instant earliest = std::min(silent, answer_by_);
   if (phase_ != Phase::doomed) earliest = std::min(earliest, connect_by_);
   if (phase_ != Phase::relaying) return earliest;
-  earliest = std::min(earliest, notice_death_from_);
+  earliest = std::min({earliest, notice_death_from_, window_deadline()});
   if (client_start_) earliest = std::min(earliest, client_start_->deadline());
   for (const auto* leg : {&front_start_, &back_start_}) {
     if (*leg) earliest = std::min(earliest, (*leg)->deadline());
@@ -457,11 +464,14 @@ Step Connection::give_up_back() noexcept {
   phase_ = Phase::doomed;
   answer_by_ = Instant::max();
   back_start_.reset();
+  back_window_.reset();
   back_.reset();
   return Step::waiting;
 }
 
 void Connection::close() noexcept {
+  front_window_.reset();
+  back_window_.reset();
   client_start_.reset();
   front_start_.reset();
   back_start_.reset();

@@ -32,8 +32,10 @@
 #include "relay/leg_source.h"
 #include "relay/leg_start.h"
 #include "relay/on_demand.h"
+#include "relay/receive_budget.h"
 #include "relay/relay.h"
 #include "relay/settings.h"
+#include "relay/source_window.h"
 #include "relay/splice_pipe.h"
 #include "relay/stage_times.h"
 
@@ -67,6 +69,10 @@ class Connection {
   static Connection client(UniqueFd front, Endpoint peer, Endpoint target, Instant now) noexcept;
   /// The client's SYN carried data (RFC 7413).
   void set_fast_open() noexcept { fast_open_ = true; }
+  /// What its sources may hold comes out of `budget`, which must outlive it; a leg never has more
+  /// than `leg_memory_most`. `announcer` tells the other side of a leg that it has been opened; may
+  /// be null. Before anything else happens to it. Without, all sockets stay as they are.
+  void share(ReceiveBudget& budget, std::uint32_t leg_memory_most, Resumer* announcer) noexcept;
   /// What the onward half is to be asked for with, at this moment.
   LegRequest request() const noexcept;
 
@@ -105,6 +111,8 @@ class Connection {
   void learn_paths(Instant now) noexcept;
   /// After each turn, and when it is due.
   void watch_starts(Instant now) noexcept;
+  /// The same for what its sources may hold.
+  void watch_windows(Instant now) noexcept;
   /// When it is due: a connection that lasts notices the death of the server that it has gone to
   /// directly. Most are over before that, and spare the five system calls.
   void keep_watch(Instant now, const RelayLimits& limits) noexcept;
@@ -149,6 +157,8 @@ class Connection {
   /// A warm leg of the other PoP's.
   bool is_waiting_leg() const noexcept { return phase_ == Phase::header && !header_begun_; }
   bool is_claimed() const noexcept { return front_.get() >= 0; }
+  /// Of a leg: all of it has come.
+  bool has_header() const noexcept { return has_header_; }
   bool is_local() const noexcept { return is_local_; }       ///< a LOCAL header: a health check
   bool is_connected() const noexcept { return connected_; }  ///< the onward half, once
   bool was_warm() const noexcept { return warm_; }           ///< the back is a leg from the pool
@@ -195,6 +205,13 @@ class Connection {
   bool pass_probation() noexcept;
   Instant end_of_silence(const RelayLimits& limits) const noexcept;
   bool still_delivering() noexcept;
+  // How much sources may hold: connection_windows.cc.
+  void await_client() noexcept;
+  bool client_is_here() const noexcept;
+  void meet_client(Instant now) noexcept;
+  void begin_back_window(const Leg& leg) noexcept;
+  void open_windows(Instant now) noexcept;
+  Instant window_deadline() const noexcept;
 
   UniqueFd front_, back_;
   Endpoint peer_, client_, target_;
@@ -202,6 +219,9 @@ class Connection {
   Direction up_, down_;
   OnDemand<LegStart> front_start_, back_start_;
   OnDemand<ClientStart> client_start_;
+  ReceiveBudget* budget_ = nullptr;  // null: windows are left alone
+  Resumer* announcer_ = nullptr;
+  OnDemand<SourceWindow> front_window_, back_window_;
   std::optional<HeldSyn> held_;
   ConnectionTimes times_;
   Instant last_activity_;
@@ -211,6 +231,10 @@ class Connection {
   Instant answer_by_ = Instant::max();   // the leg's PoP
   Instant connect_by_ = Instant::max();  // whoever is asked; max: it has been heard
   Instant notice_death_from_ = Instant::max();
+  Instant announce_at_ = Instant::max();
+  std::uint64_t told_upstream_ = 0;  // bytes that had left when the back's window was opened
+  std::uint32_t leg_memory_most_ = 0;
+  std::uint32_t bound_from_ = 0;   // Leg::bound_from, until the client is here
   std::uint64_t undelivered_ = 0;  // bytes in both send queues when last looked at
   int os_errno_ = 0;
   std::uint32_t unskipped_ = 0;  // of a LOCAL header
@@ -221,7 +245,9 @@ class Connection {
   bool front_ended_ = false;  // nothing will follow what has been received
   bool back_writable_ = false, connected_ = false;
   bool header_begun_ = false;  // its first byte is here
+  bool has_header_ = false;    // and its last
   bool fast_open_ = false;
+  bool awaits_client_ = false;  // nobody knows whether it is there; only if windows are shared
   bool early_ = false, gone_onward_ = false;
   bool warm_ = false;
   bool on_probation_ = false;

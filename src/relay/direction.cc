@@ -42,7 +42,7 @@ Flow Direction::pump(int source, int sink, PipePool& pipes, std::size_t quantum,
     if (taken >= quantum) return Flow::more;
     if (gather) return Flow::gather;
     const std::size_t before = taken;
-    turn = much_ ? fill_pipe(source, pipes, taken) : copy_some(source, sink, taken);
+    turn = much_ && !cautious_ ? fill_pipe(source, pipes, taken) : copy_some(source, sink, taken);
     if (turn != Turn::done) return flow_of(turn);
     gather = should_gather(taken - before);
   }
@@ -75,10 +75,13 @@ Direction::Turn Direction::send_first(int source, int sink) noexcept {
   while (!first_.empty() || left_sent < left_.size()) {
     if (!sink_ready_) break;
     // Corked only if bytes are there to follow at once: header and data then share a segment.
-    const int flags = MSG_NOSIGNAL | (source_ready_ && has_bytes(source) ? MSG_MORE : 0);
+    const bool apart = apart_ && !first_.empty();
+    const bool more = !apart && source_ready_ && has_bytes(source);
     const ByteView bytes = first_.empty() ? ByteView{left_}.subspan(left_sent) : first_.view();
-    const auto count = ::send(sink, bytes.data(), bytes.size(), flags);
+    const auto count =
+        ::send(sink, bytes.data(), apart ? 1 : bytes.size(), MSG_NOSIGNAL | (more ? MSG_MORE : 0));
     if (count >= 0) {
+      apart_ = false;
       const auto gone = static_cast<std::size_t>(count);
       if (first_.empty()) {
         left_sent += gone;
@@ -149,15 +152,20 @@ bool Direction::confirm(int source) noexcept {
 // What is there, if it is little; else the first of it.
 Direction::Turn Direction::copy_some(int source, int sink, std::size_t& taken) noexcept {
   if (!source_ready_ || !sink_ready_) return Turn::blocked;
+  if (cautious_ && !is_writable(sink)) {
+    sink_ready_ = false;
+    return Turn::blocked;
+  }
   std::array<std::uint8_t, most_copied> buffer;
-  const auto received = ::recv(source, buffer.data(), buffer.size(), MSG_DONTWAIT);
+  const std::size_t most = cautious_ ? cautious_piece : buffer.size();
+  const auto received = ::recv(source, buffer.data(), most, MSG_DONTWAIT);
   if (received < 0 && errno == EINTR) return Turn::done;
   if (received < 0 && !would_block(errno)) return fail(errno);
   if (received < 0) source_ready_ = source_urgent_ = false;
   if (received == 0) source_ended_ = true;
   if (received <= 0) return received == 0 ? Turn::done : Turn::blocked;
   const auto size = static_cast<std::size_t>(received);
-  much_ = size == buffer.size();
+  much_ = size == most;
   // A short read has emptied the socket, and what comes now rings again; but an end has rung
   // already, and before an urgent byte reads are short.
   if (!much_ && !source_closing_ && !source_urgent_) source_ready_ = false;

@@ -37,14 +37,18 @@ class Direction {
   static constexpr std::size_t most_retained = most_copied;
   /// After so much without a word from the other side it is a transfer, and no conversation.
   static constexpr std::size_t long_run = 64U << 10U;
+  /// While is_cautious() so much is taken at once.
+  static constexpr std::size_t cautious_piece = 4U << 10U;
   /// A piece that is worth its system calls.
   static constexpr std::size_t large_piece = 32U << 10U;
 
   /// A new sink, and the bytes that go to it before all others (the PROXY header of a leg). Only
   /// while can_restart(): what the sink before it was sent is sent again. `retain`: this one may
   /// have to be replaced as well, until confirm().
-  void begin_sink(const FirstBytes& prefix, bool retain = false) {
+  /// `apart`: the first byte has a segment of its own.
+  void begin_sink(const FirstBytes& prefix, bool retain = false, bool apart = false) {
     first_ = prefix;
+    apart_ = apart;
     sink_ready_ = false;
     source_ready_ |= retained_ > 0;
     bytes_ -= retained_;
@@ -70,6 +74,9 @@ class Direction {
 
   /// The other direction has had bytes, or there was a pause: what comes now may be awaited.
   void interrupt_run() noexcept { run_ = 0; }
+
+  /// Nobody is known to be there to take what the source says: little is read ahead of the sink.
+  void set_cautious(bool cautious) noexcept { cautious_ = cautious; }
 
   bool is_transfer() const noexcept { return run_ >= long_run; }
 
@@ -116,6 +123,8 @@ class Direction {
   bool source_ended_ = false, source_urgent_ = false, source_closing_ = false;
   bool retaining_ = false, sink_broke_ = false;
   bool much_ = false;  // was there at the last read
+  bool cautious_ = false;
+  bool apart_ = false;
   bool ended_ = false;
 };
 

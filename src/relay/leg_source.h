@@ -24,6 +24,8 @@ struct LegRequest {
   std::uint8_t hops = 1;  ///< PoPs it has come through, this one included
   /// The client waits for the target's answer: a leg is to pass it on (Leg::answers).
   bool answer = false;
+  /// Nobody knows yet that the client is there: its server is not to send much before.
+  bool unclaimed = false;
 };
 
 /// An onward connection, being made or made already.
@@ -35,6 +37,12 @@ struct Leg {
   /// Says when the target's server has accepted the connection, before anything else
   /// (leg_header.h). False: to be connected is the answer.
   bool answers = false;
+  /// A leg: it may receive held_memory until it is opened (receive_window.h).
+  bool held = false;
+  /// Only from the second byte on that leaves: the first goes by itself.
+  bool held_late = false;
+  /// Straight to an unclaimed target: what free_memory() gives back when the client is there.
+  std::uint32_t bound_from = 0;
 };
 
 /// Warm legs of a source, and what became of them. Every one that was `opened` is idle, or was

@@ -32,9 +32,14 @@ FirstBytes proxy_header(const LegRequest& request, ByteView tlvs) {
 
 Result<Leg> DirectLegs::acquire(const LegRequest& request, Instant /*now*/) {
   const bool told = wants_proxy_header(proxy_protocol_, request.target);
-  auto socket = open_onward({.target = request.target, .fast_open = request.fast_open && !told});
+  std::uint32_t bound_from = 0;
+  auto socket = open_onward({.target = request.target,
+                             .fast_open = request.fast_open && !told,
+                             .bound_from = request.unclaimed ? &bound_from : nullptr});
   if (!socket) return std::unexpected(std::move(socket.error()));
-  return Leg{*std::move(socket), told ? proxy_header(request, {}) : FirstBytes{}};
+  return Leg{.socket = *std::move(socket),
+             .header = told ? proxy_header(request, {}) : FirstBytes{},
+             .bound_from = bound_from};
 }
 
 PopLegs::PopLegs(const RelaySettings& settings, const PopSettings& pop,
@@ -83,16 +88,23 @@ void PopLegs::apply(const RelaySettings& settings, const PopSettings& pop) {
   if (!closed_) pool_.apply(pool_of(settings, pop), limits_);
 }
 
-Result<UniqueFd> PopLegs::connect() const {
+Result<UniqueFd> PopLegs::connect() {
   if (!path_.source) {
     return make_error(Error::Kind::unavailable, "connect to " + path_.pop.text() +
                                                     ": no overlay address of its family is ours");
   }
-  return open_onward({.target = path_.pop,
-                      .device = path_.device,
-                      .source = {*path_.source, 0, 0},
-                      .turbo = &path_.turbo,
-                      .limits = &limits_});
+  bool held_late = false;
+  auto socket = open_onward({.target = path_.pop,
+                             .device = path_.device,
+                             .source = {*path_.source, 0, 0},
+                             .turbo = &path_.turbo,
+                             .limits = &limits_,
+                             .held_late = &held_late});
+  if (held_late && socket) {
+    if (held_late_.size() >= most_held_late) held_late_.erase(held_late_.begin());
+    held_late_.push_back(socket->get());
+  }
+  return socket;
 }
 
 Result<Leg> PopLegs::acquire(const LegRequest& request, Instant now) {
@@ -103,6 +115,7 @@ Result<Leg> PopLegs::acquire(const LegRequest& request, Instant now) {
     if (!fresh) return std::unexpected(std::move(fresh.error()));
     socket = *std::move(fresh);
   }
+  const bool held_late = std::erase(held_late_, socket.get()) > 0;
   std::array<std::uint8_t, leg_tlv_size> options;
   return Leg{.socket = std::move(socket),
              .header = proxy_header(request, write_leg_options({.fast_open = request.fast_open,
@@ -111,7 +124,9 @@ Result<Leg> PopLegs::acquire(const LegRequest& request, Instant now) {
                                                                options)),
              .connected = warm,
              .warm = warm,
-             .answers = request.answer};
+             .answers = request.answer,
+             .held = is_held(path_.turbo),
+             .held_late = held_late};
 }
 
 void PopLegs::poll(Instant now) {

@@ -73,12 +73,15 @@ class PopLegs final : public LegSource {
     bool makes_the_same_legs_as(const Path& other) const noexcept;
   };
   static Path path_of(const RelaySettings& settings, const PopSettings& pop);
-  Result<UniqueFd> connect() const;
+  Result<UniqueFd> connect();
 
+  /// More that wait are not known any more, and the window of such a leg is taken for an open one.
+  static constexpr std::size_t most_held_late = 256;
   const std::unique_ptr<RandomSource> random_;
   std::string name_;
   Path path_;
   RelayLimits limits_;
+  std::vector<int> held_late_;  // descriptors: Leg::held_late
   LegPool pool_;
   bool closed_ = false;  // close_idle() has been called
   PopHealth health_;

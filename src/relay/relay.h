@@ -17,6 +17,7 @@
 #include "relay/connection_log.h"
 #include "relay/leg_source.h"
 #include "relay/path_rate.h"
+#include "relay/receive_budget.h"
 #include "relay/settings.h"
 #include "relay/stage_times.h"
 #include "relay/syn_source.h"
@@ -35,12 +36,13 @@ enum class Outcome : std::uint8_t {
   connect_failed,   ///< the onward connection was refused or timed out
   limit,            ///< max_connections, or out of descriptors
   client_limit,     ///< max_connections_per_client
+  pop_limit,        ///< a leg of a PoP that has as many as it may
   idle,             ///< idle_timeout or half_close_timeout
   unclaimed,        ///< begun at a SYN whose client never completed its handshake
   revoked,          ///< new settings refuse what the old ones allowed
   shutdown,         ///< the node stopped
 };
-inline constexpr std::size_t outcome_count = 14;
+inline constexpr std::size_t outcome_count = 15;
 std::string_view name_of(Outcome outcome) noexcept;
 
 struct PopCounters {
@@ -50,7 +52,10 @@ struct PopCounters {
   std::uint64_t silent = 0;                        ///< legs whose PoP did not answer in time
   std::uint64_t left = 0;  ///< connections that went another way then, unnoticed by their clients
   LegSourceState warm;     ///< its pool
-  std::optional<PathState> path;  ///< the way to it; none: legs are not paced
+  /// Legs that it has opened to us: all, and of those what waits for a target.
+  std::size_t legs_here = 0, waiting_here = 0;
+  std::uint64_t refused_here = 0;  ///< Outcome::pop_limit
+  std::optional<PathState> path;   ///< the way to it; none: legs are not paced
 };
 
 /// What became of the SYNs that were seen before their handshakes were complete.
@@ -98,6 +103,7 @@ struct RelaySnapshot {
   Accept accept = Accept::early;
   HeldSynCounters held_syns;
   ClientStartCounters client_start;
+  ReceiveBudgetState buffers;
   StageTimes stages;
   ConnectionLogCounters log;
 };

@@ -1,6 +1,7 @@
 // The part of Relay::State that takes connections in and sends them on their way.
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <utility>
 
 #include "base/log.h"
@@ -76,12 +77,20 @@ void Relay::State::serve_client(Accepted accepted, Instant now) {
   index_.insert(key, id);
   Connection& connection = *table.find(id);
   if (settings.fast_open && came_by_fast_open(front)) connection.set_fast_open();
+  share(connection);
   if (!watch_socket(front, id, Side::front)) {
     connection.finish(Outcome::limit, errno);
     return end(id, connection, now);
   }
   start_client(connection);
   go_onward(id, connection, *verdict, now);
+}
+
+void Relay::State::share(Connection& connection) noexcept {
+  const std::uint64_t most = 2 * std::uint64_t{settings.turbo.socket_buffer_bytes};
+  connection.share(receive_budget,
+                   static_cast<std::uint32_t>(std::min<std::uint64_t>(most, INT_MAX)),
+                   settings.resumer);
 }
 
 void Relay::State::start_client(Connection& connection) {
@@ -96,15 +105,40 @@ void Relay::State::serve_leg(Accepted accepted, Instant now) {
   if (!admission_.pop_at(accepted.peer.address)) {
     return refuse(Listener::Kind::legs, accepted, Outcome::refused_source);
   }
+  if (!may_take_leg(accepted.peer.address)) {
+    ++pops[*admission_.pop_at(accepted.peer.address)].refused_here;
+    say_crowd_of_pop(accepted.peer.address, now);
+    return refuse(Listener::Kind::legs, accepted, Outcome::pop_limit);
+  }
+  legs_of_.add(accepted.peer.address);
   const int front = accepted.socket.get();
   const ConnectionId id =
       table.add(Connection::leg(std::move(accepted.socket), accepted.peer, now));
   Connection& connection = *table.find(id);
+  share(connection);
   if (!watch_socket(front, id, Side::front)) {
     connection.finish(Outcome::limit, errno);
     return end(id, connection, now);
   }
   table.watch(id, connection.deadline(settings.limits));
+}
+
+bool Relay::State::may_take_leg(const IpAddress& pop) const noexcept {
+  const RelayLimits& limits = settings.limits;
+  const LegCounts::Legs legs = legs_of_.of(pop);
+  const std::size_t free = limits.max_connections - std::min(table.size(), limits.max_connections);
+  return legs.waiting < limits.max_waiting_legs_per_pop &&
+         legs.all < std::min(limits.max_connections_per_pop, most_of_free * free);
+}
+
+void Relay::State::say_crowd_of_pop(const IpAddress& pop, Instant now) {
+  if (now < crowd_said_again_) return;
+  crowd_said_again_ = now + crowd_pause;
+  const LegCounts::Legs legs = legs_of_.of(pop);
+  log::warning(
+      "relay: PoP {} has {} legs here, {} of them without a target, as many as one PoP may "
+      "(relay.max_connections_per_pop, max_waiting_legs_per_pop): further ones are refused",
+      pops[*admission_.pop_at(pop)].name, legs.all, legs.waiting);
 }
 
 void Relay::State::say_crowd(const IpAddress& client, Instant now) {
@@ -126,6 +160,7 @@ void Relay::State::refuse(Listener::Kind kind, const Accepted& accepted, Outcome
 }
 
 void Relay::State::decide_leg(ConnectionId id, Connection& connection, Instant now) {
+  legs_of_.begin(connection.peer().address);
   if (connection.is_local()) {
     connection.finish(Outcome::closed);
     return end(id, connection, now);

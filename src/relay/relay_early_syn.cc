@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "relay/client_network.h"
 #include "relay/relay_state.h"
 
 namespace tw::relay {
@@ -55,7 +56,9 @@ std::optional<SynVerdict> Relay::State::begin_half(const SynReport& syn, const S
   clients_.add(syn.client.address);
   index_.insert(key, id);
   ++unclaimed;
+  unclaimed_of_.add(network_of(syn.client.address));
   Connection& connection = *table.find(id);
+  share(connection);
   if (!syn.proven) {
     connection.set_stranger();
     ++strangers;
@@ -80,6 +83,7 @@ bool Relay::State::came_by_its_device(const SynReport& syn, const SynSource& sou
 
 void Relay::State::forget_half(const Connection& connection) noexcept {
   --unclaimed;
+  unclaimed_of_.remove(network_of(connection.client().address));
   if (connection.is_stranger()) --strangers;
 }
 
@@ -94,6 +98,8 @@ bool Relay::State::may_begin_half(const SynReport& syn, Instant now) noexcept {
   const bool has_place =
       syn.proven || strangers < std::max<std::size_t>(settings.early_syn.max_unclaimed / 2, 1);
   return has_place && !table.full() && unclaimed < settings.early_syn.max_unclaimed &&
+         unclaimed_of_.of(network_of(syn.client.address)) <
+             settings.early_syn.max_unclaimed_per_client &&
          clients_.of(syn.client.address) < settings.limits.max_connections_per_client &&
          syn_budget_.allow(syn.client.address, settings.early_syn, now);
 }

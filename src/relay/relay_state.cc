@@ -66,6 +66,7 @@ Relay::State::State(RelaySettings wanted, int tun, UniqueFd epoll,
 void Relay::State::use_settings() {
   admission_ = Admission{settings, tun_index_, *lookup_};
   direct_ = std::make_unique<DirectLegs>(settings.proxy_protocol);
+  receive_budget.set_limits(settings.limits.buffer_bytes, settings.limits.buffer_bytes_per_client);
   log_.apply(settings.log);
   use_pops();
   if (!settings.client_start.enabled) client_rates_ = std::make_shared<ClientRates>();
@@ -262,6 +263,7 @@ void Relay::State::expire(Instant now) {
     Connection* const connection = table.find(id);
     if (connection == nullptr) return;
     connection->watch_starts(now);
+    connection->watch_windows(now);
     connection->keep_watch(now, settings.limits);
     const Instant deadline = connection->deadline(settings.limits);
     if (deadline > now) return table.watch(id, deadline);
@@ -278,6 +280,7 @@ void Relay::State::take_turn(ConnectionId id, Instant now) {
   const Step step = connection->advance(now, pipes_, quantum_bytes);
   if (connection->held() && connection->is_verified()) pass_held(*connection, now);
   connection->watch_starts(now);
+  connection->watch_windows(now);
   counters.bytes_upstream += connection->bytes_upstream() - up;
   counters.bytes_downstream += connection->bytes_downstream() - down;
   if (!was_connected && connection->is_connected()) {
@@ -364,6 +367,7 @@ void Relay::State::end(ConnectionId id, Connection& connection, Instant now) {
       --held;
     }
   }
+  if (connection.is_leg()) legs_of_.remove(connection.peer().address, !connection.has_header());
   connection.learn_paths(now);
   connection.close();
   table.remove(id);
@@ -397,11 +401,15 @@ RelaySnapshot Relay::State::snapshot() {
                            .possible = settings.resumer != nullptr,
                            .known = client_rates_->known(polled_at_),
                            .starts = client_rates_->starts()};
+  snapshot.buffers = receive_budget.state();
   snapshot.log = log_.counters();
   snapshot.pops = pops;
   for (std::size_t i = 0; i < pops.size(); ++i) {
     snapshot.pops[i].warm = by_pop_[i]->state();
     if (settings.turbo.pacing) snapshot.pops[i].path = paths_[i]->state(polled_at_);
+    const LegCounts::Legs legs = legs_of_.of(settings.pops[i].overlay_address);
+    snapshot.pops[i].legs_here = legs.all;
+    snapshot.pops[i].waiting_here = legs.waiting;
     snapshot.pops[i].usable = by_pop_[i]->is_usable(polled_at_);
   }
   return snapshot;
@@ -451,6 +459,8 @@ void Relay::State::reset_all() noexcept {
     table.remove(id);
   });
   clients_.clear();
+  unclaimed_of_.clear();
+  legs_of_.clear();
   index_.clear();
   unclaimed = strangers = held = 0;
   underway_ = 0;

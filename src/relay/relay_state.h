@@ -19,10 +19,12 @@
 #include "relay/connection_table.h"
 #include "relay/direct_probes.h"
 #include "relay/kernel_route.h"
+#include "relay/leg_counts.h"
 #include "relay/leg_watch.h"
 #include "relay/legs.h"
 #include "relay/listener.h"
 #include "relay/path_choice.h"
+#include "relay/receive_budget.h"
 #include "relay/relay.h"
 #include "relay/splice_pipe.h"
 #include "relay/syn_budget.h"
@@ -55,6 +57,7 @@ struct Relay::State {
   std::vector<PopCounters> pops;  // beside settings.pops; without the legs' own state
   RelaySnapshot counters;         // without what is counted elsewhere: active, pops, unclaimed
   RelaySnapshot snapshot();
+  ReceiveBudget receive_budget;  // outlives the connections
   ConnectionTable table;
   std::size_t unclaimed = 0;  // connections in `table` that no client has claimed
   std::size_t strangers = 0;  // of those, begun for clients that may not exist
@@ -109,7 +112,10 @@ struct Relay::State {
   void claim(ConnectionId id, Connection& connection, Accepted accepted, Instant now);
   void serve_leg(Accepted accepted, Instant now);
   void start_client(Connection& connection);
+  void share(Connection& connection) noexcept;
+  bool may_take_leg(const IpAddress& pop) const noexcept;
   void say_crowd(const IpAddress& client, Instant now);
+  void say_crowd_of_pop(const IpAddress& pop, Instant now);
   void refuse(Listener::Kind kind, const Accepted& accepted, Outcome outcome);
   void take_turn(ConnectionId id, Instant now);
   void decide_leg(ConnectionId id, Connection& connection, Instant now);
@@ -147,6 +153,8 @@ struct Relay::State {
   std::vector<Door> doors_;
   SpareFd spare_;
   ClientCounts clients_;
+  ClientCounts unclaimed_of_;  // by client_network.h's network_of()
+  LegCounts legs_of_;
   ClientIndex index_;  // of all connections of clients
   SynBudget syn_budget_;
   std::vector<SynSource*> syns_;

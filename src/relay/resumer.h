@@ -31,6 +31,9 @@ class Resumer {
   virtual ~Resumer() = default;
   /// False: the socket is as it was. Some system calls.
   virtual bool resume(int socket, const Start& start) noexcept = 0;
+  /// Sends an acknowledgement that nobody has asked for: it tells the other side how much it may
+  /// send now. Five system calls.
+  virtual void announce(int socket) noexcept = 0;
   /// By the last start of a socket; nothing if it had none. A system call.
   virtual std::optional<Found> found(int socket) noexcept = 0;
 };

@@ -73,7 +73,8 @@ struct EarlySynSettings {
   std::uint32_t total_rate = 2000;      ///< a second, all clients together
   std::uint32_t total_burst = 500;
   std::size_t max_unclaimed = 500;  ///< halves whose client has not completed its handshake
-  Duration claim_timeout = 5s;      ///< until it has: a few RTTs and a retransmission
+  std::size_t max_unclaimed_per_client = 100;  ///< of one client: IPv4 address, or /64
+  Duration claim_timeout = 5s;                 ///< until it has: a few RTTs and a retransmission
   friend bool operator==(const EarlySynSettings&, const EarlySynSettings&) noexcept = default;
 };
 
@@ -112,11 +113,23 @@ struct RelayLimits {
   /// TCP_USER_TIMEOUT: bytes unacknowledged for so long end the connection. Zero: the system's
   /// (a quarter of an hour), because the kernel counts a reader that has paused as well.
   Duration user_timeout = 0s;
+  /// Legs of one other PoP, which may be a hostile one; and never more than most_of_free times the
+  /// places that are free, so that several such leave some to the others. Of these, legs that wait
+  /// for their target: four times the warm ones that a PoP keeps by default.
+  std::size_t max_connections_per_pop = 6000;
+  std::size_t max_waiting_legs_per_pop = 256;
+  /// Kernel memory that sources of all connections may be promised beyond what any connection has,
+  /// for readers that are slower or have paused; and of one client's, where it is half of a leg of
+  /// 2 Gbps and 215 ms twice over.
+  std::uint64_t buffer_bytes = 192U << 20U;
+  std::uint64_t buffer_bytes_per_client = 128U << 20U;
   friend bool operator==(const RelayLimits&, const RelayLimits&) noexcept = default;
 };
 
 /// PoPs that one connection may come through: what has a longer way goes round in a circle.
 inline constexpr std::uint8_t most_hops = 8;
+
+inline constexpr std::size_t most_of_free = 3;
 
 inline constexpr Duration keepalive_interval = 30s;  ///< between two questions
 inline constexpr int keepalive_probes = 5;

@@ -2,6 +2,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -10,6 +11,7 @@
 #include <string_view>
 #include <utility>
 
+#include "relay/receive_window.h"
 #include "wire/sockaddr.h"
 
 namespace tw::relay {
@@ -125,6 +127,8 @@ Result<UniqueFd> open_listener(const ListenerOptions& wanted) {
   if (done && wanted.turbo) done = start_fast(socket->get(), *wanted.turbo);
   if (done && wanted.limits) done = notice_death(socket->get(), *wanted.limits);
   if (!done) return std::unexpected(std::move(done.error()));
+  // Of what is accepted, too.
+  bound_unsent(socket->get(), wanted.turbo != nullptr ? unsent_of_leg : unsent_most);
 
   const SocketAddress address = to_sockaddr(wanted.address);
   if (::bind(socket->get(), address.get(), address.length) != 0) return system_error(what.text());
@@ -159,12 +163,24 @@ Result<UniqueFd> open_onward(const OnwardOptions& wanted) {
     static_cast<void>(
         ::setsockopt(socket->get(), IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &yes, sizeof yes));
   }
+  bound_unsent(socket->get(), wanted.turbo != nullptr ? unsent_of_leg : unsent_most);
+  if (wanted.bound_from != nullptr) {
+    *wanted.bound_from = bound_memory(socket->get(), unclaimed_memory);
+    tune_memory(socket->get(), true);
+  }
   const SocketAddress target = to_sockaddr(wanted.target);
   if (::connect(socket->get(), target.get(), target.length) != 0 && errno != EINPROGRESS) {
     return system_error(what.text());
   }
+  if (wanted.bound_from != nullptr) tune_memory(socket->get(), false);
+  if (wanted.turbo != nullptr && is_held(*wanted.turbo)) {
+    const bool in_time = hold_window(socket->get());
+    if (wanted.held_late != nullptr) *wanted.held_late = !in_time;
+  }
   return socket;
 }
+
+bool is_held(const TurboSettings& turbo) noexcept { return turbo.socket_buffer_bytes > 0; }
 
 Duration connect_rtt(int socket) noexcept {
   tcp_info info{};
@@ -172,6 +188,11 @@ Duration connect_rtt(int socket) noexcept {
   if (::getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return {};
   if (info.tcpi_total_retrans > 0) return {};
   return std::chrono::microseconds{info.tcpi_rtt};
+}
+
+bool is_writable(int socket) noexcept {
+  pollfd asked{.fd = socket, .events = POLLOUT, .revents = 0};
+  return ::poll(&asked, 1, 0) != 0;
 }
 
 bool has_bytes(int socket) noexcept {

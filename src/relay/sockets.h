@@ -34,9 +34,16 @@ struct OnwardOptions {
   /// If the kernel has a cookie of the target: the SYN leaves with the first bytes written. Only if
   /// there are some to write at once: without, it never leaves.
   bool fast_open = false;
+  /// Receives unclaimed_memory at most, until free_memory() gives it what it had.
+  std::uint32_t* bound_from = nullptr;
+  /// Of a leg: whether it is held only from its second byte on (hold_window()).
+  bool* held_late = nullptr;
 };
 /// A connection being made: writable, or failed, when that is decided.
 Result<UniqueFd> open_onward(const OnwardOptions& options);
+
+/// A leg is held then (receive_window.h), if its buffers are forced.
+bool is_held(const TurboSettings& turbo) noexcept;
 
 /// Buffers and congestion control of a leg. Before connect; on a listener, for what it accepts from
 /// now on. Forced past the system's limits, which needs CAP_NET_ADMIN.
@@ -49,6 +56,10 @@ Result<void> notice_death(int socket, const RelayLimits& limits);
 /// The round trip of its handshake, as TCP measured it, of a socket that has just connected. Zero
 /// if it was not measured: a retransmitted SYN tells nothing of the path's length.
 Duration connect_rtt(int socket) noexcept;
+
+/// Whether less waits unsent than TCP_NOTSENT_LOWAT has it; if not, epoll tells when it is. send()
+/// asks that only once for each train of 64 KB.
+bool is_writable(int socket) noexcept;
 
 /// Whether there is something to be read at once.
 bool has_bytes(int socket) noexcept;

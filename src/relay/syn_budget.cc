@@ -3,16 +3,12 @@
 #include <algorithm>
 #include <functional>
 
+#include "relay/client_network.h"
+
 namespace tw::relay {
 namespace {
 
 constexpr Duration second = 1s;
-
-// What one customer has: an IPv4 address, or a /64.
-IpAddress network_of(const IpAddress& client) noexcept {
-  const IpAddress address = client.unmapped();
-  return address.is_v4() ? address : Prefix::of(address, 64).address;
-}
 
 }  // namespace
 

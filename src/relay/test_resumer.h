@@ -16,6 +16,7 @@ class TestResumer final : public Resumer {
     last = begun;
     return true;
   }
+  void announce(int socket) noexcept override { announced.push_back(socket); }
   std::optional<Found> found(int /*socket*/) noexcept override {
     ++asked;
     return tell;
@@ -23,6 +24,7 @@ class TestResumer final : public Resumer {
 
   bool refuses = false;
   std::vector<int> sockets;  // in the order of their starts
+  std::vector<int> announced;
   Start last;
   std::optional<Found> tell;
   int asked = 0;

@@ -12,6 +12,7 @@ namespace {
 constexpr std::uint64_t most_connections = 1'000'000;
 constexpr std::uint64_t smallest_pipe = 4096, largest_pipe = 64U << 20U;
 constexpr std::uint64_t smallest_buffer = 64U << 10U, largest_buffer = 512U << 20U;
+constexpr std::uint64_t smallest_budget = 1U << 20U, largest_budget = std::uint64_t{1} << 40U;
 constexpr std::uint64_t largest_initcwnd = 65'535;
 constexpr std::uint64_t bits_per_megabit = 1'000'000;
 constexpr std::uint64_t largest_rate_mbps = 100'000;
@@ -66,6 +67,7 @@ void read_early_syn(TableReader table, relay::EarlySynSettings& early) {
   table.number("total_rate", early.total_rate, 1, most_syns);
   table.number("total_burst", early.total_burst, 1, most_syns);
   table.number("max_unclaimed", early.max_unclaimed, 1, most_syns);
+  table.number("max_unclaimed_per_client", early.max_unclaimed_per_client, 1, most_syns);
   table.seconds("claim_timeout_s", early.claim_timeout, 1, longest_claim_s);
   table.close();
 }
@@ -101,6 +103,13 @@ void read_relay(TableReader table, RelayConfig& relay) {
   table.number("max_connections", relay.limits.max_connections, 1, most_connections);
   table.number("max_connections_per_client", relay.limits.max_connections_per_client, 1,
                most_connections);
+  table.number("max_connections_per_pop", relay.limits.max_connections_per_pop, 1,
+               most_connections);
+  table.number("max_waiting_legs_per_pop", relay.limits.max_waiting_legs_per_pop, 1,
+               most_connections);
+  table.number("buffer_bytes", relay.limits.buffer_bytes, smallest_budget, largest_budget);
+  table.number("buffer_bytes_per_client", relay.limits.buffer_bytes_per_client, smallest_budget,
+               largest_budget);
   table.number("pipe_bytes", relay.limits.pipe_bytes, smallest_pipe, largest_pipe);
   table.duration("coalesce_us", relay.limits.coalesce, 1us, 0, longest_coalesce_us);
   table.seconds("connect_timeout_s", relay.limits.connect_timeout, 1, longest_connect_s);

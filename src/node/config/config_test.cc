@@ -96,6 +96,13 @@ idle_timeout_s = 60
 half_close_timeout_s = 9
 keepalive_s = 90
 user_timeout_s = 30
+max_connections_per_pop = 33
+max_waiting_legs_per_pop = 12
+buffer_bytes = 50000000
+buffer_bytes_per_client = 10000000
+
+[relay.early_syn]
+max_unclaimed_per_client = 5
 
 [relay.turbo]
 initcwnd = 100
@@ -164,7 +171,9 @@ TEST(Config, ReadsTheRelayAndThePolicy) {
   EXPECT_EQ(config->relay.accept, relay::Accept::verified);
   EXPECT_EQ(config->relay.leg_port, 1002);
   EXPECT_THAT(config->relay.local_targets, ElementsAre(prefix("192.0.2.7/32")));
-  EXPECT_EQ(config->relay.limits, (relay::RelayLimits{77, 7, 50us, 65536, 3s, 60s, 9s, 90s, 30s}));
+  EXPECT_EQ(config->relay.limits, (relay::RelayLimits{77, 7, 50us, 65536, 3s, 60s, 9s, 90s, 30s, 33,
+                                                      12, 50'000'000, 10'000'000}));
+  EXPECT_EQ(config->relay.early_syn.max_unclaimed_per_client, 5U);
   EXPECT_EQ(config->relay.turbo, (relay::TurboSettings{100, 1048576, "bbr"}));
   EXPECT_EQ(config->relay.client_start, (relay::ClientStartSettings{true, 80'000'000, 40}));
   ASSERT_EQ(config->pops.size(), 1U);

@@ -1,0 +1,43 @@
+// How much kernel memory the sources of all connections may be promised together, and those of one
+// client: a reader that has paused keeps what was on its way to it, and the next one must still
+// find room. Nobody is given all that is left, so that something always is.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory_resource>
+#include <unordered_map>
+
+#include "wire/address.h"
+
+namespace tw::relay {
+
+struct ReceiveBudgetState {
+  std::uint64_t promised_bytes = 0;  ///< now, to all
+  std::uint64_t clients = 0;         ///< that have any of it
+  std::uint64_t cut_short = 0;  ///< times that somebody was given less than a connection wanted
+};
+
+class ReceiveBudget {
+ public:
+  /// Bytes of kernel memory. What has been promised stays.
+  void set_limits(std::uint64_t total, std::uint64_t per_client) noexcept;
+
+  /// Of what the client has left one part in `part`, and half as much of what all have left, is the
+  /// most that is given at once: 2 for who has shown that it drains, more for who has not. Returns
+  /// bytes, `wanted` at most; 0 if there is nothing. `client`: an IPv4 address, or one of a /64.
+  std::uint64_t take(const IpAddress& client, std::uint64_t wanted, std::uint64_t part);
+  /// What was taken by the same client.
+  void give_back(const IpAddress& client, std::uint64_t bytes) noexcept;
+
+  ReceiveBudgetState state() const noexcept;
+
+ private:
+  std::uint64_t total_ = 0, per_client_ = 0;
+  std::uint64_t promised_ = 0, cut_short_ = 0;
+  // Entries that have gone make room for those that come.
+  std::pmr::unsynchronized_pool_resource entries_;
+  std::pmr::unordered_map<IpAddress, std::uint64_t> by_client_{&entries_};
+};
+
+}  // namespace tw::relay
