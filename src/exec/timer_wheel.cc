@@ -124,7 +124,8 @@ std::optional<TimerWheel::Slot> TimerWheel::first_slot() const noexcept {
 }
 
 void TimerWheel::begin(Instant now) noexcept {
-  TW_ASSERT(heads_[firing_list] == none);  // advance() inside a visitor
+  TW_ASSERT(!advancing_);  // advance() inside a visitor
+  advancing_ = true;
   target_ = std::max(target_, tick_at_or_before(now));
   take_list(due_list);
 }

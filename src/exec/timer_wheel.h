@@ -42,13 +42,15 @@ class TimerWheel {
   /// False if it has fired or been cancelled. Also from inside a visitor.
   bool cancel(TimerId id) noexcept;
 
-  /// Calls visit(cookie) for every timer that is due at `now`, which must not step back. A visitor
-  /// may schedule and cancel; what it schedules for `now` or before waits for the next advance().
+  /// Calls visit(cookie) for every timer that is due at `now`, which must not step back, but for no
+  /// more than `most`: the others are due in the next advance(). A visitor may schedule and cancel;
+  /// what it schedules for `now` or before waits for the next advance(). Returns how many fired.
   template <typename Visitor>
-  std::size_t advance(Instant now, Visitor&& visit) {
+  std::size_t advance(Instant now, Visitor&& visit, std::size_t most = SIZE_MAX) {
     begin(now);
     std::size_t fired = 0;
-    for (Cookie cookie = 0; pop(cookie); ++fired) visit(cookie);
+    for (Cookie cookie = 0; fired < most && pop(cookie); ++fired) visit(cookie);
+    advancing_ = false;
     return fired;
   }
 
@@ -95,6 +97,7 @@ class TimerWheel {
   std::vector<Timer> timers_;
   std::uint32_t free_ = none;
   std::size_t size_ = 0;
+  bool advancing_ = false;
   std::array<std::uint32_t, lists> heads_;
   std::array<std::uint64_t, levels> occupied_{};
 };

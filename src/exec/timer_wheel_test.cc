@@ -174,5 +174,28 @@ TEST(TimerWheel, FollowingTheDeadlineReachesEveryTimerOnTime) {
   }
 }
 
+// Whoever has a budget leaves the rest for later: each fires once, none early, and cancelling what
+// is due but has not fired works as ever.
+TEST(TimerWheel, WhatIsOverTheLimitFiresInTheNextAdvances) {
+  TimerWheel wheel{100, 10ms, Instant{}};
+  std::vector<TimerId> ids;
+  for (TimerWheel::Cookie i = 0; i < 50; ++i) {
+    ids.push_back(*wheel.schedule(Instant{1s + (i % 5) * 100ms}, i));
+  }
+  ids.push_back(*wheel.schedule(Instant{10s}, 50));
+  std::vector<TimerWheel::Cookie> fired;
+  const auto fire = [&](TimerWheel::Cookie cookie) { fired.push_back(cookie); };
+  const Instant now{2s};
+  EXPECT_EQ(wheel.advance(now, fire, 7), 7U);
+  EXPECT_LE(wheel.next_deadline(), now);
+  std::size_t cancelled = 0;
+  for (std::size_t i = 0; i < 50; i += 10) cancelled += wheel.cancel(ids[i]) ? 1U : 0U;
+  while (wheel.next_deadline() <= now) EXPECT_LE(wheel.advance(now, fire, 7), 7U);
+  EXPECT_EQ(fired.size() + cancelled, 50U);
+  EXPECT_EQ(wheel.advance(Instant{10s}, fire, 7), 1U);
+  std::ranges::sort(fired);
+  EXPECT_EQ(std::ranges::adjacent_find(fired), fired.end());
+}
+
 }  // namespace
 }  // namespace tw

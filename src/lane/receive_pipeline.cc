@@ -42,16 +42,24 @@ void ReceivePipeline::set_steering(const ReceiverIndex& codec, const SteeringTab
   self_ = self;
 }
 
-void ReceivePipeline::receive(PacketBatch& batch, Instant now) noexcept {
+void ReceivePipeline::receive(PacketBatch& batch, BatchPlace& at, TurnBudget& turn,
+                              Instant now) noexcept {
   TW_ASSERT(codec_ != nullptr && tun_ != nullptr);
-  for (const Train& train : batch.trains()) {
-    counters_.from_wire.received.add(train.segments());
-    counters_.from_wire.received_bytes.add(train.length);
+  while (at.train < batch.size()) {
+    const Train& train = batch[at.train];
+    const std::size_t segments = train.segments();
+    const std::size_t count = turn.take(segments - at.segment);
+    if (count == 0) break;
+    if (at.segment == 0) age_limit_.next_train(train.age, train.unpolled);
     // Each segment by itself: a train merges by address and port, so it mixes the clients behind
     // one NAT, and message types.
-    const std::size_t segments = train.segments();
-    age_limit_.next_train(train.age, train.unpolled);
-    for (std::size_t i = 0; i < segments; ++i) segment(train.segment(i), train, now);
+    for (std::size_t i = at.segment; i < at.segment + count; ++i) {
+      const ByteSpan datagram = train.segment(i);
+      counters_.from_wire.received_bytes.add(datagram.size());
+      segment(datagram, train, now);
+    }
+    counters_.from_wire.received.add(count);
+    at.advance(count, segments);
   }
   open_and_deliver(now);
 }

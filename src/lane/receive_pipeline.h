@@ -12,6 +12,7 @@
 #include "lane/counters.h"
 #include "lane/held_syns.h"
 #include "lane/peer_table.h"
+#include "lane/turn_budget.h"
 #include "port/port.h"
 #include "steer/steering_table.h"
 #include "wire/coalescer.h"
@@ -57,8 +58,10 @@ class ReceivePipeline {
 
   /// A poll of all ports begins.
   void begin(Instant now) noexcept { age_limit_.begin(now); }
-  /// Handles all segments of a batch that a UDP port has filled, in place.
-  void receive(PacketBatch& batch, Instant now) noexcept;
+  /// Handles segments of a batch that a UDP port has filled, in place, from `at` on, and moves `at`
+  /// behind them, to the end of the batch or of the turn. No other batch may be begun before this
+  /// one's end.
+  void receive(PacketBatch& batch, BatchPlace& at, TurnBudget& turn, Instant now) noexcept;
 
  private:
   struct Arrival {

@@ -1,6 +1,7 @@
 #include "lane/tunnel_lane.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "base/assert.h"
@@ -16,6 +17,8 @@ constexpr Duration timer_tick = 10ms;
 constexpr std::size_t buffer_bytes = 65536;  // a UDP_GRO train, or a TUN packet with offloads
 /// Bytes handled in one go, so that what one stage has touched is in the cache for the next.
 constexpr std::size_t batch_bytes = std::size_t{256} << 10U;
+/// And segments: another socket waits until these have been handled.
+constexpr std::size_t batch_segments = 512;
 
 }  // namespace
 
@@ -29,7 +32,7 @@ TunnelLane::TunnelLane(TunnelLaneParts parts, TunnelLaneLimits limits)
       receive_(peers_, parts.engine, counters_, syns_, *this),
       transmit_(parts.engine, counters_),
       icmp_(tun_, counters_.from_wire),
-      udp_batch_(limits.receive_trains, buffer_bytes, batch_bytes),
+      udp_batch_(limits.receive_trains, buffer_bytes, batch_bytes, batch_segments),
       tun_batch_(limits.tun_packets, buffer_bytes, batch_bytes) {
   receive_.set_steering(parts.codec, parts.steering, parts.self);
   receive_.set_tun(tun_, parts.tun_takes);
@@ -38,8 +41,7 @@ TunnelLane::TunnelLane(TunnelLaneParts parts, TunnelLaneLimits limits)
 TunnelLane::~TunnelLane() = default;
 
 void TunnelLane::set_udp_ports(UdpPorts ports, UdpPorts draining) noexcept {
-  udp_ = ports;
-  draining_ = draining;
+  udp_ports_ = {ports.v4, ports.v6, draining.v4, draining.v6};
   transmit_.set_ports(ports);
   wait_fds_.clear();
   for (const Port* port : {&tun_, ports.v4, ports.v6, draining.v4, draining.v6}) {
@@ -54,7 +56,7 @@ void TunnelLane::add_peer(wg::PeerId peer) noexcept { peers_.add(peer); }
 void TunnelLane::remove_peer(wg::PeerId id, Instant now) noexcept {
   now_ = now;
   // What the handshake context still had to say of this peer must not reach the slot's next owner.
-  take_handshake_events(HandshakeChannel::capacity);
+  take_all_handshake_events();
   flush();  // what that has queued points into keypairs that go now
   LanePeer* peer = peers_.find(id);
   TW_ASSERT(peer != nullptr);
@@ -93,7 +95,7 @@ void TunnelLane::set_persistent_keepalive(wg::PeerId id, Duration interval, Inst
 
 void TunnelLane::clear_sessions(Instant now) noexcept {
   now_ = now;
-  take_handshake_events(HandshakeChannel::capacity);
+  take_all_handshake_events();
   flush();  // what that has queued points into keypairs that go now
   for (std::uint32_t slot = 0; slot < peers_.slots(); ++slot) {
     if (LanePeer* peer = peers_.find(wg::PeerId{slot})) clear_session(*peer);
@@ -136,28 +138,46 @@ std::vector<LanePeerSnapshot> TunnelLane::snapshot(std::uint32_t first, std::uin
 
 std::size_t TunnelLane::poll(Instant now, std::size_t budget) noexcept {
   now_ = now;
+  turn_ = TurnBudget{budget};
   retry_unsent();
-  std::size_t handled = take_handshake_events(budget);
   receive_.begin(now);
-  handled += receive(udp_.v4, budget);
-  handled += receive(udp_.v6, budget);
-  handled += receive(draining_.v4, budget);
-  handled += receive(draining_.v6, budget);
-  handled += take_syn_answers(budget);
-  handled += transmit(budget);
-  if (now >= timers_.next_deadline()) run_timers();
+  for (std::size_t i = 0; i < sources && !turn_.over(); ++i) {
+    const std::size_t source = (first_source_ + i) % sources;
+    const std::size_t before = turn_.used();
+    take_from(static_cast<Source>(source));
+    if (!turn_.over()) continue;
+    first_source_ = turn_.used() > before ? (source + 1) % sources : source;
+    break;
+  }
   flush();
   if (wake_handshakes_) {
     wake_handshakes_ = false;
     handshakes_.wake();
   }
-  return std::min(handled, budget);
+  return turn_.over() ? budget : turn_.used();
+}
+
+void TunnelLane::take_from(Source source) noexcept {
+  switch (source) {
+    case Source::events:
+      return take_handshake_events(turn_);
+    case Source::udp:
+      return receive();
+    case Source::syn_answers:
+      return take_syn_answers();
+    case Source::tun:
+      return transmit();
+    case Source::timers:
+      return run_timers();
+  }
 }
 
 bool TunnelLane::arm() noexcept {
-  bool quiet = channel_.events.empty() && unsent_.empty() && !syns_.has_answers();
-  for (Port* port : {&tun_, udp_.v4, udp_.v6, draining_.v4, draining_.v6}) {
-    // Every port must be armed, whatever the others say.
+  bool quiet = channel_.events.empty() && unsent_.empty() && !syns_.has_answers() &&
+               udp_place_.train == udp_batch_.size() && tun_place_.train == tun_batch_.size();
+  // Every port must be armed, whatever the others say.
+  if (!tun_.arm()) quiet = false;
+  for (Port* port : udp_ports_) {
     if (port != nullptr && !port->arm()) quiet = false;
   }
   return quiet;
@@ -165,18 +185,25 @@ bool TunnelLane::arm() noexcept {
 
 // ---- From the wire
 
-std::size_t TunnelLane::receive(Port* port, std::size_t budget) noexcept {
-  if (port == nullptr) return 0;
-  std::size_t handled = 0;
-  while (handled < budget) {
-    udp_batch_.clear();
-    if (port->poll(udp_batch_) == 0) break;
-    for (const Train& train : udp_batch_.trains()) handled += train.segments();
-    const bool more = udp_batch_.room() == 0;
-    receive_.receive(udp_batch_, now_);
-    if (!more) break;
+/// One batch of each socket in turn. Of a socket that has not filled its batch nothing more is
+/// asked in this turn: that saves a call that finds nothing.
+void TunnelLane::receive() noexcept {
+  std::array<bool, std::tuple_size_v<decltype(udp_ports_)>> asked{};
+  while (!turn_.over()) {
+    if (udp_place_.train == udp_batch_.size()) {
+      std::size_t tried = 0;
+      while (asked[next_udp_port_] || udp_ports_[next_udp_port_] == nullptr) {
+        next_udp_port_ = (next_udp_port_ + 1) % udp_ports_.size();
+        if (++tried == udp_ports_.size()) return;
+      }
+      udp_batch_.clear();
+      udp_place_ = {};
+      udp_ports_[next_udp_port_]->poll(udp_batch_);
+      asked[next_udp_port_] = udp_batch_.room() > 0;
+      next_udp_port_ = (next_udp_port_ + 1) % udp_ports_.size();
+    }
+    receive_.receive(udp_batch_, udp_place_, turn_, now_);
   }
-  return handled;
 }
 
 std::optional<Drop> TunnelLane::handshake_message(ByteView message, const Train& train) noexcept {
@@ -195,51 +222,63 @@ void TunnelLane::session_touched(LanePeer& peer) noexcept { rearm(peer); }
 
 // ---- To the wire
 
-std::size_t TunnelLane::transmit(std::size_t budget) noexcept {
-  std::size_t handled = 0;
-  while (handled < budget) {
-    tun_batch_.clear();
-    if (tun_.poll(tun_batch_) == 0) break;
-    const bool more = tun_batch_.room() == 0;
-    for (const Train& train : tun_batch_.trains()) handled += transmit_packet(train);
+void TunnelLane::transmit() noexcept {
+  bool asked = false;
+  while (!turn_.over()) {
+    if (tun_place_.train == tun_batch_.size()) {
+      if (asked) return;
+      tun_batch_.clear();
+      tun_place_ = {};
+      if (tun_.poll(tun_batch_) == 0) return;
+      asked = tun_batch_.room() > 0;
+    }
+    while (tun_place_.train < tun_batch_.size() && !turn_.over()) transmit_train();
     flush();
-    if (!more) break;
   }
-  return handled;
 }
 
-/// Returns how many segments that was.
-std::size_t TunnelLane::transmit_packet(const Train& train) noexcept {
-  DirectionCounters& counters = counters_.to_wire;
+/// The next train of the batch, or as much of it as the turn allows.
+void TunnelLane::transmit_train() noexcept {
+  const Train& train = tun_batch_[tun_place_.train];
   const std::optional<GsoView> packet = GsoView::of(train.all(), train.vnet);
   const std::size_t segments = packet ? packet->segment_count() : 1;
-  const auto drop_all = [&](Drop reason) {
-    counters.drops.add(reason, segments);
-    return segments;
-  };
-  counters.received.add(segments);
-  counters.received_bytes.add(packet ? packet->wire_bytes(0) : train.length);
-  if (!packet) return drop_all(Drop::malformed_inner);
-  // As the kernel's device: who cannot be reached must not look like who does not answer.
-  const auto refuse_all = [&](Drop reason, const Undelivered& why) {
-    icmp_.answer(train.all(), why, now_);
-    return drop_all(reason);
-  };
-  if (TransmitPipeline::too_large(packet->segment_length(0))) {
-    return refuse_all(Drop::too_large,
-                      {Undelivered::Why::too_big, TransmitPipeline::largest_inner()});
+  const std::size_t first = tun_place_.segment;
+  const std::size_t count = turn_.take(segments - first);
+  if (count == 0) return;
+  DirectionCounters& counters = counters_.to_wire;
+  counters.received.add(count);
+  if (packet) {
+    const std::size_t headers = (count - 1) * packet->header_size();
+    counters.received_bytes.add(packet->slice_length(first, count) + headers);
+    transmit_packet(train, *packet, first, count);
+  } else {
+    counters.received_bytes.add(train.length);
+    counters.drops.add(Drop::malformed_inner);
   }
-  const std::optional<wg::PeerId> id = peers_.allowed_ips().lookup(packet->target());
-  if (!id) return refuse_all(Drop::no_route, {});
-  LanePeer* peer = peers_.find(*id);
-  TW_ASSERT(peer != nullptr);
-  if (!peer->endpoint) return refuse_all(Drop::no_endpoint, {});
-  transmit_segments(*peer, *packet);
-  return segments;
+  tun_place_.advance(count, segments);
 }
 
-void TunnelLane::transmit_segments(LanePeer& peer, const GsoView& packet) noexcept {
-  for (std::size_t segment = 0; segment < packet.segment_count(); ++segment) {
+void TunnelLane::transmit_packet(const Train& train, const GsoView& packet, std::size_t first,
+                                 std::size_t count) noexcept {
+  // As the kernel's device: who cannot be reached must not look like who does not answer.
+  const auto refuse = [&](Drop reason, const Undelivered& why) {
+    if (first == 0) icmp_.answer(train.all(), why, now_);
+    counters_.to_wire.drops.add(reason, count);
+  };
+  if (TransmitPipeline::too_large(packet.segment_length(0))) {
+    return refuse(Drop::too_large, {Undelivered::Why::too_big, TransmitPipeline::largest_inner()});
+  }
+  const std::optional<wg::PeerId> id = peers_.allowed_ips().lookup(packet.target());
+  if (!id) return refuse(Drop::no_route, {});
+  LanePeer* peer = peers_.find(*id);
+  TW_ASSERT(peer != nullptr);
+  if (!peer->endpoint) return refuse(Drop::no_endpoint, {});
+  transmit_segments(*peer, packet, first, count);
+}
+
+void TunnelLane::transmit_segments(LanePeer& peer, const GsoView& packet, std::size_t first,
+                                   std::size_t count) noexcept {
+  for (std::size_t segment = first; segment < first + count; ++segment) {
     if (transmit_.full(packet.segment_length(segment))) flush();
     if (const std::optional<wg::Session::SealSlot> slot = peer.session.next_seal(now_)) {
       transmit_.queue(peer, *slot, packet, segment);
@@ -268,6 +307,7 @@ void TunnelLane::stage(LanePeer& peer, const GsoView& packet, std::size_t segmen
 void TunnelLane::flush_staged(LanePeer& peer) noexcept {
   flush();
   drop_overdue(peer);
+  turn_.charge(peer.staged.count);
   staging_.for_each(peer.staged, [&](ByteSpan bytes) {
     const std::optional<wg::Session::SealSlot> slot = peer.session.next_seal(now_);
     if (!slot || !peer.endpoint) return counters_.to_wire.drops.add(Drop::keypair_expired);
@@ -305,7 +345,7 @@ void TunnelLane::keepalive(LanePeer& peer) noexcept {
   transmit_.queue_keepalive(peer, *slot);
 }
 
-// ---- Handshakes and timers
+// ---- What sessions want, and timers
 
 void TunnelLane::request(HandshakeRequest::Kind kind, wg::PeerId peer,
                          std::uint32_t index) noexcept {
@@ -358,84 +398,6 @@ void TunnelLane::act(LanePeer& peer, const wg::SessionActions& actions) noexcept
   rearm(peer);
 }
 
-std::size_t TunnelLane::take_handshake_events(std::size_t budget) noexcept {
-  std::size_t handled = 0;
-  while (handled < budget && channel_.events.pop(event_)) {
-    handle(event_);
-    ++handled;
-  }
-  return handled;
-}
-
-void TunnelLane::handle(HandshakeEvent& event) noexcept {
-  if (event.kind == HandshakeEvent::Kind::reply) {
-    return transmit_.send_handshake(*event.to, event.local, event.message.view(), nullptr);
-  }
-  LanePeer* peer = peers_.find(event.peer);
-  switch (event.kind) {
-    case HandshakeEvent::Kind::send: {
-      if (event.to) {
-        transmit_.send_handshake(*event.to, event.local, event.message.view(), peer);
-      } else {
-        if (peer == nullptr || !peer->endpoint) {
-          counters_.to_wire.generated.add();
-          counters_.to_wire.drops.add(peer == nullptr ? Drop::shutdown : Drop::no_endpoint);
-          return;
-        }
-        send_initiation(*peer, event.message.view());
-      }
-      if (peer != nullptr) {
-        peer->session.handshake_sent(now_);
-        rearm(*peer);
-      }
-      return;
-    }
-    case HandshakeEvent::Kind::established:
-      if (peer != nullptr) return establish(*peer, event);
-      request(HandshakeRequest::Kind::release, wg::PeerId{}, event.keypair->local_index);
-      event.keypair.reset();
-      return;
-    case HandshakeEvent::Kind::gave_up:
-      if (peer != nullptr) {
-        wg::SessionActions actions;
-        peer->session.gave_up(now_, actions);
-        act(*peer, actions);
-      }
-      return;
-    case HandshakeEvent::Kind::reply:
-      return;
-  }
-}
-
-/// The second in a row chooses its source anew, as the first may have left by a way that is none
-/// any more (the kernel's device does the same).
-void TunnelLane::send_initiation(LanePeer& peer, ByteView message) noexcept {
-  if (peer.initiation_unanswered) peer.local = {};
-  peer.initiation_unanswered = true;
-  transmit_.send_handshake(*peer.endpoint, peer.local, message, &peer);
-}
-
-void TunnelLane::establish(LanePeer& peer, HandshakeEvent& event) noexcept {
-  flush();  // what is queued points into the keypairs that are about to rotate
-  peer.endpoint = event.to;
-  peer.local = event.local;
-  peer.initiation_unanswered = false;
-  if (event.to) gate_.remember(event.to->address);
-  peers_.bind_index(event.keypair->local_index, peer.id);
-  // An answer proves nothing about who asked (the preshared key may be wrong): only the first
-  // packet under the keypair does.
-  const bool is_initiator = event.keypair->is_initiator;
-  if (!is_initiator) peer.responded = event.wall;
-  wg::ReleasedIndices released;
-  wg::SessionActions actions;
-  peer.session.install(std::move(*event.keypair), now_, released, actions);
-  event.keypair.reset();  // wipes it
-  if (is_initiator) peer.session.set_last_handshake(event.wall);
-  peer.session.handshake_received(now_);
-  release(released);
-  act(peer, actions);
-}
-
 void TunnelLane::rearm(LanePeer& peer) noexcept {
   const Instant deadline = peer.session.next_deadline();
   // A deadline that moved away is met early and armed again: cheaper than moving a timer per
@@ -450,7 +412,8 @@ void TunnelLane::rearm(LanePeer& peer) noexcept {
 }
 
 void TunnelLane::run_timers() noexcept {
-  timers_.advance(now_, [this](std::uint64_t slot) {
+  if (now_ < timers_.next_deadline()) return;
+  const auto fire = [this](std::uint64_t slot) {
     LanePeer* peer = peers_.find(wg::PeerId{static_cast<std::uint32_t>(slot)});
     TW_ASSERT(peer != nullptr);
     peer->timer_at = Instant::max();
@@ -461,7 +424,8 @@ void TunnelLane::run_timers() noexcept {
     release(released);
     act(*peer, actions);
     rearm(*peer);
-  });
+  };
+  turn_.charge(timers_.advance(now_, fire, turn_.left()));
 }
 
 }  // namespace tw::lane

@@ -1,7 +1,10 @@
 // One worker's share of a tunnel: its peers, its sockets, its TUN queue, and the two pipelines
-// between them. Run to completion: what a poll receives has left, or is counted, when it returns.
+// between them. Run to completion: what a poll handles has left, or is counted, when it returns.
+// One budget holds for all that a poll takes from; whom its end has cut short of nothing is last in
+// the next poll, so that none of them starves beside another.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -19,6 +22,7 @@
 #include "lane/peer_table.h"
 #include "lane/receive_pipeline.h"
 #include "lane/transmit_pipeline.h"
+#include "lane/turn_budget.h"
 #include "port/port.h"
 
 namespace tw::lane {
@@ -111,16 +115,25 @@ class TunnelLane final : public Poller, private ReceiveEvents {
                      const wg::ReleasedIndices& released) noexcept override;
   void session_touched(LanePeer& peer) noexcept override;
 
+  /// What a turn takes from.
+  enum class Source : std::uint8_t { events, udp, syn_answers, tun, timers };
+  static constexpr std::size_t sources = 5;
+
+  void take_from(Source source) noexcept;
   void retry_unsent() noexcept;
-  std::size_t take_handshake_events(std::size_t budget) noexcept;
+  void take_handshake_events(TurnBudget& turn) noexcept;
+  void take_all_handshake_events() noexcept;
   void handle(HandshakeEvent& event) noexcept;
   void send_initiation(LanePeer& peer, ByteView message) noexcept;
   void establish(LanePeer& peer, HandshakeEvent& event) noexcept;
-  std::size_t receive(Port* port, std::size_t budget) noexcept;
-  std::size_t transmit(std::size_t budget) noexcept;
-  std::size_t transmit_packet(const Train& train) noexcept;
-  void transmit_segments(LanePeer& peer, const GsoView& packet) noexcept;
-  std::size_t take_syn_answers(std::size_t budget) noexcept;
+  void receive() noexcept;
+  void transmit() noexcept;
+  void transmit_train() noexcept;
+  void transmit_packet(const Train& train, const GsoView& packet, std::size_t first,
+                       std::size_t count) noexcept;
+  void transmit_segments(LanePeer& peer, const GsoView& packet, std::size_t first,
+                         std::size_t count) noexcept;
+  void take_syn_answers() noexcept;
   void pass_syn(ByteSpan packet) noexcept;
   void refuse_syn(ByteView packet) noexcept;
   void stage(LanePeer& peer, const GsoView& packet, std::size_t segment) noexcept;
@@ -149,8 +162,12 @@ class TunnelLane final : public Poller, private ReceiveEvents {
   ReceivePipeline receive_;
   TransmitPipeline transmit_;
   IcmpReplies icmp_;
-  UdpPorts udp_, draining_;
+  std::array<Port*, 4> udp_ports_{};  // those being closed last
+  std::size_t next_udp_port_ = 0;
   PacketBatch udp_batch_, tun_batch_;
+  BatchPlace udp_place_, tun_place_;      // what lies behind waits for the next turn
+  TurnBudget turn_{0};                    // of the poll under way
+  std::size_t first_source_ = 0;          // of the next poll
   HandshakeEvent event_;                  // kept, so that popping does not build one each time
   std::vector<HandshakeRequest> unsent_;  // found the ring full, and must not be lost
   std::vector<int> wait_fds_;

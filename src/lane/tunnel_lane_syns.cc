@@ -13,9 +13,9 @@ void TunnelLane::report_syns(WakingRing<SynReport>* reports,
   counters_.from_wire.drops.add(Drop::shutdown, syns_.use(reports, answers));
 }
 
-std::size_t TunnelLane::take_syn_answers(std::size_t budget) noexcept {
-  std::size_t handled = 0;
-  for (HeldSyns::Answered syn; handled < budget && syns_.next(syn); ++handled) {
+void TunnelLane::take_syn_answers() noexcept {
+  for (HeldSyns::Answered syn; !turn_.over() && syns_.next(syn);) {
+    turn_.charge(1);
     switch (syn.verdict) {
       case SynVerdict::pass:
         pass_syn(syn.packet);
@@ -28,7 +28,6 @@ std::size_t TunnelLane::take_syn_answers(std::size_t budget) noexcept {
         break;
     }
   }
-  return handled;
 }
 
 void TunnelLane::pass_syn(ByteSpan packet) noexcept {
@@ -54,7 +53,7 @@ void TunnelLane::refuse_syn(ByteView syn) noexcept {
   LanePeer* const peer = id ? peers_.find(*id) : nullptr;
   if (peer == nullptr) return counters_.to_wire.drops.add(Drop::no_route);
   if (!peer->endpoint) return counters_.to_wire.drops.add(Drop::no_endpoint);
-  transmit_segments(*peer, *reset);
+  transmit_segments(*peer, *reset, 0, 1);
 }
 
 }  // namespace tw::lane

@@ -26,11 +26,13 @@ class PacketBatch {
   explicit PacketBatch(std::size_t capacity) : PacketBatch(capacity, 0) {}
   /// A batch with `capacity` buffers of `buffer_bytes` each: for receiving. Allocates once, here.
   /// It is full when it holds `byte_limit`, too, so that long trains leave the cache as late as
-  /// short packets do.
+  /// short packets do, or `segment_limit`, so that trains of many short ones keep nobody waiting.
   PacketBatch(std::size_t capacity, std::size_t buffer_bytes,
-              std::size_t byte_limit = std::numeric_limits<std::size_t>::max())
+              std::size_t byte_limit = std::numeric_limits<std::size_t>::max(),
+              std::size_t segment_limit = std::numeric_limits<std::size_t>::max())
       : capacity_(capacity),
         byte_limit_(byte_limit),
+        segment_limit_(segment_limit),
         buffer_bytes_(buffer_bytes),
         stride_(buffer_bytes == 0 ? 0 : headroom + buffer_bytes + tailroom),
         // Left uninitialised: a page that no packet has reached costs no memory.
@@ -40,8 +42,10 @@ class PacketBatch {
 
   std::size_t size() const noexcept { return trains_.size(); }
   bool empty() const noexcept { return trains_.empty(); }
-  /// Trains that may still be appended; 0 also if the bytes are too many by now.
-  std::size_t room() const noexcept { return bytes_ < byte_limit_ ? free_buffers() : 0; }
+  /// Trains that may still be appended; 0 also if bytes or segments are too many by now.
+  std::size_t room() const noexcept {
+    return bytes_ < byte_limit_ && segments_ < segment_limit_ ? free_buffers() : 0;
+  }
   std::size_t buffer_bytes() const noexcept { return buffer_bytes_; }
 
   /// The buffer that the `ahead`-th train appended from now would use (0: the next): a port lets
@@ -53,6 +57,7 @@ class PacketBatch {
   Train& append(const Train& train) noexcept {
     TW_ASSERT(trains_.size() < capacity_);
     bytes_ += train.length;
+    segments_ += train.segments();
     return trains_.emplace_back(train);
   }
 
@@ -63,15 +68,15 @@ class PacketBatch {
   /// Forgets all trains; the buffers may be written again.
   void clear() noexcept {
     trains_.clear();
-    bytes_ = 0;
+    bytes_ = segments_ = 0;
   }
 
  private:
   std::size_t free_buffers() const noexcept { return capacity_ - trains_.size(); }
 
   std::size_t capacity_;
-  std::size_t byte_limit_;
-  std::size_t bytes_ = 0;
+  std::size_t byte_limit_, segment_limit_;
+  std::size_t bytes_ = 0, segments_ = 0;
   std::size_t buffer_bytes_;
   std::size_t stride_;
   std::unique_ptr<std::uint8_t[]> storage_;
