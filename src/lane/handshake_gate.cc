@@ -11,11 +11,20 @@ constexpr std::size_t known_slots = 16384;
 
 }  // namespace
 
-HandshakeGate::HandshakeGate(HandshakeChannel& channel) : channel_(channel), known_(known_slots) {}
+HandshakeGate::HandshakeGate(HandshakeChannel& channel)
+    : channel_(channel), known_(known_slots), known_addresses_(known_slots) {}
 
 // std::hash of an address is keyed with a secret of the process: nobody outside can aim at a slot.
-void HandshakeGate::remember(const IpAddress& source) noexcept {
-  known_.remember(std::hash<IpAddress>{}(source));
+void HandshakeGate::remember(const Endpoint& source) noexcept {
+  known_.remember(std::hash<Endpoint>{}(source));
+  known_addresses_.remember(std::hash<IpAddress>{}(source.address));
+}
+
+/// How many slots may be taken when an initiation of `source` without a second mac comes.
+std::size_t HandshakeGate::room_for(const Endpoint& source) const noexcept {
+  if (known_.has(std::hash<Endpoint>{}(source))) return for_known;
+  if (known_addresses_.has(std::hash<IpAddress>{}(source.address))) return for_known_address;
+  return for_unproven;
 }
 
 void HandshakeGate::set_public_key(const std::optional<crypto::PublicKey>& own) noexcept {
@@ -31,7 +40,7 @@ std::optional<Drop> HandshakeGate::pass(ByteView message, const Train& train) no
   const std::size_t waiting = channel_.requests.size();
   if (waiting + reserved_for_wishes >= HandshakeChannel::request_capacity) return Drop::queue_full;
   if (*type == WgType::initiation && waiting >= for_unproven && !wg::has_mac2(message) &&
-      (waiting >= for_known || !known_.has(std::hash<IpAddress>{}(train.source.address)))) {
+      waiting >= room_for(train.source)) {
     return Drop::queue_full;
   }
   if (*type != WgType::cookie_reply && !wg::mac1_valid(*mac1_key_, message)) return Drop::bad_mac1;

@@ -2,8 +2,9 @@
 // the two is bounded, so what is forged must die before it, or it keeps out what is genuine: a
 // message without a valid mac1 is dropped here, and one that carries no mac2 (whoever knows our
 // public key can make any number, from any address) finds half of the ring closed. Who has had a
-// handshake from its address before finds a quarter open that strangers cannot fill: an established
-// peer renews its session in a flood of them.
+// handshake from its address before finds an eighth more open that strangers cannot fill, and from
+// its address and port another: an established peer renews its session in a flood of them, even if
+// they share its address, as behind a NAT.
 #pragma once
 
 #include <cstddef>
@@ -22,9 +23,10 @@ class HandshakeGate {
  public:
   /// Slots of the ring that messages from the wire may not take: our own wishes must find room.
   static constexpr std::size_t reserved_for_wishes = 256;
-  /// Slots that initiations without a second mac may take, from a stranger and from a known
-  /// address.
+  /// Slots that initiations without a second mac may take, from a stranger, from a known address,
+  /// and from a known address and port.
   static constexpr std::size_t for_unproven = HandshakeChannel::request_capacity / 2;
+  static constexpr std::size_t for_known_address = HandshakeChannel::request_capacity / 8 * 5;
   static constexpr std::size_t for_known = HandshakeChannel::request_capacity / 4 * 3;
 
   /// `channel` must outlive this.
@@ -33,16 +35,19 @@ class HandshakeGate {
   /// Our own static key. Empty, as to begin with: nothing passes.
   void set_public_key(const std::optional<crypto::PublicKey>& own) noexcept;
 
-  /// A handshake with this address has completed.
-  void remember(const IpAddress& source) noexcept;
+  /// A handshake with this source has completed.
+  void remember(const Endpoint& source) noexcept;
 
   /// Hands on a message of type 1, 2 or 3 that came in `train`. Empty if that was done, else why
   /// not. Cost: one hash, a copy; never allocates.
   std::optional<Drop> pass(ByteView message, const Train& train) noexcept;
 
  private:
+  std::size_t room_for(const Endpoint& source) const noexcept;
+
   HandshakeChannel& channel_;
-  HashMarks known_;  // an address that finds its place taken by another is a stranger again
+  // Whoever finds its place taken by another is a stranger again.
+  HashMarks known_, known_addresses_;
   std::optional<crypto::Hash> mac1_key_;
 };
 

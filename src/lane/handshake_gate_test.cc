@@ -91,11 +91,16 @@ TEST_F(HandshakeGateTest, AKnownAddressFindsRoomBesideAFloodOfStrangers) {
   train.source = remote.endpoint;
   fill(HandshakeGate::for_unproven);
   EXPECT_EQ(pass(initiation), Drop::queue_full);
-  gate.remember(remote.endpoint.address);
+  gate.remember(remote.endpoint);
   EXPECT_EQ(pass(initiation), std::nullopt);
   train.source = *Endpoint::parse("192.0.2.3:1002");
   EXPECT_EQ(pass(initiation), Drop::queue_full) << "another address";
+  train.source = *Endpoint::parse("192.0.2.2:1003");
+  EXPECT_EQ(pass(initiation), std::nullopt) << "another port, as a NAT may give";
+  fill(HandshakeGate::for_known_address);
+  EXPECT_EQ(pass(initiation), Drop::queue_full);
   train.source = remote.endpoint;
+  EXPECT_EQ(pass(initiation), std::nullopt) << "its address is flooded, its port is not";
   fill(HandshakeGate::for_known);
   EXPECT_EQ(pass(initiation), Drop::queue_full) << "a known one can be forged, too";
   EXPECT_EQ(pass(with_mac2), std::nullopt);

@@ -71,7 +71,7 @@ void TunnelLane::establish(LanePeer& peer, HandshakeEvent& event) noexcept {
   peer.endpoint = event.to;
   peer.local = event.local;
   peer.initiation_unanswered = false;
-  if (event.to) gate_.remember(event.to->address);
+  if (event.to) gate_.remember(*event.to);
   peers_.bind_index(event.keypair->local_index, peer.id);
   // An answer proves nothing about who asked (the preshared key may be wrong): only the first
   // packet under the keypair does.

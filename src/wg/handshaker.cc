@@ -22,6 +22,11 @@ struct Handshaker::State {
     return rekey_timeout + Duration{static_cast<Duration::rep>(random.next() % jitter)};
   }
 
+  /// A handshake with this source has completed.
+  void remember(const Endpoint& source) noexcept {
+    replies.remember(source);
+    limiter.remember(source);
+  }
   /// The peer whose initiation waits for this response; null if none does.
   HandshakeEntry* asked_for(const WgResponseView& message) noexcept;
   template <typename View>
@@ -212,13 +217,13 @@ template <typename View>
 std::optional<Drop> Handshaker::State::prove_source(const View& message, const Endpoint& from,
                                                     Instant now, HandshakeSink& sink) noexcept {
   if (!checker.mac2_valid(message.before_mac2, message.mac2, from, now)) {
-    if (!replies.allow(from.address, now)) return Drop::under_load;
+    if (!replies.allow(from, now)) return Drop::under_load;
     std::array<std::uint8_t, wg_cookie_reply_size> reply;
     checker.reply(message.sender_index, message.mac1, from, now, reply);
     sink.reply(from, reply);
     return Drop::under_load;
   }
-  if (!limiter.allow(from.address, now)) return Drop::under_load;
+  if (!limiter.allow(from, now)) return Drop::under_load;
   return std::nullopt;
 }
 
@@ -251,7 +256,7 @@ std::optional<Drop> Handshaker::State::receive_initiation(const WgInitiationView
   peer->received_timestamp = *timestamp;
   peer->answered_at = now;
   keypair->outlasts = peer->public_key < self->public_key;
-  replies.remember(from.address);
+  remember(from);
   if (!sink.established(peer->id, std::move(*keypair), from)) {
     // Answered, the peer would believe in a session that nobody here has.
     table.give_back(*index);
@@ -279,7 +284,7 @@ std::optional<Drop> Handshaker::State::receive_response(const WgResponseView& me
       consume_response(*self, *peer->pending, peer->preshared_key, message, now);
   if (!keypair) return Drop::bad_handshake;
   keypair->outlasts = self->public_key < peer->public_key;
-  replies.remember(from.address);
+  remember(from);
   // Undelivered, the handshake stays where it was, and the retry begins another.
   if (!sink.established(peer->id, std::move(*keypair), from)) return Drop::queue_full;
   peer->unanswered = 0;

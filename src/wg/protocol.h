@@ -30,16 +30,29 @@ inline constexpr std::uint64_t reject_after_messages =
 /// An initiation from one peer is not answered sooner than this after the last: 50 a second, as the
 /// kernel module has it.
 inline constexpr Duration handshake_min_interval = 20ms;
-/// Under load, handshake messages with a valid cookie of one IPv4 address or IPv6 /64 are processed
-/// at this rate after a burst, as the kernel module has it.
+/// Under load, handshake messages with a valid cookie of one address and port are processed at this
+/// rate after a burst, which the kernel module has for a whole IPv4 address or IPv6 /64.
 inline constexpr Duration source_interval = 50ms;
 inline constexpr int source_burst = 5;
-/// Addresses whose rate is remembered at a time; more share what is there.
+/// And of all ports of such a network: 100 a second, of which each costs 0.1 to 0.2 ms.
+inline constexpr Duration network_interval = 10ms;
+inline constexpr int network_burst = 25;
+/// Sources whose rate is remembered at a time; more share what is there.
 inline constexpr std::size_t source_slots = 8192;
-/// Cookie replies for strangers, all together: 5,000 a second after a burst. Each costs some 3 us
-/// to seal and as much to send, so that a flood from forged sources has a few hundredths of a core.
+/// Cookie replies cost some 3 us to seal and as much to send. For strangers who have not asked for
+/// one lately there are 5,000 a second after a burst, all together; one a second for an address and
+/// port, 200 for a network.
 inline constexpr Duration stranger_reply_interval = 200us;
 inline constexpr int stranger_reply_burst = 50;
+inline constexpr Duration stranger_endpoint_interval = 1s;
+inline constexpr Duration stranger_network_interval = 5ms;
+inline constexpr int stranger_network_burst = 20;
+inline constexpr std::size_t stranger_slots = std::size_t{1} << 16U;
+/// And for all others 20,000: of a flood of 25,000 from one address four in five are answered, so
+/// that whoever shares that address has its cookie after a try or two. Both together are a seventh
+/// of a core that a flood has for it at most.
+inline constexpr Duration other_reply_interval = 50us;
+inline constexpr int other_reply_burst = 200;
 /// Sources of earlier handshakes that are remembered, with a cookie rate of their own each.
 inline constexpr std::size_t known_source_slots = std::size_t{1} << 16U;
 /// Initiations sent in one tick, of some 0.1 ms each: 10,000 peers may be due at once, and received

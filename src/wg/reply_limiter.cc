@@ -1,23 +1,46 @@
 #include "wg/reply_limiter.h"
 
-#include <algorithm>
+#include "wg/protocol.h"
 
 namespace tw::wg {
+namespace {
 
-ReplyLimiter::ReplyLimiter(RandomSource& random) : known_(known_source_slots), each_known_(random) {
-  for (std::uint64_t& word : key_) word = random.next();
+constexpr std::uint64_t all = 0;  // the only bucket there is
+
+}  // namespace
+
+ReplyLimiter::ReplyLimiter(RandomSource& random)
+    : hash_(random),
+      known_endpoints_(known_source_slots),
+      known_networks_(known_source_slots),
+      each_known_endpoint_(source_slots, source_interval, source_burst),
+      each_known_network_(source_slots, source_interval, source_burst),
+      each_endpoint_(stranger_slots, stranger_endpoint_interval, 1),
+      each_network_(stranger_slots, stranger_network_interval, stranger_network_burst),
+      modest_(1, stranger_reply_interval, stranger_reply_burst),
+      others_(1, other_reply_interval, other_reply_burst) {}
+
+void ReplyLimiter::remember(const Endpoint& source) noexcept {
+  const SourceHash hash = hash_(source);
+  known_endpoints_.remember(hash.endpoint);
+  known_networks_.remember(hash.network);
 }
 
-void ReplyLimiter::remember(const IpAddress& source) noexcept {
-  known_.remember(hash_of_source(key_, source));
-}
-
-bool ReplyLimiter::allow(const IpAddress& source, Instant now) noexcept {
-  if (known_.has(hash_of_source(key_, source))) return each_known_.allow(source, now);
-  const Instant after = std::max(strangers_full_at_, now) + stranger_reply_interval;
-  if (after - now > stranger_reply_burst * stranger_reply_interval) return false;
-  strangers_full_at_ = after;
-  return true;
+bool ReplyLimiter::allow(const Endpoint& source, Instant now) noexcept {
+  const SourceHash hash = hash_(source);
+  if (known_endpoints_.has(hash.endpoint) && each_known_endpoint_.try_take(hash.endpoint, now)) {
+    return true;
+  }
+  if (known_networks_.has(hash.network) && each_known_network_.try_take(hash.network, now)) {
+    return true;
+  }
+  if (each_endpoint_.has_token(hash.endpoint, now) && each_network_.has_token(hash.network, now) &&
+      modest_.try_take(all, now)) {
+    each_endpoint_.take(hash.endpoint, now);
+    each_network_.take(hash.network, now);
+    return true;
+  }
+  return others_.try_take(all, now);
 }
 
 }  // namespace tw::wg

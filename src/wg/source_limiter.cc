@@ -1,28 +1,25 @@
 #include "wg/source_limiter.h"
 
-#include <algorithm>
-#include <bit>
-
-#include "crypto/primitives.h"
-#include "wire/be.h"
+#include "wg/protocol.h"
 
 namespace tw::wg {
 
-SourceLimiter::SourceLimiter(RandomSource& random) : full_at_(source_slots) {
-  for (std::uint64_t& word : key_) word = random.next();
+SourceLimiter::SourceLimiter(RandomSource& random)
+    : hash_(random),
+      known_(known_source_slots),
+      each_endpoint_(source_slots, source_interval, source_burst),
+      each_network_(source_slots, network_interval, network_burst) {}
+
+void SourceLimiter::remember(const Endpoint& source) noexcept {
+  known_.remember(hash_(source).endpoint);
 }
 
-std::uint64_t hash_of_source(const SourceKey& key, const IpAddress& source) noexcept {
-  const ByteView network = source.is_v4() ? source.bytes() : source.bytes().first(8);
-  const auto bytes = std::bit_cast<std::array<std::uint8_t, sizeof key>>(key);
-  return load_le64(crypto::blake2s_mac(bytes, network), 0);
-}
-
-bool SourceLimiter::allow(const IpAddress& source, Instant now) noexcept {
-  Instant& full_at = full_at_[hash_of_source(key_, source) % full_at_.size()];
-  const Instant after = std::max(full_at, now) + source_interval;
-  if (after - now > source_burst * source_interval) return false;
-  full_at = after;
+bool SourceLimiter::allow(const Endpoint& source, Instant now) noexcept {
+  const SourceHash hash = hash_(source);
+  // Both or neither: a port that sends too much must not use up what its neighbours have.
+  if (!each_endpoint_.has_token(hash.endpoint, now)) return false;
+  if (!known_.has(hash.endpoint) && !each_network_.try_take(hash.network, now)) return false;
+  each_endpoint_.take(hash.endpoint, now);
   return true;
 }
 

@@ -1,35 +1,36 @@
 // How often one source may have handshakes processed while we are under load. A cookie proves that
-// the source receives at its address; this keeps the owner of an address from using up the curve
-// operations that are left (whitepaper, section 5.3, last paragraph).
+// the source receives at its address and port; this keeps their owner from using up the curve
+// operations that are left (whitepaper, section 5.3, last paragraph). The paper counts by address.
+// Then one client behind a NAT keeps all the others from a handshake; so each port has that rate,
+// all of an address have some times it, and whoever has had a handshake from the same address and
+// port before is asked for its own only.
 #pragma once
 
-#include <array>
 #include <cstdint>
-#include <vector>
 
+#include "base/hash_marks.h"
 #include "base/random.h"
 #include "base/time.h"
-#include "wg/protocol.h"
+#include "wg/source_hash.h"
+#include "wg/token_buckets.h"
 #include "wire/address.h"
 
 namespace tw::wg {
 
-using SourceKey = std::array<std::uint64_t, 4>;
-/// A keyed hash of an IPv4 address or the /64 of an IPv6 one: nobody outside knows who shares a
-/// slot with whom.
-std::uint64_t hash_of_source(const SourceKey& key, const IpAddress& source) noexcept;
-
-/// A token bucket for each IPv4 address or IPv6 /64, in a table of fixed size: an address finds its
-/// slot by a keyed hash, and shares it with another only while that one is busy too.
+/// Of fixed size: a source that finds its place taken by another is a stranger again.
 class SourceLimiter {
  public:
   explicit SourceLimiter(RandomSource& random);
-  /// Takes a token of that source. False if there is none. Cost: one hash.
-  bool allow(const IpAddress& source, Instant now) noexcept;
+
+  /// A handshake with this source has completed.
+  void remember(const Endpoint& source) noexcept;
+  /// Takes a token of that source. False if there is none. Cost: two hashes.
+  bool allow(const Endpoint& source, Instant now) noexcept;
 
  private:
-  SourceKey key_{};
-  std::vector<Instant> full_at_;  // when a slot's bucket has all its tokens again
+  SourceHasher hash_;
+  HashMarks known_;
+  TokenBuckets each_endpoint_, each_network_;
 };
 
 }  // namespace tw::wg

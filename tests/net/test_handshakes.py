@@ -80,6 +80,25 @@ class UnderFlood(Handshakes):
         self.assertEqual(process.stop(), 0)
         self.assertRegex(process.log(), r"\bunder_load \d+")
 
+    def packets_sent(self):
+        """By the clients' host."""
+        links = json.loads(self.client.ip("-s -j link show"))
+        return sum(link["stats64"]["tx"]["packets"] for link in links)
+
+    def test_a_neighbour_behind_the_same_address_keeps_nobody_out(self):
+        """As behind a NAT, or forged: initiations without a cookie from the very address of the clients."""
+        process = self.device(5)
+        flood = self.client.start(self.generator(
+            "--peers", 0, "--flood", "spoofed", "--spoof-from", "10.77.0.1/32", "--flood-rate", 25000,
+            "--duration", 70, "--warmup", 0), name="flood")
+        lib.wait_until(lambda: self.packets_sent() > 20000, "the flood is under way", timeout=20)
+        handshakes = self.clients("--peers", 5, "--handshakes-only", "--duration", 40, "--warmup", 0,
+                                  "--json", timeout=90)["handshakes"]
+        self.assertEqual((handshakes["established"], handshakes["gave_up"]), (5, 0), handshakes)
+        self.assertGreater(handshakes["cookies"], 0, handshakes)
+        flood.stop()
+        self.assertEqual(process.stop(), 0)
+
     def test_forged_macs_never_reach_the_handshakes(self):
         process = self.device(10)
         handshakes = self.clients("--peers", 10, "--handshakes-only", "--outstanding", 2,
