@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "lane/tunnel_lane.h"
+#include "wire/wg_message.h"
 
 namespace tw::lane {
 
@@ -76,6 +77,8 @@ void TunnelLane::establish(LanePeer& peer, HandshakeEvent& event) noexcept {
   // An answer proves nothing about who asked (the preshared key may be wrong): only the first
   // packet under the keypair does.
   const bool is_initiator = event.keypair->is_initiator;
+  // As the kernel's device counts: what has authenticated, so no cookie reply.
+  peer.received_bytes += is_initiator ? wg_response_size : wg_initiation_size;
   if (!is_initiator) peer.responded = event.wall;
   wg::ReleasedIndices released;
   wg::SessionActions actions;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "lane/test_machines.h"
+#include "wire/wg_message.h"
 
 namespace tw::lane {
 namespace {
@@ -39,6 +40,30 @@ TEST_F(TunnelLaneTest, ManyPacketsArriveInOrderBothWays) {
   EXPECT_EQ(right_.to_host(), there);
   EXPECT_EQ(left_.to_host(), back);
   expect_conserved();
+}
+
+// Handshakes, keepalives and data: what `wg show transfer` says of one end is what it says of the
+// other.
+TEST_F(TunnelLaneTest, EachEndCountsWhatTheOtherHasSent) {
+  const auto expect_agreement = [&] {
+    const LanePeerSnapshot left = left_.lane().snapshot(0, 1).at(0);
+    const LanePeerSnapshot right = right_.lane().snapshot(0, 1).at(0);
+    EXPECT_EQ(left.sent_bytes, right.received_bytes);
+    EXPECT_EQ(right.sent_bytes, left.received_bytes);
+    return left;
+  };
+  left_.from_host(ip_packet(1, 2, 100, 0));
+  settle();
+  LanePeerSnapshot left = expect_agreement();
+  EXPECT_EQ(left.sent_bytes, wg_initiation_size + 128 + 32);
+  EXPECT_EQ(left.received_bytes, wg_response_size);
+  advance(11s);  // a keepalive answers
+  EXPECT_EQ(expect_agreement().received_bytes, wg_response_size + 32);
+  advance(120s);  // rekeys
+  left_.from_host(ip_packet(1, 2, 100, 0));
+  settle();
+  left = expect_agreement();
+  EXPECT_GE(left.sent_bytes, 2 * (wg_initiation_size + 128 + 32));
 }
 
 TEST_F(TunnelLaneTest, StagedPacketsAreBoundedAndExpire) {

@@ -122,6 +122,41 @@ class Interop(Tunnel):
         self.assertEqual(self.right.show("latest-handshakes"), "0")
 
 
+class Transfer(Tunnel):
+    """What one end counts as sent is what the other counts as received: handshakes, keepalives and data."""
+
+    def bytes_of(self, end):
+        """Received and sent."""
+        return [int(word) for word in lib.wg(end.host, "show", end.name, "transfer").split()[-2:]]
+
+    def agree(self):
+        left, right = self.bytes_of(self.left), self.bytes_of(self.right)
+        return left and left == right[::-1]
+
+    def check(self, left, right, wire=4):
+        self.tunnel(left, right, wire)
+        self.works()
+        lib.wait_until(self.agree, "both ends count alike")
+        # One initiation and one response, and echoes of 84 and 104 bytes and their answers, padded.
+        received, sent = self.bytes_of(self.left)
+        self.assertGreaterEqual(sent, 148 + 3 * (96 + 32) + 3 * (112 + 32))
+        self.assertGreaterEqual(received, 92 + 3 * (96 + 32) + 3 * (112 + 32))
+        # Of one end only: what comes from the far one counts against sending a keepalive.
+        lib.wg(self.right.host, "set", self.right.name, "peer", lib.pubkey(self.left.key),
+               "persistent-keepalive", "1")
+        lib.wait_until(lambda: self.bytes_of(self.left)[0] >= received + 2 * 32, "keepalives came")
+        lib.wait_until(self.agree, "both ends count alike")
+
+    def test_beside_wireguard_go(self):
+        self.check("thalweg", "wireguard-go")
+
+    def test_as_the_responder_of_wireguard_go_over_ipv6(self):
+        self.check("wireguard-go", "thalweg", 6)
+
+    def test_beside_itself(self):
+        self.check("thalweg", "thalweg")
+
+
 class Traffic(Tunnel):
     def both_ways(self):
         for address in INNER[1]:
