@@ -44,9 +44,9 @@ int tun_queue_filter(struct __sk_buff* packet) {
   const __u64 bucket_queued =
       tw_tun_queued(now(&queue->bucket_enqueued[bucket]), now(&queue->bucket_dequeued[bucket]));
   const __u64 limit = now(&queue->limit_bytes);
-  // The clock is read only where the answer hangs on it.
+  // The clock is read only where the answer hangs on it. It is SystemClock's (src/base/time.h).
   if (!tw_tun_keeps(limit, queued, bucket_queued, length) &&
-      !tw_tun_keeps(tw_tun_limit(limit, bpf_ktime_get_ns(), now(&queue->served_at_ns),
+      !tw_tun_keeps(tw_tun_limit(limit, bpf_ktime_get_boot_ns(), now(&queue->served_at_ns),
                                  now(&queue->bytes_per_us)),
                     queued, bucket_queued, length)) {
     __sync_fetch_and_add(&queue->dropped, 1);

@@ -59,7 +59,7 @@ class Clock {
   virtual WallTime wall() const noexcept = 0;
 };
 
-/// CLOCK_MONOTONIC and CLOCK_REALTIME of this machine.
+/// CLOCK_BOOTTIME and CLOCK_REALTIME of this machine: time in suspension counts (time.cc says why).
 class SystemClock final : public Clock {
  public:
   Instant now() const noexcept override;

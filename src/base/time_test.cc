@@ -1,6 +1,13 @@
 #include "base/time.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <ctime>
+#include <string_view>
 
 namespace tw {
 namespace {
@@ -54,6 +61,32 @@ TEST(SystemClock, NeverStepsBackAndKnowsTheCentury) {
     last = now;
   }
   EXPECT_GT(clock.wall().since_epoch, Duration{1'600'000'000s});
+}
+
+// A suspension moves CLOCK_BOOTTIME alone. So does a time namespace, for those who are born there.
+TEST(SystemClock, CountsTheTimeInSuspension) {
+  if (::geteuid() != 0) GTEST_SKIP() << "a time namespace needs root";
+  constexpr Duration slept = 3600s;
+  const pid_t parent = ::fork();
+  ASSERT_GE(parent, 0);
+  if (parent == 0) {
+    constexpr int newtime = 0x80;  // CLONE_NEWTIME, Linux 5.6
+    if (::unshare(newtime) != 0) ::_exit(2);
+    const int offsets = ::open("/proc/self/timens_offsets", O_WRONLY | O_CLOEXEC);
+    constexpr std::string_view boottime = "7 3600 0";
+    if (::write(offsets, boottime.data(), boottime.size()) < 0) ::_exit(2);
+    const Instant before = SystemClock{}.now();
+    const pid_t child = ::fork();
+    if (child == 0) ::_exit(SystemClock{}.now() - before >= slept ? 0 : 1);
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    ::_exit(WEXITSTATUS(status));
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(parent, &status, 0), parent);
+  ASSERT_TRUE(WIFEXITED(status));
+  if (WEXITSTATUS(status) == 2) GTEST_SKIP() << "no time namespaces here";
+  EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 
 #include <algorithm>
 #include <array>
@@ -42,8 +43,10 @@ Result<EpollSet> EpollSet::open() {
   if (!epoll) return system_error("epoll_create1");
   UniqueFd bell{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
   if (!bell) return system_error("eventfd");
-  EpollSet set{std::move(epoll), std::move(bell)};
-  set.add(std::array{set.bell_.get()});
+  UniqueFd alarm{::timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK)};
+  if (!alarm) return system_error("timerfd_create");
+  EpollSet set{std::move(epoll), std::move(bell), std::move(alarm)};
+  set.add(std::array{set.bell_.get(), set.alarm_.get()});
   return set;
 }
 
@@ -72,14 +75,21 @@ void EpollSet::remove(std::span<const int> fds) noexcept {
   }
 }
 
+// One that is left armed because something else ended the sleep wakes once for nothing.
+void EpollSet::set_alarm(Duration timeout) noexcept {
+  const itimerspec when{.it_interval = {}, .it_value = to_timespec(timeout)};
+  ::timerfd_settime(alarm_.get(), 0, &when, nullptr);
+}
+
 void EpollSet::wait(Duration timeout) noexcept {
+  if (timeout > unaided_sleep && timeout != Duration::max()) set_alarm(timeout);
   std::array<epoll_event, events_per_wait> events;
   const int count = wait_for_events(epoll_.get(), events, std::max(timeout, Duration::zero()));
   for (int i = 0; i < count; ++i) {
     const epoll_event& event = events[static_cast<std::size_t>(i)];
-    if (event.data.fd == bell_.get()) {
+    if (event.data.fd == bell_.get() || event.data.fd == alarm_.get()) {
       std::uint64_t rung = 0;
-      [[maybe_unused]] const ssize_t read = ::read(bell_.get(), &rung, sizeof rung);
+      [[maybe_unused]] const ssize_t read = ::read(event.data.fd, &rung, sizeof rung);
     } else {
       silence_if_dead(event.data.fd, event.events);
     }

@@ -13,7 +13,7 @@ namespace tw {
 
 class EpollSet {
  public:
-  /// An empty set with an eventfd of its own. Fails if descriptors have run out.
+  /// An empty set with an eventfd and a timer of its own. Fails if descriptors have run out.
   static Result<EpollSet> open();
 
   /// Level-triggered, for reading. A descriptor that epoll refuses is a programmer's error.
@@ -21,10 +21,14 @@ class EpollSet {
   void remove(std::span<const int> fds) noexcept;
 
   /// Sleeps until a descriptor is readable, ring() is called, or `timeout` is over (max: never), to
-  /// the nanosecond where the kernel can (5.11). Zero looks without sleeping.
+  /// the nanosecond where the kernel can (5.11). Zero looks without sleeping. Time in suspension
+  /// counts, as in SystemClock: who wakes up with the machine finds that `timeout` was over long
+  /// ago. Of sleeps below unaided_sleep it does not, which delays them by no more than that.
   void wait(Duration timeout) noexcept;
   /// Any thread: ends wait(), or the next one.
   void ring() noexcept;
+
+  static constexpr Duration unaided_sleep = 1s;
 
  private:
   struct Watched {
@@ -32,12 +36,14 @@ class EpollSet {
     int users;
     int fruitless;  // wake-ups in a row by an error or hang-up alone
   };
-  EpollSet(UniqueFd epoll, UniqueFd bell) noexcept
-      : epoll_(std::move(epoll)), bell_(std::move(bell)) {}
+  EpollSet(UniqueFd epoll, UniqueFd bell, UniqueFd alarm) noexcept
+      : epoll_(std::move(epoll)), bell_(std::move(bell)), alarm_(std::move(alarm)) {}
+  void set_alarm(Duration timeout) noexcept;
   void silence_if_dead(int fd, unsigned events) noexcept;
 
   UniqueFd epoll_;
   UniqueFd bell_;
+  UniqueFd alarm_;
   std::vector<Watched> watched_;
 };
 

@@ -108,7 +108,7 @@ UapiServer::~UapiServer() = default;
 
 Result<void> UapiServer::watch() {
   file_events_.reset(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
-  timer_.reset(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+  timer_.reset(::timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK));
   epoll_.reset(::epoll_create1(EPOLL_CLOEXEC));
   if (!file_events_ || !timer_ || !epoll_) return system_error("watch " + path());
   // The link count changes (IN_ATTRIB) when the name goes; the inode itself lives while we listen.
