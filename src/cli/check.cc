@@ -10,6 +10,7 @@
 #include "cli/command.h"
 #include "node/config/conf_import.h"
 #include "node/config/config.h"
+#include "node/config/config_advice.h"
 
 namespace tw::cli {
 namespace {
@@ -27,16 +28,23 @@ void print_mistakes(const std::vector<node::ConfigMistake>& mistakes) {
   fmt::print(stderr, "{} mistake{}\n", mistakes.size(), mistakes.size() == 1 ? "" : "s");
 }
 
-void print_mistakes_json(const std::vector<node::ConfigMistake>& mistakes) {
-  nlohmann::ordered_json json{{"ok", mistakes.empty()}, {"mistakes", nlohmann::json::array()}};
+nlohmann::ordered_json json_of(const std::vector<node::ConfigMistake>& mistakes) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
   for (const node::ConfigMistake& mistake : mistakes) {
-    json["mistakes"].push_back({{"file", mistake.file},
-                                {"line", mistake.line},
-                                {"column", mistake.column},
-                                {"key", mistake.key},
-                                {"what", mistake.what},
-                                {"mend", mistake.mend}});
+    list.push_back({{"file", mistake.file},
+                    {"line", mistake.line},
+                    {"column", mistake.column},
+                    {"key", mistake.key},
+                    {"what", mistake.what},
+                    {"mend", mistake.mend}});
   }
+  return list;
+}
+
+void print_mistakes_json(const std::vector<node::ConfigMistake>& mistakes,
+                         const std::vector<node::ConfigMistake>& warnings) {
+  nlohmann::ordered_json json{{"ok", mistakes.empty()}, {"mistakes", json_of(mistakes)}};
+  if (!warnings.empty()) json["warnings"] = json_of(warnings);
   fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
@@ -44,8 +52,13 @@ int check(const CheckOptions& options) {
   const auto config = node::load_config(options.config_file);
   const std::vector<node::ConfigMistake> mistakes =
       config ? std::vector<node::ConfigMistake>{} : config.error();
+  const std::vector<node::ConfigMistake> warnings =
+      config ? node::advice_on(*config, options.config_file) : std::vector<node::ConfigMistake>{};
+  for (const node::ConfigMistake& warning : warnings) {
+    if (!options.json) fmt::print(stderr, "warning: {}\n", warning.text());
+  }
   if (options.json) {
-    print_mistakes_json(mistakes);
+    print_mistakes_json(mistakes, warnings);
   } else if (!mistakes.empty()) {
     print_mistakes(mistakes);
   } else {
@@ -78,7 +91,7 @@ void add_check(CLI::App& app, int& exit_code) {
                    "wg-quick file: print it as TOML, without its keys")
       ->type_name("FILE.conf");
   what->require_option(1);
-  command->add_flag("--json", options->json, "Mistakes as JSON");
+  command->add_flag("--json", options->json, "Mistakes and warnings as JSON");
   command->callback([options, &exit_code] {
     exit_code = options->import_file.empty() ? check(*options) : import(*options);
   });

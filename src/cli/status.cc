@@ -77,6 +77,27 @@ void print_stages(const Json& stages) {
   }
 }
 
+// Whether the last leg each way was authenticated, and what was refused of theirs.
+void print_last_legs(const Json& pop) {
+  const Json& last = pop["last_leg"];
+  const auto word = [](const Json& authenticated) -> std::string_view {
+    if (authenticated.is_null()) return "none yet";
+    return authenticated.get<bool>() ? "authenticated" : "NOT authenticated";
+  };
+  std::string refused;
+  for (const auto& [fault, count] : last["refused"].items()) {
+    if (count != 0) refused += fmt::format(", {} {}", count.get<std::uint64_t>(), fault);
+  }
+  if (const auto clients = pop["refused_clients"].get<std::uint64_t>(); clients != 0) {
+    refused += fmt::format(", {} for clients it may not name", clients);
+  }
+  const std::string fault =
+      last["from_fault"].is_null() ? "" : " (" + last["from_fault"].get<std::string>() + ")";
+  fmt::print("    legs: {}; last from it: {}{}, to it: {}{}{}\n", pop["legs"].get<std::string>(),
+             word(last["from_authenticated"]), fault, word(last["to_authenticated"]),
+             refused.empty() ? "" : "; refused: ", refused.empty() ? refused : refused.substr(2));
+}
+
 void print_relay(const Json& relay) {
   fmt::print("relay: {} active, {} from clients, {} from legs, {} up, {} down\n",
              relay["active"].get<std::uint64_t>(), relay["accepted_clients"].get<std::uint64_t>(),
@@ -125,6 +146,7 @@ void print_relay(const Json& relay) {
                number(warm, "died"));
     fmt::print("    from there: {} legs, {} of them waiting, {} refused\n",
                number(pop, "legs_here"), number(pop, "waiting_here"), number(pop, "refused_here"));
+    print_last_legs(pop);
     const Json& path = pop["path"];
     if (path.is_null()) continue;
     fmt::print(

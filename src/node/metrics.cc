@@ -182,14 +182,30 @@ void add_pops(Families& families, const std::vector<relay::PopCounters>& pops) {
   }
   auto here = family("relay_pop_legs", "Legs that this PoP has opened to us",
                      prometheus::MetricType::Gauge);
-  auto refused = counters("relay_pop_legs_refused_total",
-                          "Legs of this PoP that were refused, as it has as many as it may");
+  auto over = counters("relay_pop_legs_refused_total",
+                       "Legs of this PoP that were refused, as it has as many as it may");
   for (const relay::PopCounters& pop : pops) {
     add(here, {{"pop", pop.name}, {"what", "waiting"}}, static_cast<double>(pop.waiting_here));
     add(here, {{"pop", pop.name}, {"what", "in_use"}},
         static_cast<double>(pop.legs_here - pop.waiting_here));
-    add(refused, {{"pop", pop.name}}, pop.refused_here);
+    add(over, {{"pop", pop.name}}, pop.refused_here);
   }
+  auto refused = counters("relay_refused_legs_total", "Legs of a PoP that were refused, by why");
+  auto proven = family("relay_leg_authenticated", "1: the last leg from, or to, this PoP was",
+                       prometheus::MetricType::Gauge);
+  for (const relay::PopCounters& pop : pops) {
+    for (std::size_t fault = 1; fault < relay::leg_fault_count; ++fault) {
+      const auto name = name_of(relay::LegFault{static_cast<std::uint8_t>(fault)});
+      add(refused, {{"pop", pop.name}, {"reason", std::string{name}}}, pop.proof.refused[fault]);
+    }
+    add(refused, {{"pop", pop.name}, {"reason", "client"}}, pop.refused_clients);
+    for (const auto& [side, known] : {std::pair{"from", pop.proof.from_authenticated},
+                                      std::pair{"to", pop.proof.to_authenticated}}) {
+      if (known) add(proven, {{"pop", pop.name}, {"side", side}}, *known ? 1.0 : 0.0);
+    }
+  }
+  families.push_back(std::move(refused));
+  families.push_back(std::move(proven));
   auto warm = counters("relay_warm_legs_total", "Warm legs, by what became of them");
   auto idle = family("relay_warm_legs_idle", "Warm legs that wait", prometheus::MetricType::Gauge);
   for (const relay::PopCounters& pop : pops) {

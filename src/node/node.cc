@@ -146,7 +146,7 @@ Result<void> Node::start_relay_parts() {
   if (!syns) return std::unexpected(syns.error());
   syns_ = std::move(*syns);
   tunnel_syns_ = std::make_unique<relay::SynRingSource>(*syns_);
-  relay::RelaySettings wanted = relay_settings(config_);
+  relay::RelaySettings wanted = wanted_relay(config_);
   syn_watches_.open(wanted);
   wanted.resumer = window_opener_.apply(wanted);
   Result<std::unique_ptr<relay::Relay>> relay =
@@ -186,8 +186,23 @@ std::vector<relay::SynSource*> Node::syn_sources() const {
   return sources;
 }
 
+relay::RelaySettings Node::wanted_relay(const NodeConfig& config) {
+  relay::RelaySettings settings = relay_settings(config);
+  leg_identities_ = leg_identities(config, *device_);
+  set_leg_keys(settings, leg_identities_);
+  return settings;
+}
+
+// What somebody has set by UAPI: legs are proven by what the tunnel goes by.
+void Node::follow_leg_keys() {
+  const std::lock_guard lock{mutex_};
+  if (!relay_ || drained_ || leg_identities(config_, *device_) == leg_identities_) return;
+  if (const Result<void> told = tell_relay(config_); !told) log::error("{}", told.error().text());
+}
+
 // What is watched anew is opened before the relay is told, and what is not any more, closed after.
-Result<void> Node::tell_relay(relay::RelaySettings settings) {
+Result<void> Node::tell_relay(const NodeConfig& config) {
+  relay::RelaySettings settings = wanted_relay(config);
   std::size_t revoked = 0;
   const bool watch = settings.early_syn.enabled;
   if (watch && !syn_watches_.is_open()) syn_watches_.open(settings);
@@ -218,7 +233,7 @@ Result<void> Node::apply_device(WantedDevice wanted) {
 
 Result<void> Node::apply_relay(const NodeConfig& next) {
   if (relay_ && next.relay.enabled && same_listeners(config_, next) && !drained_) {
-    if (Result<void> told = tell_relay(relay_settings(next)); !told) return told;
+    if (Result<void> told = tell_relay(next); !told) return told;
     device_->hold_syns(next.relay.accept == relay::Accept::verified);
     return {};
   }
@@ -301,7 +316,10 @@ Result<void> Node::serve() {
     if (::poll(waits.data(), waits.size(), ask_for_unresolved()) < 0 && errno != EINTR) {
       return system_error("poll");
     }
-    if (waits[1].revents != 0) uapi_->handle();
+    if (waits[1].revents != 0) {
+      uapi_->handle();
+      follow_leg_keys();
+    }
     if (waits[2].revents != 0) control_->handle();
     if (waits[3].revents != 0) {
       return make_error(Error::Kind::unavailable, config_.tunnel.interface + " was removed");

@@ -22,6 +22,7 @@
 #include "node/device/named_endpoints.h"
 #include "node/device/tunnel_device.h"
 #include "node/device/uapi_server.h"
+#include "node/leg_keys.h"
 #include "node/machine/links.h"
 #include "node/metrics.h"
 #include "node/status.h"
@@ -59,7 +60,9 @@ class Node {
   Result<void> start_relay();
   Result<void> start_relay_parts();
   void stop_relay() noexcept;
-  Result<void> tell_relay(relay::RelaySettings settings);
+  Result<void> tell_relay(const NodeConfig& config);
+  relay::RelaySettings wanted_relay(const NodeConfig& config);
+  void follow_leg_keys();
   std::vector<relay::SynSource*> syn_sources() const;
   Result<void> start_resolver();
   void ask_for_unanswered();
@@ -97,6 +100,7 @@ class Node {
   std::unique_ptr<relay::SynAnswers> answers_;  // from the relay to the device
   SynWatches syn_watches_;
   WindowOpener window_opener_;
+  LegIdentities leg_identities_;  // that the relay has the keys of
   std::unique_ptr<relay::Relay> relay_;
   std::unique_ptr<Worker> relay_worker_;
   std::unique_ptr<UapiServer> uapi_;

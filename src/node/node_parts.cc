@@ -41,6 +41,26 @@ PeerStatus peer_status(const PeerState& state) {
 
 }  // namespace
 
+std::shared_ptr<const relay::PopClients> pop_clients(const NodeConfig& config) {
+  if (config.pops.empty()) return nullptr;
+  std::unordered_map<std::string_view, std::uint32_t> peers;
+  std::vector<relay::PopClients::Owned> allowed;
+  for (std::uint32_t number = 0; const PeerConfig& peer : config.peers) {
+    peers.emplace(peer.name, number);
+    for (const Prefix& prefix : peer.allowed_ips) allowed.push_back({prefix, number});
+    ++number;
+  }
+  std::vector<IpAddress> own;
+  for (const InterfaceAddress& address : config.tunnel.addresses) own.push_back(address.address);
+  std::vector<relay::PopClients::Pop> pops;
+  for (const PopConfig& pop : config.pops) {
+    const auto peer = peers.find(pop.peer);
+    const auto none = static_cast<std::uint32_t>(config.peers.size());
+    pops.push_back({.peer = peer == peers.end() ? none : peer->second, .given = pop.pop.clients});
+  }
+  return std::make_shared<relay::PopClients>(std::move(allowed), std::move(own), std::move(pops));
+}
+
 relay::RelaySettings relay_settings(const NodeConfig& config) {
   relay::RelaySettings settings;
   settings.tun_device = config.tunnel.interface;
@@ -51,6 +71,7 @@ relay::RelaySettings relay_settings(const NodeConfig& config) {
   settings.listen_port = config.relay.listen_port;
   settings.leg_port = config.relay.leg_port;
   for (const PopConfig& pop : config.pops) settings.pops.push_back(pop.pop);
+  settings.pop_clients = pop_clients(config);
   settings.policy = relay::Policy{config.policy};
   settings.local_targets = config.relay.local_targets;
   settings.direct = config.relay.direct;

@@ -115,6 +115,22 @@ Json path_json(const std::optional<relay::PathState>& path) {
           {"probes_failed", path->failed}, {"probes_undecided", path->undecided}};
 }
 
+Json leg_proof_json(const relay::LegProofCounters& proof) {
+  const auto known = [](const std::optional<bool>& authenticated) {
+    return authenticated ? Json(*authenticated) : Json();
+  };
+  Json refused = Json::object();
+  for (std::size_t fault = 1; fault < relay::leg_fault_count; ++fault) {
+    refused[std::string{name_of(relay::LegFault{static_cast<std::uint8_t>(fault)})}] =
+        proof.refused[fault];
+  }
+  const bool at_fault = proof.from_authenticated == false;
+  return {{"from_authenticated", known(proof.from_authenticated)},
+          {"from_fault", at_fault ? Json(name_of(proof.last_fault)) : Json()},
+          {"to_authenticated", known(proof.to_authenticated)},
+          {"refused", std::move(refused)}};
+}
+
 Json syn_watches_json(const std::vector<SynWatchStatus>& watches) {
   Json devices = Json::array();
   for (const auto& [device, counters] : watches) {
@@ -174,6 +190,9 @@ Json relay_json(const relay::RelaySnapshot& relay) {
                     {"legs_here", pop.legs_here},
                     {"waiting_here", pop.waiting_here},
                     {"refused_here", pop.refused_here},
+                    {"legs", pop.legs == relay::Legs::any ? "any" : "authenticated"},
+                    {"last_leg", leg_proof_json(pop.proof)},
+                    {"refused_clients", pop.refused_clients},
                     {"warm", warm_legs_json(pop.warm)},
                     {"path", path_json(pop.path)}});
   }

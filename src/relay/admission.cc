@@ -1,5 +1,7 @@
 #include "relay/admission.h"
 
+#include <net/if.h>
+
 #include <algorithm>
 
 namespace tw::relay {
@@ -15,6 +17,7 @@ Endpoint unmapped(Endpoint endpoint) noexcept {
 
 Admission::Admission(const RelaySettings& settings, int tun_index, RouteLookup& lookup)
     : policy_(settings.policy),
+      pop_clients_(settings.pop_clients),
       routes_(settings.pops),
       rules_{.local_targets = settings.local_targets,
              .pops = {},
@@ -24,6 +27,9 @@ Admission::Admission(const RelaySettings& settings, int tun_index, RouteLookup& 
       direct_(settings.direct),
       lookup_(&lookup) {
   for (const PopSettings& pop : settings.pops) rules_.pops.push_back(pop.overlay_address);
+  for (const std::string& device : settings.client_devices) {
+    client_devices_.push_back(static_cast<int>(::if_nametoindex(device.c_str())));
+  }
 }
 
 Verdict Admission::admit_client(const Endpoint& client, const Endpoint& target,
@@ -40,11 +46,18 @@ std::optional<Outcome> Admission::refuses_client(const Endpoint& client,
                                                  const Endpoint& target) const {
   // A PoP is nobody's client: what it sends us unasked has gone round in a circle.
   if (pop_at(client.address)) return Outcome::refused_source;
-  return refuses_leg(client, target);
+  return refuses(client, target);
 }
 
-std::optional<Outcome> Admission::refuses_leg(const Endpoint& client,
-                                              const Endpoint& target) const {
+// A PoP that is none any more names nobody.
+std::optional<Outcome> Admission::refuses_leg(const Endpoint& client, const Endpoint& target,
+                                              std::optional<std::size_t> from) const {
+  if (!from) return Outcome::refused_source;
+  if (!may_name(*from, client.address.unmapped())) return Outcome::refused_client;
+  return refuses(client, target);
+}
+
+std::optional<Outcome> Admission::refuses(const Endpoint& client, const Endpoint& target) const {
   const Endpoint to = unmapped(target);
   if (to.port == 0) return Outcome::refused_special;
   if (policy_.decide(client.address.unmapped(), to, Protocol::tcp) == Action::refuse) {
@@ -81,11 +94,24 @@ std::optional<std::size_t> Admission::pop_at(const IpAddress& peer) const noexce
 
 Verdict Admission::admit_leg(const Endpoint& client, const Endpoint& target, const Arrival& arrival,
                              const PopFilter& usable) const {
-  if (const auto refused = refuses_leg(client, target)) return std::unexpected(*refused);
+  if (const auto refused = refuses_leg(client, target, arrival.from)) {
+    return std::unexpected(*refused);
+  }
   const Endpoint to = unmapped(target);
   const Verdict way = onward(to, arrival.from, usable);
   const bool farther = way && way->pop;
   return farther && arrival.hops >= most_hops ? std::unexpected(Outcome::refused_hops) : way;
+}
+
+// Clients of our devices are ours as well, and have no allowed IPs: whoever is on their links.
+bool Admission::may_name(std::size_t pop, const IpAddress& client) const noexcept {
+  if (!pop_clients_) return true;
+  if (!pop_clients_->may_name(pop, client)) return false;
+  if (client_devices_.empty() || pop_clients_->is_given(pop, client)) return true;
+  const auto way = lookup_->ask(client);
+  if (!way || !way->on_link) return true;
+  return way->kind == KernelRoute::Kind::remote &&
+         std::ranges::find(client_devices_, way->device_index) == client_devices_.end();
 }
 
 Verdict Admission::directly(const Endpoint& target) const noexcept {

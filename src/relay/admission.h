@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -42,14 +43,15 @@ class Admission {
     std::optional<std::size_t> from;  ///< the PoP that opened the leg
     std::uint8_t hops = 1;            ///< PoPs come through, this one included
   };
-  /// A leg whose PROXY header has been read.
+  /// A leg whose PROXY header has been read. refused_client: `arrival.from` may not name it.
   Verdict admit_leg(const Endpoint& client, const Endpoint& target, const Arrival& arrival,
                     const PopFilter& usable) const;
 
   /// Why these would be refused whatever way there is, now; empty: they would not. Of connections
   /// that have been admitted, after the settings have changed, too.
   std::optional<Outcome> refuses_client(const Endpoint& client, const Endpoint& target) const;
-  std::optional<Outcome> refuses_leg(const Endpoint& client, const Endpoint& target) const;
+  std::optional<Outcome> refuses_leg(const Endpoint& client, const Endpoint& target,
+                                     std::optional<std::size_t> from) const;
   /// The target is special, or local and not listed.
   bool refuses_target(const Endpoint& target) const noexcept;
 
@@ -58,7 +60,12 @@ class Admission {
                  const PopFilter& usable) const;
   Verdict directly(const Endpoint& target) const noexcept;
 
+  std::optional<Outcome> refuses(const Endpoint& client, const Endpoint& target) const;
+  bool may_name(std::size_t pop, const IpAddress& client) const noexcept;
+
   Policy policy_;
+  std::shared_ptr<const PopClients> pop_clients_;
+  std::vector<int> client_devices_;  // by index; those that exist
   Routes routes_;
   TargetRules rules_;
   DirectWay direct_;

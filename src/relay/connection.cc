@@ -39,9 +39,11 @@ Connection::Connection(UniqueFd front, Endpoint peer, Phase phase, Instant now) 
       heard_{now, now},
       phase_(phase) {}
 
-Connection Connection::leg(UniqueFd front, Endpoint peer, Instant now) noexcept {
+Connection Connection::leg(UniqueFd front, Endpoint peer, std::shared_ptr<PopProof> proof,
+                           Instant now) noexcept {
   Connection connection{std::move(front), peer, Phase::header, now};
   connection.is_leg_ = true;
+  connection.front_proof_ = std::move(proof);
   return connection;
 }
 
@@ -119,6 +121,9 @@ void Connection::begin_back(Leg leg, std::string pop, Instant now) {
   if (leg.connected) up_.sink_ready();
   warm_ = leg.warm;
   answers_ = leg.answers;
+  back_proof_ = std::move(leg.proof);
+  awaited_.reset();
+  ask_again_ = false;
   gone_onward_ = true;
   pop_ = std::move(pop);
   on_probation_ = false;
@@ -198,9 +203,12 @@ Step Connection::advance(Instant now, PipePool& pipes, std::size_t quantum) noex
   switch (phase_) {
     case Phase::header:
       times_.begin(now);  // a leg that waits for its target has not begun
-      return read_header();
+      return read_header(now);
     case Phase::connecting:
       if (const Step step = finish_connect(now); phase_ != Phase::relaying) return step;
+      return relay(now, pipes, quantum);
+    case Phase::greeting:
+      if (const Step step = take_welcome(now); phase_ != Phase::relaying) return step;
       return relay(now, pipes, quantum);
     case Phase::asking:
       if (const Step step = take_answer(now); phase_ != Phase::relaying) return step;
@@ -215,34 +223,6 @@ Step Connection::advance(Instant now, PipePool& pipes, std::size_t quantum) noex
   return Step::finished;
 }
 
-Step Connection::read_header() noexcept {
-  const LegHeader header = read_leg_header(front_.get(), front_ended_, unskipped_);
-  switch (header.state) {
-    case LegHeader::State::empty:
-      return Step::waiting;
-    case LegHeader::State::unused:
-      return end(Outcome::closed);
-    case LegHeader::State::incomplete:
-      header_begun_ = true;
-      return Step::waiting;
-    case LegHeader::State::malformed:
-      return end(Outcome::bad_header);
-    case LegHeader::State::failed:
-      return end(Outcome::reset, header.os_errno);
-    case LegHeader::State::complete:
-      break;
-  }
-  has_header_ = true;
-  is_local_ = header.header.local;
-  client_ = header.header.source;
-  target_ = header.header.target;
-  fast_open_ = header.options.fast_open;
-  asked_ = header.options.answer;
-  hops_ = static_cast<std::uint8_t>(std::min(header.options.hops + 1, UINT8_MAX));
-  await_client();
-  return Step::header;
-}
-
 Step Connection::finish_connect(Instant now) noexcept {
   if (std::exchange(back_failed_, false)) {
     const int error = take_error(back_.get());
@@ -254,6 +234,10 @@ Step Connection::finish_connect(Instant now) noexcept {
   connected_ = true;
   last_activity_ = now;
   times_.reach(Stage::connect, now);
+  return back_proof_ ? prove_back(now) : after_connect(now);
+}
+
+Step Connection::after_connect(Instant now) noexcept {
   if (!answers_) return begin_relaying(now);
   phase_ = Phase::asking;
   return take_answer(now);
@@ -262,12 +246,13 @@ Step Connection::finish_connect(Instant now) noexcept {
 // The far server refuses: that is not a reset of something that was. What else comes instead of the
 // answer is no PoP that knows the question.
 Step Connection::take_answer(Instant now) noexcept {
+  const bool prefix_lost = up_.push_prefix(back_.get()) == Flow::broken;
+  if (Step lost{}; awaited_ && !check_proof(now, lost)) return lost;
+  if (awaited_) return Step::waiting;
   if (std::exchange(back_failed_, false)) {
     if (const int error = take_error(back_.get())) return lose_back(Outcome::connect_failed, error);
   }
-  if (up_.push_prefix(back_.get()) == Flow::broken) {
-    return lose_back(Outcome::connect_failed, up_.os_errno());
-  }
+  if (prefix_lost) return lose_back(Outcome::connect_failed, up_.os_errno());
   int os_errno = 0;
   switch (read_leg_answer(back_.get(), os_errno)) {
     case LegAnswer::none:
@@ -291,6 +276,7 @@ Step Connection::begin_relaying(Instant now) noexcept {
 }
 
 Step Connection::relay(Instant now, PipePool& pipes, std::size_t quantum) noexcept {
+  if (Step lost{}; awaited_ && down_.has_source() && !check_proof(now, lost)) return lost;
   if (std::exchange(back_failed_, false)) {
     if (const int error = take_error(back_.get())) return lose_back(Outcome::reset, error);
   }
@@ -314,7 +300,8 @@ Step Connection::relay(Instant now, PipePool& pipes, std::size_t quantum) noexce
   if (up_.bytes() > 0 && !times_.has_reached(Stage::request)) times_.reach(Stage::request, now);
   if (client_start_ && down_.has_source()) client_start_->begin(now);
   if (up_.bytes() != up_before && !up_.is_transfer()) down_.interrupt_run();
-  const Flow down = down_.pump(back_.get(), front_.get(), pipes, quantum, up_.ended());
+  const Flow down =
+      awaited_ ? Flow::waiting : down_.pump(back_.get(), front_.get(), pipes, quantum, up_.ended());
   if (down_.bytes() > 0 && !times_.has_reached(Stage::first_byte)) {
     times_.reach(Stage::first_byte, now);
   }
@@ -351,8 +338,9 @@ Instant Connection::deadline(const RelayLimits& limits) const noexcept {
 Instant Connection::end_of_silence(const RelayLimits& limits) const noexcept {
   switch (phase_) {
     case Phase::header:
-      return last_activity_ + (header_begun_ ? limits.connect_timeout : warm_leg_timeout);
+      return last_activity_ + (may_wait() ? warm_leg_timeout : limits.connect_timeout);
     case Phase::connecting:
+    case Phase::greeting:
     case Phase::asking:
       return last_activity_ + limits.connect_timeout;
     case Phase::relaying: {
@@ -386,8 +374,12 @@ Step Connection::expire(Instant now) noexcept {
   if (!is_claimed()) return end(held_ ? Outcome::connect_failed : Outcome::unclaimed);
   switch (phase_) {
     case Phase::header:
-      return end(header_begun_ ? Outcome::bad_header : Outcome::idle);
+      if (header_begun_) return end(Outcome::bad_header);
+      if (may_wait()) return end(Outcome::idle);
+      fault_ = front_proof_->judge_silence();
+      return end(Outcome::refused_proof);
     case Phase::connecting:
+    case Phase::greeting:
     case Phase::asking:
       return end(Outcome::connect_failed);
     case Phase::relaying:
@@ -407,6 +399,7 @@ Step Connection::expire(Instant now) noexcept {
 Step Connection::review_leg() noexcept {
   answer_by_ = Instant::max();
   if (!has_delivered(back_.get())) return Step::silent;
+  if (phase_ == Phase::greeting) return Step::waiting;  // it has been told nothing yet
   if (pass_probation()) return Step::waiting;
   return end(Outcome::reset, up_.os_errno());
 }
@@ -450,7 +443,8 @@ Step Connection::end(Outcome outcome, int os_errno) noexcept {
 Step Connection::lose_back(Outcome outcome, int os_errno) noexcept {
   outcome_ = outcome;
   os_errno_ = os_errno;
-  const bool unheard = warm_ ? !has_delivered(back_.get()) : !connected_;
+  const bool refused = outcome == Outcome::refused_proof || ask_again_;
+  const bool unheard = refused || (warm_ ? !has_delivered(back_.get()) : !connected_);
   if (can_go_again() && unheard) {
     answer_by_ = Instant::max();
     phase_ = Phase::connecting;

@@ -7,6 +7,10 @@
 // A back that is a leg is on probation until its PoP has acknowledged something: so long the client
 // can be given another one (Step::stale, Step::silent) without noticing.
 //
+// Legs prove whose they are (pop_proof.h): a front that does not is refused, and a back to a PoP
+// that has not proven itself lately is `greeting` before its header goes; nothing of a back reaches
+// the front before its PoP has proven itself.
+//
 // With early SYN the back comes first, and the front claims it when the client's handshake is
 // complete. Until then nothing is read from either; if the back fails meanwhile, that is kept for
 // the client to meet. If the client's SYN is held, its owner lets it go when the server has
@@ -29,9 +33,11 @@
 #include "base/unique_fd.h"
 #include "relay/client_start.h"
 #include "relay/direction.h"
+#include "relay/leg_header.h"
 #include "relay/leg_source.h"
 #include "relay/leg_start.h"
 #include "relay/on_demand.h"
+#include "relay/pop_proof.h"
 #include "relay/receive_budget.h"
 #include "relay/relay.h"
 #include "relay/settings.h"
@@ -61,10 +67,19 @@ class Connection {
   static constexpr std::uint8_t most_attempts = 5;
   /// When keep_watch() is due, after go_directly().
   static constexpr Duration worth_noticing = 1s;
-  enum class Phase : std::uint8_t { header, connecting, asking, relaying, doomed, finished };
+  enum class Phase : std::uint8_t {
+    header,
+    connecting,
+    greeting,
+    asking,
+    relaying,
+    doomed,
+    finished
+  };
 
-  /// A leg from another PoP: first its PROXY header is read.
-  static Connection leg(UniqueFd front, Endpoint peer, Instant now) noexcept;
+  /// A leg from another PoP: first its PROXY header is read. `proof` is that PoP's.
+  static Connection leg(UniqueFd front, Endpoint peer, std::shared_ptr<PopProof> proof,
+                        Instant now) noexcept;
   /// A client whose target is known. go_onward() comes next.
   static Connection client(UniqueFd front, Endpoint peer, Endpoint target, Instant now) noexcept;
   /// The client's SYN carried data (RFC 7413).
@@ -162,6 +177,12 @@ class Connection {
   bool is_local() const noexcept { return is_local_; }       ///< a LOCAL header: a health check
   bool is_connected() const noexcept { return connected_; }  ///< the onward half, once
   bool was_warm() const noexcept { return warm_; }           ///< the back is a leg from the pool
+  /// After Step::stale: its PoP lives, and another leg to it may do.
+  bool may_ask_again() const noexcept { return warm_ || ask_again_; }
+  /// Of a leg: whose it must prove to be; and why it is not known to be that, so far.
+  const std::shared_ptr<PopProof>& front_proof() const noexcept { return front_proof_; }
+  LegFault fault() const noexcept { return fault_; }
+  bool has_said_hello() const noexcept { return bond_.has_value(); }
   bool is_on_probation() const noexcept { return on_probation_; }
   /// Nobody has been told anything that another back would not tell as well.
   bool can_go_again() const noexcept {
@@ -191,7 +212,16 @@ class Connection {
 
  private:
   Connection(UniqueFd front, Endpoint peer, Phase phase, Instant now) noexcept;
-  Step read_header() noexcept;
+  Step read_header(Instant now) noexcept;
+  Step take_hello(const LegHeader& hello, Instant now) noexcept;
+  Step take_header(const LegHeader& header, Instant now) noexcept;
+  // What the back's PoP has to prove: connection_proof.cc.
+  Step prove_back(Instant now) noexcept;
+  Step take_welcome(Instant now) noexcept;
+  Step take_proof(Instant now) noexcept;
+  bool check_proof(Instant now, Step& lost) noexcept;
+  bool may_wait() const noexcept;
+  Step after_connect(Instant now) noexcept;
   Step finish_connect(Instant now) noexcept;
   Step take_answer(Instant now) noexcept;
   Step begin_relaying(Instant now) noexcept;
@@ -223,6 +253,14 @@ class Connection {
   Resumer* announcer_ = nullptr;
   OnDemand<SourceWindow> front_window_, back_window_;
   std::optional<HeldSyn> held_;
+  // Of the back, while it has to prove itself.
+  struct AwaitedProof {
+    PopProof::Said said;
+    AnswerProofReader answer{};
+  };
+  OnDemand<AwaitedProof> awaited_;
+  std::shared_ptr<PopProof> front_proof_, back_proof_;
+  std::optional<crypto::Mac> bond_;  // the front has said hello, and this was the answer
   ConnectionTimes times_;
   Instant last_activity_;
   std::array<Instant, 2> heard_{};                  // by Side
@@ -238,6 +276,7 @@ class Connection {
   std::uint64_t undelivered_ = 0;  // bytes in both send queues when last looked at
   int os_errno_ = 0;
   std::uint32_t unskipped_ = 0;  // of a LOCAL header
+  LegFault fault_ = LegFault::missing;
   Phase phase_;
   Outcome outcome_ = Outcome::shutdown;
   bool is_leg_ = false, is_local_ = false, is_stranger_ = false;
@@ -254,6 +293,7 @@ class Connection {
   bool asked_ = false;    // the front is a leg whose PoP waits for the server's answer
   bool told_ = false;     // and has been told
   bool answers_ = false;  // the back is a leg that will tell us
+  bool ask_again_ = false;
   std::uint8_t hops_ = 1;
   std::uint8_t attempts_ = 0;
 };

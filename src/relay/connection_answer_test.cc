@@ -37,7 +37,7 @@ class ConnectionAnswerTest : public TwoPairsTest {
         write_proxy_header({.local = false, .source = client_end, .target = target}, header,
                            write_leg_options(options, tlv));
     put(front.theirs.get(), as_text(ByteView{header}.first(size)));
-    Connection connection = Connection::leg(std::move(front.ours), client_end, start);
+    Connection connection = Connection::leg(std::move(front.ours), client_end, nullptr, start);
     EXPECT_TRUE(wait_for_bytes(connection.socket(Side::front), size));
     EXPECT_EQ(settle(connection), Step::header);
     return connection;

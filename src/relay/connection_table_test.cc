@@ -9,7 +9,7 @@ namespace {
 
 constexpr Instant start{Duration{100s}};
 
-Connection empty() { return Connection::leg(UniqueFd{}, {}, start); }
+Connection empty() { return Connection::leg(UniqueFd{}, {}, nullptr, start); }
 
 TEST(ConnectionTable, ANameOfTheDeadMeansNobody) {
   ConnectionTable table{2};

@@ -357,7 +357,7 @@ TEST_F(ProbationTest, AnEndIsNotHeldUpEither) {
 TEST_F(ConnectionTest, DeadlinesFollowThePhase) {
   const RelayLimits limits;
   LoopbackPair pair = connect_pair();
-  Connection leg = Connection::leg(std::move(pair.ours), {}, start);
+  Connection leg = Connection::leg(std::move(pair.ours), {}, nullptr, start);
   EXPECT_EQ(leg.deadline(limits), start + warm_leg_timeout) << "it may wait for its target";
   put(pair.theirs.get(), "\r");
   EXPECT_EQ(until_readable(leg, Side::front), Step::waiting);

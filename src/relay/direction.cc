@@ -24,6 +24,8 @@ bool would_block(int code) noexcept { return code == EAGAIN || code == EWOULDBLO
 Flow Direction::pump(int source, int sink, PipePool& pipes, std::size_t quantum,
                      bool last) noexcept {
   if (ended_) return Flow::ended;
+  if (first_may_wait_ && !source_ready_) return Flow::waiting;
+  first_may_wait_ = false;
   const auto flow_of = [](Turn turn) {
     return turn == Turn::blocked ? Flow::waiting
                                  : (turn == Turn::no_pipe ? Flow::no_pipe : Flow::broken);

@@ -61,8 +61,15 @@ class Direction {
   /// that has failed meanwhile.
   bool confirm(int source) noexcept;
 
-  /// Bytes for the sink before the first one of the source, of which none may have been taken yet.
-  void prepend(const FirstBytes& bytes) noexcept { first_ = bytes; }
+  /// Bytes for the sink before the first one of the source, of which none may have been taken yet,
+  /// and behind those that were prepended before.
+  /// `may_wait`: they are sent with the source's first ones, unless others are prepended before.
+  void prepend(const FirstBytes& bytes, bool may_wait = false) noexcept {
+    first_.append(bytes.view());
+    first_may_wait_ = may_wait;
+  }
+  /// What was given to begin_sink(), before any of it has been sent.
+  ByteSpan prefix() noexcept { return first_.span(); }
 
   /// Edges, as epoll reports them.
   void source_ready() noexcept { source_ready_ = true; }
@@ -121,6 +128,7 @@ class Direction {
   int os_errno_ = 0;
   bool source_ready_ = false, sink_ready_ = false;
   bool source_ended_ = false, source_urgent_ = false, source_closing_ = false;
+  bool first_may_wait_ = false;
   bool retaining_ = false, sink_broke_ = false;
   bool much_ = false;  // was there at the last read
   bool cautious_ = false;

@@ -15,8 +15,8 @@ namespace tw::relay {
 
 class FirstBytes {
  public:
-  /// A header with IPv6 addresses, a TLV of ours and its CRC-32C are 64.
-  static constexpr std::size_t capacity = 72;
+  /// A header with IPv6 addresses, two TLVs of ours and its CRC-32C are 109.
+  static constexpr std::size_t capacity = 112;
 
   FirstBytes() = default;
   /// At most `capacity` bytes.
@@ -27,6 +27,15 @@ class FirstBytes {
 
   bool empty() const noexcept { return begin_ == end_; }
   ByteView view() const noexcept { return ByteView{bytes_}.subspan(begin_, end_ - begin_); }
+  /// To change what has not been sent yet.
+  ByteSpan span() noexcept { return ByteSpan{bytes_}.subspan(begin_, end_ - begin_); }
+  /// Behind those that are there; there must be room.
+  void append(ByteView bytes) noexcept {
+    if (empty()) begin_ = end_ = 0;
+    TW_ASSERT(bytes.size() <= capacity - end_);
+    std::ranges::copy(bytes, bytes_.begin() + end_);
+    end_ = static_cast<std::uint8_t>(end_ + bytes.size());
+  }
   /// Drops the first `count` of them.
   void drop(std::size_t count) noexcept {
     TW_ASSERT(count <= view().size());

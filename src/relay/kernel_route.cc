@@ -22,7 +22,8 @@ KernelRoute route_of(const RouteAnswer& answer) noexcept {
     return {.kind = KernelRoute::Kind::unreachable, .device_index = 0};
   }
   return {.kind = answer.type == RTN_UNICAST ? KernelRoute::Kind::remote : KernelRoute::Kind::local,
-          .device_index = static_cast<int>(answer.device_index)};
+          .device_index = static_cast<int>(answer.device_index),
+          .on_link = !answer.has_gateway};
 }
 
 Result<KernelRoute> without_answer(int os_errno) {

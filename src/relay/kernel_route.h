@@ -20,6 +20,7 @@ struct KernelRoute {
   };
   Kind kind = Kind::unreachable;
   int device_index = 0;  ///< the interface it leaves by
+  bool on_link = false;  ///< reached there without a gateway
 };
 
 /// The question alone, so that what asks it can be tested without a network.

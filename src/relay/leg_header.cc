@@ -34,6 +34,25 @@ LegHeader skip_local(int socket, bool ended, std::uint32_t& unskipped) noexcept 
   return header;
 }
 
+// These bytes are in the socket: taking them can neither block nor stop short.
+bool take(int socket, LegHeader& header, std::size_t size) noexcept {
+  const auto taken = ::recv(socket, header.bytes.data(), size, MSG_DONTWAIT);
+  if (taken == static_cast<ssize_t>(size)) return true;
+  header = {.state = LegHeader::State::failed, .os_errno = taken < 0 ? errno : EIO};
+  return false;
+}
+
+// `header` has the first bytes, as far as they are here.
+LegHeader take_hello(int socket, bool ended, LegHeader header, std::size_t received) noexcept {
+  using State = LegHeader::State;
+  if (received < hello_size) return {.state = ended ? State::malformed : State::incomplete};
+  if (!take(socket, header, hello_size)) return header;
+  header.state = State::hello;
+  header.size = hello_size;
+  header.proof = read_proof(header.view(), header.view().subspan(hello_tlvs_at));
+  return header;
+}
+
 }  // namespace
 
 ByteView write_leg_options(const LegOptions& options,
@@ -61,15 +80,17 @@ LegOptions read_leg_options(ByteView tlvs) noexcept {
 LegHeader read_leg_header(int socket, bool ended, std::uint32_t& unskipped) noexcept {
   using State = LegHeader::State;
   if (unskipped > 0) return skip_local(socket, ended, unskipped);
-  std::array<std::uint8_t, proxy_max_size> buffer;
-  const auto peeked = ::recv(socket, buffer.data(), buffer.size(), MSG_PEEK | MSG_DONTWAIT);
+  LegHeader header;
+  const auto peeked =
+      ::recv(socket, header.bytes.data(), header.bytes.size(), MSG_PEEK | MSG_DONTWAIT);
   if (peeked < 0) {
     if (!may_come_later(errno)) return {.state = State::failed, .os_errno = errno};
     return {.state = ended ? State::unused : State::empty};
   }
   if (peeked == 0) return {.state = State::unused};
 
-  const ByteView received{buffer.data(), static_cast<std::size_t>(peeked)};
+  const ByteView received = ByteView{header.bytes}.first(static_cast<std::size_t>(peeked));
+  if (looks_like_hello(received)) return take_hello(socket, ended, header, received.size());
   const ProxyParse parse = parse_proxy_header(received, ProxyCrc::optional);
   if (parse.header.local) {
     unskipped = static_cast<std::uint32_t>(parse.length);
@@ -83,13 +104,25 @@ LegHeader read_leg_header(int socket, bool ended, std::uint32_t& unskipped) noex
     case ProxyParse::Status::complete:
       break;
   }
-  const LegOptions options = read_leg_options(parse.tlvs);
-  // These bytes are in the socket: taking them can neither block nor stop short.
-  const auto taken = ::recv(socket, buffer.data(), parse.length, MSG_DONTWAIT);
-  if (taken != static_cast<ssize_t>(parse.length)) {
-    return {.state = State::failed, .os_errno = taken < 0 ? errno : EIO};
+  header.state = State::complete;
+  header.size = parse.length;
+  header.header = parse.header;
+  header.options = read_leg_options(parse.tlvs);
+  header.proof = read_proof(header.view(), parse.tlvs);
+  take(socket, header, parse.length);
+  return header;
+}
+
+AnswerProofReader::State AnswerProofReader::read(int socket) noexcept {
+  while (size < bytes.size()) {
+    const auto taken = ::recv(socket, bytes.data() + size, bytes.size() - size, MSG_DONTWAIT);
+    if (taken < 0 && errno == EINTR) continue;
+    if (taken < 0 && may_come_later(errno)) return State::incomplete;
+    if (taken < 0) os_errno = errno;
+    if (taken <= 0) return taken == 0 ? State::ended : State::failed;
+    size += static_cast<std::size_t>(taken);
   }
-  return {.state = State::complete, .header = parse.header, .options = options};
+  return State::complete;
 }
 
 LegAnswer read_leg_answer(int socket, int& os_errno) noexcept {

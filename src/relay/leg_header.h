@@ -7,11 +7,14 @@
 // is a reset. A PoP that does not know the question gives no answer, so all of an overlay must.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "base/bytes.h"
+#include "relay/leg_proof.h"
 #include "wire/proxy_v2.h"
 
 namespace tw::relay {
@@ -41,6 +44,7 @@ struct LegHeader {
     unused,      ///< ended in order without one
     incomplete,  ///< call again when more has come
     complete,    ///< `header` has been taken from the socket
+    hello,       ///< one of leg_proof.h's; a header may follow
     malformed,   ///< or ended inside it
     failed,      ///< the socket failed, with `os_errno`
   };
@@ -48,6 +52,11 @@ struct LegHeader {
   ProxyHeader header{};
   LegOptions options{};
   int os_errno = 0;
+  std::optional<ReceivedProof> proof{};  ///< of `complete` and `hello`, unchecked
+  /// What the proof is of: all bytes of the header. Not of a LOCAL one.
+  std::array<std::uint8_t, proxy_max_size> bytes{};
+  std::size_t size = 0;
+  ByteView view() const noexcept { return ByteView{bytes}.first(size); }
 };
 
 /// Never blocks. `ended`: nothing will follow what the socket holds now. `unskipped`: 0 before the
@@ -59,6 +68,21 @@ enum class LegAnswer : std::uint8_t {
   none,       ///< call again when something has come
   connected,  ///< its byte has been taken from the socket
   failed,     ///< the leg has ended, or said something else
+};
+
+/// The proof that precedes it, and all else, on a leg that has asked for one.
+struct AnswerProofReader {
+  enum class State : std::uint8_t {
+    incomplete,  ///< call again when something has come
+    complete,    ///< `bytes` have been taken from the socket, unchecked
+    ended,       ///< in order, before it was whole
+    failed,      ///< the socket failed, with `os_errno`
+  };
+  /// Never blocks, and takes not one byte too many.
+  State read(int socket) noexcept;
+  AnswerBytes bytes{};
+  std::size_t size = 0;  ///< of them that are here
+  int os_errno = 0;
 };
 
 /// Never blocks. `os_errno` is why it failed; 0: it ended in order.

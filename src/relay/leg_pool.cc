@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <chrono>
 #include <iterator>
+#include <string>
 #include <utility>
 
 #include "relay/sockets.h"
@@ -56,6 +57,12 @@ Keepalive in_use(const RelayLimits& limits) noexcept {
           .probes = keepalive_probes};
 }
 
+std::string not_proven(bool reset) {
+  return std::string{reset ? "it reset a leg that asked it to prove itself"
+                           : "it did not prove itself when asked to"} +
+         ": it runs an older version, the keys of the pair differ, or somebody else answers there";
+}
+
 // Nothing to read, no end and no error. A PoP never speaks first on a leg: one that does is not
 // what it seems, and its bytes would reach a client as a server's.
 bool is_silent(int socket) noexcept {
@@ -66,24 +73,26 @@ bool is_silent(int socket) noexcept {
 
 }  // namespace
 
-LegPool::LegPool(Connect connect, RandomSource& random)
+LegPool::LegPool(Connect connect, RandomSource& random, std::shared_ptr<PopProof> proof)
     : connect_(std::move(connect)),
       random_(random),
+      proof_(std::move(proof)),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       backoff_(random) {}
 
 LegPool::~LegPool() { drop_all(); }
 
-void LegPool::apply(const PoolSettings& settings, const RelayLimits& limits) {
+void LegPool::apply(const PoolSettings& settings, const RelayLimits& limits, bool probe) {
   settings_ = settings;
   limits_ = limits;
+  probe_ = probe;
   if (settings_.enabled) legs_.reserve(settings_.high);
   if (wait_fd() >= 0) deadline_ = Instant{};
 }
 
-UniqueFd LegPool::take(Instant now) noexcept {
+UniqueFd LegPool::take(Instant now, std::optional<crypto::Mac>* bond) noexcept {
   if (!is_on()) return {};
-  const Duration rtt = counts_.connect_rtt;
+  const Duration rtt = proof_ ? 2 * counts_.connect_rtt : counts_.connect_rtt;
   size_.used(now, rtt > Duration::zero() ? rtt : unknown_refill_time);
   deadline_ = std::min(deadline_, now);  // to be replaced
   for (std::size_t i = legs_.size(); i-- > 0;) {
@@ -105,6 +114,7 @@ UniqueFd LegPool::take(Instant now) noexcept {
         std::chrono::duration_cast<std::chrono::milliseconds>(limits_.user_timeout);
     set_option(leg.socket.get(), IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(timeout.count()));
     ++counts_.hits;
+    if (bond != nullptr && leg.said) *bond = bond_of(leg.answer.bytes);
     return std::move(leg.socket);
   }
   ++counts_.misses;
@@ -119,7 +129,7 @@ void LegPool::drop_all() noexcept {
   backoff_.reset();
   size_ = {};
   counts_.connect_rtt = {};
-  if (is_on()) deadline_ = Instant{};
+  if (wait_fd() >= 0) deadline_ = Instant{};
 }
 
 // Not in order: their ends would wait for acknowledgements that do not come.
@@ -128,13 +138,15 @@ void LegPool::abandon() noexcept {
   counts_.failed += connecting_;
   legs_.clear();
   connecting_ = 0;
-  if (is_on()) deadline_ = Instant{};
+  if (proof_) proof_->doubt();
+  if (wait_fd() >= 0) deadline_ = Instant{};
 }
 
 void LegPool::poll(Instant now) {
   if (wait_fd() < 0) return;
   take_events(now);
   target_ = is_on() ? size_.target(now, settings_.low, settings_.high) : 0;
+  if (target_ == 0 && wants_probe(now)) target_ = 1;
   retire(now);
   close_surplus();
   refill(now);
@@ -158,17 +170,59 @@ void LegPool::take_events(Instant now) {
 
 // False if the leg has ended.
 bool LegPool::keep(WarmLeg& leg, std::uint32_t events, Instant now) noexcept {
-  if (!leg.idle) {
+  if (!leg.idle && !leg.said) {
     const int error = take_error(leg.socket.get());
     if (error != 0 || (events & (EPOLLERR | EPOLLHUP)) != 0) {
-      fail(leg, error, now);
+      fail(leg, {.os_errno = error, .detail = "connect"}, now);
       return false;
     }
     if ((events & EPOLLOUT) == 0) return true;
+    note_rtt(leg.socket.get());
+    if (proof_ && proof_->way(now) != PopProof::Way::plain) return greet(leg, now);
+    if (proof_) proof_->went_unproven();
     establish(leg, now);
   }
   if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLERR | EPOLLHUP)) == 0) return true;
+  if (!leg.idle) return take_answer(leg, now);
   mourn(leg, now);
+  return false;
+}
+
+bool LegPool::wants_probe(Instant now) const noexcept {
+  return probe_ && proof_ && proof_->way(now) == PopProof::Way::greet;
+}
+
+bool LegPool::greet(WarmLeg& leg, Instant now) noexcept {
+  const auto ends = ends_of_connected(leg.socket.get());
+  PopProof::Hello hello;
+  if (ends) leg.said = proof_->make_hello(hello, *ends);
+  if (!ends || ::send(leg.socket.get(), hello.data(), hello.size(), MSG_NOSIGNAL) !=
+                   static_cast<ssize_t>(hello.size())) {
+    fail(leg, {.os_errno = errno, .detail = "say hello"}, now);
+    return false;
+  }
+  return true;
+}
+
+// A PoP that knows no hello ends the leg in order. Where that is allowed, legs without one follow.
+bool LegPool::take_answer(WarmLeg& leg, Instant now) noexcept {
+  using Read = AnswerProofReader::State;
+  const Read read = leg.answer.read(leg.socket.get());
+  if (read == Read::incomplete) return true;
+  if (read == Read::complete) {
+    if (proof_->take_answer(leg.answer.bytes, *leg.said, now) == PopProof::Answered::proven) {
+      establish(leg, now);
+      return true;
+    }
+  } else {
+    proof_->not_answered(read == Read::ended, now);
+  }
+  if (proof_->way(now) == PopProof::Way::plain) {
+    --connecting_;
+    ++counts_.failed;
+    return false;
+  }
+  fail(leg, {.kind = Error::Kind::protocol, .detail = not_proven(read == Read::failed)}, now);
   return false;
 }
 
@@ -178,21 +232,25 @@ void LegPool::establish(WarmLeg& leg, Instant now) noexcept {
   --connecting_;
   ++counts_.opened;
   ask_for_life(leg.socket.get(), while_warm);
-  const Duration rtt = connect_rtt(leg.socket.get());
+}
+
+void LegPool::note_rtt(int socket) noexcept {
+  const Duration rtt = connect_rtt(socket);
   if (rtt == Duration::zero()) return;
   Duration& smoothed = counts_.connect_rtt;
   smoothed = smoothed == Duration::zero() ? rtt : smoothed + (rtt - smoothed) / rtt_weight;
 }
 
-void LegPool::fail(const WarmLeg& leg, int os_errno, Instant now) noexcept {
+void LegPool::fail(const WarmLeg& leg, Error error, Instant now) noexcept {
   --connecting_;
   ++counts_.failed;
-  last_error_ = {.os_errno = os_errno, .detail = "connect"};
+  last_error_ = std::move(error);
   backoff_.failed(leg.begun, now);
 }
 
 void LegPool::mourn(const WarmLeg& leg, Instant now) noexcept {
   ++counts_.died;
+  if (proof_) proof_->doubt();
   if (now - leg.established >= ConnectBackoff::proof_time) return;
   last_error_ = {.os_errno = ECONNRESET, .detail = "accepted, then"};
   backoff_.failed(leg.begun, now);
@@ -208,7 +266,7 @@ void LegPool::retire(Instant now) {
   std::erase_if(legs_, [&](const WarmLeg& leg) {
     if (!leg.idle) {
       if (now < leg.begun + limits_.connect_timeout) return false;
-      fail(leg, ETIMEDOUT, now);
+      fail(leg, {.os_errno = ETIMEDOUT, .detail = leg.said ? "be answered" : "connect"}, now);
       return true;
     }
     const bool old = now >= expiry_of(leg);

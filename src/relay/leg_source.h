@@ -4,11 +4,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 #include "base/result.h"
 #include "base/time.h"
 #include "base/unique_fd.h"
 #include "relay/first_bytes.h"
+#include "relay/pop_proof.h"
 #include "wire/address.h"
 
 namespace tw::relay {
@@ -43,6 +45,9 @@ struct Leg {
   bool held_late = false;
   /// Straight to an unclaimed target: what free_memory() gives back when the client is there.
   std::uint32_t bound_from = 0;
+  /// The header is to be sealed by this when the leg is connected (pop_proof.h); null: it is as it
+  /// is to be.
+  std::shared_ptr<PopProof> proof{};
 };
 
 /// Warm legs of a source, and what became of them. Every one that was `opened` is idle, or was

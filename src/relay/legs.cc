@@ -43,24 +43,26 @@ Result<Leg> DirectLegs::acquire(const LegRequest& request, Instant /*now*/) {
 }
 
 PopLegs::PopLegs(const RelaySettings& settings, const PopSettings& pop,
-                 std::unique_ptr<RandomSource> random)
+                 std::shared_ptr<PopProof> proof, std::unique_ptr<RandomSource> random)
     : random_(std::move(random)),
       name_(pop.name),
       path_(path_of(settings, pop)),
       limits_(settings.limits),
-      pool_([this] { return connect(); }, *random_) {
+      proof_(std::move(proof)),
+      pool_([this] { return connect(); }, *random_, proof_) {
   if (pool_.wait_fd() < 0) {
     log::warning("relay: PoP {}: no descriptor left to watch warm legs with; there will be none",
                  name_);
   }
-  pool_.apply(pool_of(settings, pop), limits_);
+  pool_.apply(pool_of(settings, pop), limits_, /*probe=*/!pop.routes.empty());
 }
 
 PopLegs::Path PopLegs::path_of(const RelaySettings& settings, const PopSettings& pop) {
   Path path{.device = settings.tun_device,
             .source = std::nullopt,
             .pop = {pop.overlay_address, settings.leg_port, 0},
-            .turbo = settings.turbo};
+            .turbo = settings.turbo,
+            .legs = pop.legs};
   const auto ours =
       std::ranges::find(settings.leg_addresses, pop.overlay_address.family(), &IpAddress::family);
   if (ours != settings.leg_addresses.end()) path.source = *ours;
@@ -70,28 +72,37 @@ PopLegs::Path PopLegs::path_of(const RelaySettings& settings, const PopSettings&
 // The pacing rate is set when a leg is used, whatever it was when the leg was made.
 bool PopLegs::Path::makes_the_same_legs_as(const Path& other) const noexcept {
   return device == other.device && source == other.source && pop == other.pop &&
-         turbo.initcwnd == other.turbo.initcwnd &&
+         legs == other.legs && turbo.initcwnd == other.turbo.initcwnd &&
          turbo.socket_buffer_bytes == other.turbo.socket_buffer_bytes &&
          turbo.congestion_control == other.turbo.congestion_control;
 }
 
-void PopLegs::apply(const RelaySettings& settings, const PopSettings& pop) {
+void PopLegs::apply(const RelaySettings& settings, const PopSettings& pop,
+                    std::shared_ptr<PopProof> proof) {
   name_ = pop.name;
   limits_ = settings.limits;
   Path wanted = path_of(settings, pop);
-  const bool same = wanted.makes_the_same_legs_as(path_);
+  const bool same = wanted.makes_the_same_legs_as(path_) && proof == proof_;
   path_ = std::move(wanted);
   if (!same) {
     pool_.drop_all();
     said_failing_ = false;
+    proof_ = std::move(proof);
+    proof_->doubt();
+    pool_.prove_by(proof_);
   }
-  if (!closed_) pool_.apply(pool_of(settings, pop), limits_);
+  if (!closed_) {
+    pool_.apply(pool_of(settings, pop), limits_, /*probe=*/!pop.routes.empty());
+  }
 }
 
 Result<UniqueFd> PopLegs::connect() {
   if (!path_.source) {
     return make_error(Error::Kind::unavailable, "connect to " + path_.pop.text() +
                                                     ": no overlay address of its family is ours");
+  }
+  if (proof_->is_required() && !proof_->has_key()) {
+    return make_error(Error::Kind::unavailable, "no key to prove legs to PoP " + name_ + " with");
   }
   bool held_late = false;
   auto socket = open_onward({.target = path_.pop,
@@ -108,7 +119,9 @@ Result<UniqueFd> PopLegs::connect() {
 }
 
 Result<Leg> PopLegs::acquire(const LegRequest& request, Instant now) {
-  UniqueFd socket = request.fresh ? UniqueFd{} : pool_.take(now);
+  if (proof_->is_required() && !proof_->has_key()) say_unproven(now);
+  std::optional<crypto::Mac> bond;
+  UniqueFd socket = request.fresh ? UniqueFd{} : pool_.take(now, &bond);
   const bool warm = static_cast<bool>(socket);
   if (!warm) {
     auto fresh = connect();
@@ -116,17 +129,32 @@ Result<Leg> PopLegs::acquire(const LegRequest& request, Instant now) {
     socket = *std::move(fresh);
   }
   const bool held_late = std::erase(held_late_, socket.get()) > 0;
-  std::array<std::uint8_t, leg_tlv_size> options;
-  return Leg{.socket = std::move(socket),
-             .header = proxy_header(request, write_leg_options({.fast_open = request.fast_open,
-                                                                .answer = request.answer,
-                                                                .hops = request.hops},
-                                                               options)),
-             .connected = warm,
-             .warm = warm,
-             .answers = request.answer,
-             .held = is_held(path_.turbo),
-             .held_late = held_late};
+  Leg leg{.socket = std::move(socket),
+          .header = unsealed_header(request),
+          .connected = warm,
+          .warm = warm,
+          .answers = request.answer,
+          .held = is_held(path_.turbo),
+          .held_late = held_late,
+          .proof = proof_};
+  if (bond) {
+    // One that has failed meanwhile is found out when the header is sent.
+    const auto ends = ends_of_connected(leg.socket.get());
+    proof_->seal_bound(leg.header.span(), ends.value_or(LegEnds{}), *bond);
+    leg.proof = nullptr;
+  }
+  return leg;
+}
+
+FirstBytes PopLegs::unsealed_header(const LegRequest& request) const {
+  std::array<std::uint8_t, leg_tlv_size + proof_tlv_size> tlvs;
+  const ByteView options = write_leg_options(
+      {.fast_open = request.fast_open, .answer = request.answer, .hops = request.hops},
+      std::span{tlvs}.first<leg_tlv_size>());
+  const ProofTlv proof = blank_proof();
+  std::ranges::copy(proof, tlvs.begin() + static_cast<std::ptrdiff_t>(options.size()));
+  const std::size_t size = options.size() + (proof_->has_key() ? proof.size() : 0);
+  return proxy_header(request, ByteView{tlvs}.first(size));
 }
 
 void PopLegs::poll(Instant now) {
@@ -154,6 +182,24 @@ void PopLegs::suspect(Instant now) {
   log::warning("relay: PoP {} does not answer: new connections go elsewhere, if they can", name_);
   said_silent_ = true;
   pool_.abandon();
+}
+
+void PopLegs::say_unproven(Instant now) {
+  if (now < say_unproven_again_) return;
+  say_unproven_again_ = now + 1min;
+  if (!proof_->has_key()) {
+    log::warning(
+        "relay: PoP {}: no key to prove legs with: the tunnel has no private key, or not this "
+        "peer. "
+        "No leg is made; with legs = \"any\" in its [[pop]] they would be, unproven",
+        name_);
+    return;
+  }
+  log::warning(
+      "relay: PoP {} did not prove to be what it should: it runs an older version, the keys of the "
+      "pair differ, or somebody else answers at {}. Until it is upgraded write legs = \"any\" in "
+      "its [[pop]]",
+      name_, path_.pop.text());
 }
 
 void PopLegs::close_idle() noexcept {

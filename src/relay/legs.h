@@ -34,12 +34,14 @@ class PopLegs final : public LegSource {
  public:
   /// `settings` names the device, our addresses, the leg port, turbo start, pool and limits;
   /// nothing is kept of it by reference. The pool is filled by poll(), which is due at once.
-  PopLegs(const RelaySettings& settings, const PopSettings& pop,
+  /// `proof` is that of the PoP's key.
+  PopLegs(const RelaySettings& settings, const PopSettings& pop, std::shared_ptr<PopProof> proof,
           std::unique_ptr<RandomSource> random = std::make_unique<SystemRandom>());
 
   /// For what is acquired from now on; the pool follows at the next poll(). Warm legs stay, unless
-  /// they would be made otherwise now: device, addresses, port or turbo start.
-  void apply(const RelaySettings& settings, const PopSettings& pop);
+  /// they would be made otherwise now: device, addresses, port, turbo start, or what they prove.
+  void apply(const RelaySettings& settings, const PopSettings& pop,
+             std::shared_ptr<PopProof> proof);
 
   /// From the pool; if that is empty, a fresh connection. Fails if we have no address of the PoP's
   /// family to come from: it would not know us.
@@ -51,6 +53,8 @@ class PopLegs final : public LegSource {
   void suspect(Instant now);
   /// Whether it still has the legs in use.
   LegWatch& watch() noexcept { return watch_; }
+  /// One that had to has not proven to be this PoP: said in the log, at most once a minute.
+  void say_unproven(Instant now);
   /// A leg has been answered.
   void answered() noexcept { health_.answered(); }
   /// As warm legs were connected; zero: unknown.
@@ -70,10 +74,12 @@ class PopLegs final : public LegSource {
     std::optional<IpAddress> source;  // none of the PoP's family: no leg can be made
     Endpoint pop;
     TurboSettings turbo;
+    Legs legs = Legs::authenticated;
     bool makes_the_same_legs_as(const Path& other) const noexcept;
   };
   static Path path_of(const RelaySettings& settings, const PopSettings& pop);
   Result<UniqueFd> connect();
+  FirstBytes unsealed_header(const LegRequest& request) const;
 
   /// More that wait are not known any more, and the window of such a leg is taken for an open one.
   static constexpr std::size_t most_held_late = 256;
@@ -82,12 +88,14 @@ class PopLegs final : public LegSource {
   Path path_;
   RelayLimits limits_;
   std::vector<int> held_late_;  // descriptors: Leg::held_late
+  std::shared_ptr<PopProof> proof_;
   LegPool pool_;
   bool closed_ = false;  // close_idle() has been called
   PopHealth health_;
   LegWatch watch_;
   std::uint64_t died_ = 0;                           // of the pool, when last looked at
   bool said_failing_ = false, said_silent_ = false;  // in the log
+  Instant say_unproven_again_;
 };
 
 }  // namespace tw::relay

@@ -29,7 +29,8 @@ class PopLegsTest : public testing::Test {
     pop = {.name = "last",
            .overlay_address = IpAddress::v4({127, 0, 0, 1}),
            .routes = {Prefix::parse("0.0.0.0/0").value()}};
-    legs = std::make_unique<PopLegs>(settings, pop, std::make_unique<SeededRandom>(1));
+    proof->require(false);
+    legs = std::make_unique<PopLegs>(settings, pop, proof, std::make_unique<SeededRandom>(1));
   }
   void settle() {
     for (int turn = 0; turn < 1000; ++turn) {
@@ -52,6 +53,7 @@ class PopLegsTest : public testing::Test {
   UniqueFd listener{open_listener({.address = loopback_port()}).value()};
   RelaySettings settings;
   PopSettings pop;
+  std::shared_ptr<PopProof> proof = std::make_shared<PopProof>(std::nullopt);
   std::unique_ptr<PopLegs> legs;
 };
 
@@ -91,7 +93,7 @@ TEST_F(PopLegsTest, NewSettingsKeepWhatIsWarm) {
   settings.turbo.pacing = false;
   settings.pool.low = 4;
   pop.routes.push_back(Prefix::parse("192.0.2.0/24").value());
-  legs->apply(settings, pop);
+  legs->apply(settings, pop, proof);
   EXPECT_EQ(legs->state().idle, 3U);
   EXPECT_LE(legs->next_deadline(), start) << "the new number holds from the next poll";
   settle();
@@ -103,7 +105,7 @@ TEST_F(PopLegsTest, APopThatIsSentNothingHasNoWarmLegs) {
   settle();
   const UniqueFd far = accept_one();
   pop.routes.clear();
-  legs->apply(settings, pop);
+  legs->apply(settings, pop, proof);
   settle();
   EXPECT_EQ(legs->state().idle, 0U);
   EXPECT_EQ(legs->next_deadline(), Instant::max());
@@ -115,11 +117,11 @@ TEST_F(PopLegsTest, LegsThatWouldBeMadeOtherwiseAreDropped) {
   const RelaySettings before = settings;
   const auto changed = [&](auto&& change) {
     settings = before;
-    legs->apply(settings, pop);
+    legs->apply(settings, pop, proof);
     settle();
     EXPECT_EQ(legs->state().idle, 3U);
     change(settings);
-    legs->apply(settings, pop);
+    legs->apply(settings, pop, proof);
     return legs->state().idle == 0;
   };
   EXPECT_TRUE(changed([](RelaySettings& now) { now.tun_device = "another0"; }));
@@ -133,7 +135,7 @@ TEST_F(PopLegsTest, LegsThatWouldBeMadeOtherwiseAreDropped) {
 
 TEST_F(PopLegsTest, NoLegFromAnAddressThePopDoesNotKnow) {
   settings.leg_addresses = {IpAddress::parse("fd77::1").value()};
-  legs->apply(settings, pop);
+  legs->apply(settings, pop, proof);
   const auto leg = legs->acquire(request, start);
   ASSERT_FALSE(leg);
   EXPECT_EQ(leg.error().kind, Error::Kind::unavailable);
@@ -152,7 +154,7 @@ TEST_F(PopLegsTest, ClosedNothingIsWarmAndConnectingGoesOn) {
     std::uint32_t unskipped = 0;
     EXPECT_EQ(read_leg_header(socket.get(), true, unskipped).state, LegHeader::State::unused);
   }
-  legs->apply(settings, pop);  // a reload while the node drains
+  legs->apply(settings, pop, proof);  // a reload while the node drains
   settle();
   EXPECT_EQ(legs->state().idle, 0U);
   const auto leg = legs->acquire(request, start);

@@ -98,7 +98,12 @@ TEST_F(NothingCreatedTest, ForTenThousandConnections) {
   RelaySettings first = settings_of_first();
   first.pool.enabled = true;
   first.pool.low = 2 * at_a_time;
-  start(first, settings_of_last());
+  RelaySettings last = settings_of_last();
+  for (PopSettings* const pop : {&first.pops[0], &last.pops[0]}) {
+    pop->legs = Legs::authenticated;
+    pop->key = test_key();
+  }
+  start(first, last);
   ASSERT_TRUE(until([&] { return relay_first->snapshot().pops.at(0).warm.idle == 2 * at_a_time; }));
   const UniqueFd listener = listen_at(target);
   for (int round = 0; round < 10; ++round) ASSERT_TRUE(talk(listener, at_a_time));

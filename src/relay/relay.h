@@ -17,6 +17,7 @@
 #include "relay/connection_log.h"
 #include "relay/leg_source.h"
 #include "relay/path_rate.h"
+#include "relay/pop_proof.h"
 #include "relay/receive_budget.h"
 #include "relay/settings.h"
 #include "relay/stage_times.h"
@@ -31,6 +32,8 @@ enum class Outcome : std::uint8_t {
   refused_policy,   ///< no rule allows it, here or at the last PoP
   refused_special,  ///< target is loopback, link-local, or local to this machine
   refused_source,   ///< a leg from an address that is no PoP's
+  refused_proof,    ///< a leg that does not prove to be its PoP's, or a PoP that does not
+  refused_client,   ///< a PoP that named a client it may not name
   refused_hops,     ///< a leg that has come through too many PoPs: routes go round in a circle
   bad_header,       ///< a leg whose PROXY v2 header is malformed, or did not come in time
   connect_failed,   ///< the onward connection was refused or timed out
@@ -42,7 +45,7 @@ enum class Outcome : std::uint8_t {
   revoked,          ///< new settings refuse what the old ones allowed
   shutdown,         ///< the node stopped
 };
-inline constexpr std::size_t outcome_count = 15;
+inline constexpr std::size_t outcome_count = 17;
 std::string_view name_of(Outcome outcome) noexcept;
 
 struct PopCounters {
@@ -52,6 +55,9 @@ struct PopCounters {
   std::uint64_t silent = 0;                        ///< legs whose PoP did not answer in time
   std::uint64_t left = 0;  ///< connections that went another way then, unnoticed by their clients
   LegSourceState warm;     ///< its pool
+  Legs legs = Legs::authenticated;
+  LegProofCounters proof;
+  std::uint64_t refused_clients = 0;  ///< legs that named a client it may not name
   /// Legs that it has opened to us: all, and of those what waits for a target.
   std::size_t legs_here = 0, waiting_here = 0;
   std::uint64_t refused_here = 0;  ///< Outcome::pop_limit

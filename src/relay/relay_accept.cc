@@ -102,18 +102,17 @@ void Relay::State::start_client(Connection& connection) {
 
 void Relay::State::serve_leg(Accepted accepted, Instant now) {
   ++counters.accepted_legs;
-  if (!admission_.pop_at(accepted.peer.address)) {
-    return refuse(Listener::Kind::legs, accepted, Outcome::refused_source);
-  }
+  const auto pop = admission_.pop_at(accepted.peer.address);
+  if (!pop) return refuse(Listener::Kind::legs, accepted, Outcome::refused_source);
   if (!may_take_leg(accepted.peer.address)) {
-    ++pops[*admission_.pop_at(accepted.peer.address)].refused_here;
+    ++pops[*pop].refused_here;
     say_crowd_of_pop(accepted.peer.address, now);
     return refuse(Listener::Kind::legs, accepted, Outcome::pop_limit);
   }
   legs_of_.add(accepted.peer.address);
   const int front = accepted.socket.get();
-  const ConnectionId id =
-      table.add(Connection::leg(std::move(accepted.socket), accepted.peer, now));
+  const ConnectionId id = table.add(
+      Connection::leg(std::move(accepted.socket), accepted.peer, gates_[*pop].proof, now));
   Connection& connection = *table.find(id);
   share(connection);
   if (!watch_socket(front, id, Side::front)) {
@@ -166,15 +165,17 @@ void Relay::State::decide_leg(ConnectionId id, Connection& connection, Instant n
     return end(id, connection, now);
   }
   ++underway_;
-  const Verdict verdict = admit(connection, now);
+  // A PoP that is none any more, since the leg was accepted, names nobody.
+  const auto pop = admission_.pop_at(connection.peer().address);
+  const Verdict verdict =
+      pop ? admit(connection, now) : Verdict{std::unexpected(Outcome::refused_source)};
   if (!verdict) {
+    if (verdict.error() == Outcome::refused_client) refuse_client(connection, *pop, now);
     connection.finish(verdict.error());
     return end(id, connection, now);
   }
-  if (const auto pop = admission_.pop_at(connection.peer().address)) {
-    start_leg(connection, Side::front, *pop, now);
-    ask_again_ = std::min(ask_again_, now + LegWatch::interval);
-  }
+  start_leg(connection, Side::front, *pop, now);
+  ask_again_ = std::min(ask_again_, now + LegWatch::interval);
   go_onward(id, connection, *verdict, now);
 }
 

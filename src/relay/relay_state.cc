@@ -69,6 +69,7 @@ void Relay::State::use_settings() {
   receive_budget.set_limits(settings.limits.buffer_bytes, settings.limits.buffer_bytes_per_client);
   log_.apply(settings.log);
   use_pops();
+  end_disowned_legs(polled_at_);
   if (!settings.client_start.enabled) client_rates_ = std::make_shared<ClientRates>();
   legs_ready_ = true;
   pipes_.set_pipe_bytes(settings.limits.pipe_bytes);
@@ -87,17 +88,20 @@ void Relay::State::use_settings() {
 void Relay::State::use_pops() {
   std::vector<std::unique_ptr<PopLegs>> legs;
   std::vector<std::shared_ptr<PathRate>> paths;
+  std::vector<PopGate> gates;
   std::vector<PopCounters> kept;
   for (const PopSettings& pop : settings.pops) {
     const auto known = std::ranges::find(pops, pop.name, &PopCounters::name);
     if (known == pops.end()) {
-      legs.push_back(legs_to(pop));
+      gates.push_back(gate_of(pop, {}));
+      legs.push_back(legs_to(pop, gates.back().proof));
       paths.push_back(std::make_shared<PathRate>(settings.turbo.first_rate_bps));
-      kept.push_back({.name = pop.name, .warm = {}, .path = {}});
+      kept.push_back({.name = pop.name, .warm = {}, .proof = {}, .path = {}});
       continue;
     }
     const auto index = static_cast<std::size_t>(known - pops.begin());
-    by_pop_[index]->apply(settings, pop);
+    gates.push_back(gate_of(pop, std::move(gates_[index])));
+    by_pop_[index]->apply(settings, pop, gates.back().proof);
     paths_[index]->set_first_rate(settings.turbo.first_rate_bps);
     legs.push_back(std::move(by_pop_[index]));
     paths.push_back(std::move(paths_[index]));
@@ -107,11 +111,13 @@ void Relay::State::use_pops() {
   swept_pops_wanted_.clear();
   by_pop_ = std::move(legs);
   paths_ = std::move(paths);
+  gates_ = std::move(gates);
   pops = std::move(kept);
 }
 
-std::unique_ptr<PopLegs> Relay::State::legs_to(const PopSettings& pop) {
-  auto legs = std::make_unique<PopLegs>(settings, pop);
+std::unique_ptr<PopLegs> Relay::State::legs_to(const PopSettings& pop,
+                                               const std::shared_ptr<PopProof>& proof) {
+  auto legs = std::make_unique<PopLegs>(settings, pop, proof);
   epoll_event event{.events = EPOLLIN | EPOLLET, .data = {.u64 = legs_bell}};
   if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, legs->wait_fd(), &event) != 0) {
     log::warning("relay: no warm legs to {}: {}", pop.name,
@@ -338,11 +344,12 @@ void Relay::State::end(ConnectionId id, Connection& connection, Instant now) {
   note_leg_end(id, connection);
   connection.times().reach(Stage::end, now);
   note_stages(connection);
-  if (connection.outcome() == Outcome::connect_failed) {
-    // A server that refuses is no failure of the leg that brought the answer.
-    PopCounters* const pop = counters_of(connection.pop());
-    if (pop != nullptr && !connection.is_connected()) ++pop->legs_failed;
+  // A server that refuses is no failure of the leg that brought the answer.
+  const bool unproven = connection.outcome() == Outcome::refused_proof;
+  if (unproven || (connection.outcome() == Outcome::connect_failed && !connection.is_connected())) {
+    if (PopCounters* const pop = counters_of(connection.pop())) ++pop->legs_failed;
   }
+  if (unproven && connection.is_leg()) say_refused(connection, now);
   log_end(connection);
   if (connection.target().port != 0) --underway_;
   if (log::enabled(log::Level::debug)) {
@@ -411,6 +418,8 @@ RelaySnapshot Relay::State::snapshot() {
     snapshot.pops[i].legs_here = legs.all;
     snapshot.pops[i].waiting_here = legs.waiting;
     snapshot.pops[i].usable = by_pop_[i]->is_usable(polled_at_);
+    snapshot.pops[i].legs = settings.pops[i].legs;
+    snapshot.pops[i].proof = gates_[i].proof->counters();
   }
   return snapshot;
 }

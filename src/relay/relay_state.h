@@ -24,6 +24,7 @@
 #include "relay/legs.h"
 #include "relay/listener.h"
 #include "relay/path_choice.h"
+#include "relay/pop_proof.h"
 #include "relay/receive_budget.h"
 #include "relay/relay.h"
 #include "relay/splice_pipe.h"
@@ -65,6 +66,12 @@ struct Relay::State {
   const std::array<int, 1> wait_fds;
 
  private:
+  struct PopGate {
+    std::shared_ptr<PopProof> proof;
+    std::optional<LegKey> key;                               // that `proof` was made of
+    std::array<Instant, leg_fault_count> say_fault_again{};  // when the log may say it again
+    Instant say_client_again{};
+  };
   // A source that may have connections waiting; edge-triggered, so it is asked until it is empty.
   struct Door {
     Listener listener;
@@ -78,8 +85,13 @@ struct Relay::State {
     Instant since = Instant::max();
   };
 
-  std::unique_ptr<PopLegs> legs_to(const PopSettings& pop);
+  std::unique_ptr<PopLegs> legs_to(const PopSettings& pop, const std::shared_ptr<PopProof>& proof);
   void use_pops();
+  // What legs have to prove: relay_proof.cc.
+  static PopGate gate_of(const PopSettings& pop, PopGate known);
+  void end_disowned_legs(Instant now);
+  void say_refused(const Connection& leg, Instant now);
+  void refuse_client(const Connection& leg, std::size_t pop, Instant now);
   void start_leg(Connection& connection, Side side, std::size_t pop, Instant now);
   void poll_legs(Instant now);
   // Whether the PoPs still have the legs in use: relay_leg_watch.cc.
@@ -146,6 +158,7 @@ struct Relay::State {
   std::unique_ptr<LegSource> direct_;
   std::vector<std::unique_ptr<PopLegs>> by_pop_;  // beside settings.pops
   std::vector<std::shared_ptr<PathRate>> paths_;  // the same: what the ways to them carry
+  std::vector<PopGate> gates_;                    // the same: what legs of theirs have to prove
   std::shared_ptr<ClientRates> client_rates_ = std::make_shared<ClientRates>();
   PathChoice path_choice_;  // with DirectWay::measured
   DirectProbes probes_;

@@ -25,10 +25,12 @@ Verdict Relay::State::admit(const Connection& connection, Instant now) {
 // Whom the settings do not know as a PoP any more has no legs here. A route that is gone, and a PoP
 // that is not usable, refuse nobody who is on his way already.
 bool Relay::State::is_refused_now(const Connection& connection) const {
-  if (connection.is_leg() && !admission_.pop_at(connection.peer().address)) return true;
+  const auto pop =
+      connection.is_leg() ? admission_.pop_at(connection.peer().address) : std::nullopt;
+  if (connection.is_leg() && !pop) return true;
   if (connection.target().port == 0) return false;
   const auto refused = connection.is_leg()
-                           ? admission_.refuses_leg(connection.client(), connection.target())
+                           ? admission_.refuses_leg(connection.client(), connection.target(), pop)
                            : admission_.refuses_client(connection.client(), connection.target());
   return refused || admission_.refuses_target(connection.target());
 }
@@ -115,8 +117,11 @@ void Relay::State::go_again(ConnectionId id, Connection& connection, Step step, 
   const auto lost = index_of(connection.pop());
   const bool silent = step == Step::silent;
   // A warm leg that is dead says little of its PoP: a fresh one may live.
-  const bool try_fresh = !silent && connection.was_warm();
+  const bool try_fresh = !silent && connection.may_ask_again();
   if (lost && silent) ++pops[*lost].silent;
+  if (lost && !try_fresh && connection.outcome() == Outcome::refused_proof) {
+    by_pop_[*lost]->say_unproven(now);
+  }
   if (lost && !try_fresh) by_pop_[*lost]->suspect(now);
   if (lost) by_pop_[*lost]->watch().hurry();
   const Verdict verdict = admit(connection, now);

@@ -4,17 +4,27 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/time.h"
+#include "relay/leg_key.h"
 #include "relay/log_format.h"
 #include "relay/policy.h"
+#include "relay/pop_clients.h"
 #include "relay/proxy_targets.h"
 #include "relay/resumer.h"
 #include "wire/address.h"
 
 namespace tw::relay {
+
+/// What a PoP and we ask of each other's legs.
+enum class Legs : std::uint8_t {
+  authenticated,  ///< proof that they are the PoP's, by its WireGuard identity
+  any,            ///< nothing: for the time until all PoPs know how to
+};
 
 /// Another PoP, reached inside the tunnel.
 struct PopSettings {
@@ -23,6 +33,11 @@ struct PopSettings {
   /// Targets it carries. The longest prefix over all PoPs wins; of PoPs with the same prefix the
   /// first that can be used.
   std::vector<Prefix> routes;
+  Legs legs = Legs::authenticated;
+  /// Clients that it may name though they are other peers' (PopClients).
+  std::vector<Prefix> clients{};
+  /// derive_leg_key() of the pair; none: the tunnel has no private key, or not this peer.
+  std::optional<LegKey> key{};
   friend bool operator==(const PopSettings&, const PopSettings&) noexcept = default;
 };
 
@@ -152,6 +167,8 @@ struct RelaySettings {
   std::uint16_t listen_port = 0;         ///< the transparent listener, behind TPROXY
   std::uint16_t leg_port = 0;            ///< the same on every PoP of the overlay
   std::vector<PopSettings> pops;
+  /// Whom they may name as clients; null: anybody.
+  std::shared_ptr<const PopClients> pop_clients;
   Policy policy;
   std::vector<Prefix> local_targets;  ///< addresses of this machine that may be a target after all
   TurboSettings turbo;

@@ -25,6 +25,13 @@ inline IpAddress ip(std::string_view text) { return IpAddress::parse(text).value
 inline Endpoint at(std::string_view text) { return Endpoint::parse(text).value(); }
 inline Prefix net(std::string_view text) { return Prefix::parse(text).value(); }
 
+/// Of any two PoPs of the tests.
+inline LegKey test_key(std::uint8_t byte = 7) {
+  LegKey key;
+  key.span()[0] = byte;
+  return key;
+}
+
 inline std::string noise(std::size_t size, std::uint64_t seed) {
   SeededRandom random{seed};
   std::string text(size, '\0');
@@ -57,7 +64,8 @@ class TwoRelaysTest : public testing::Test {
     settings.leg_port = leg_port;
     settings.pops = {{.name = "last",
                       .overlay_address = ip("10.77.0.2"),
-                      .routes = {net("192.0.2.0/24"), net("2001:db8:2::/64")}}};
+                      .routes = {net("192.0.2.0/24"), net("2001:db8:2::/64")},
+                      .legs = Legs::any}};
     settings.policy = Policy{{{.action = Action::relay}}};
     settings.pool.enabled = false;  // what is counted in most tests are legs in use
     return settings;
@@ -73,11 +81,18 @@ class TwoRelaysTest : public testing::Test {
                                .action = Action::relay}}};
     return settings;
   }
+  // Legs prove nothing in most tests, so that what is counted is theirs: relay_proof_test.cc.
+  static RelaySettings without_proof(RelaySettings settings) {
+    for (PopSettings& pop : settings.pops) {
+      if (!pop.key) pop.legs = Legs::any;
+    }
+    return settings;
+  }
   void start(RelaySettings first, RelaySettings last) {
     network->first.enter();
     std::vector<SynSource*> sources;
     if (syn_source) sources.push_back(syn_source.get());
-    auto created = Relay::create(std::move(first), std::move(sources));
+    auto created = Relay::create(without_proof(std::move(first)), std::move(sources));
     ASSERT_TRUE(created) << created.error().text();
     relay_first = *std::move(created);
     restart_last(std::move(last));
@@ -87,7 +102,7 @@ class TwoRelaysTest : public testing::Test {
   void restart_last(RelaySettings last) {
     relay_last.reset();
     network->last.enter();
-    auto created = Relay::create(std::move(last));
+    auto created = Relay::create(without_proof(std::move(last)));
     ASSERT_TRUE(created) << created.error().text();
     relay_last = *std::move(created);
   }
@@ -102,7 +117,7 @@ class TwoRelaysTest : public testing::Test {
   }
   void start_third(RelaySettings third) {
     network->third.enter();
-    auto created = Relay::create(std::move(third));
+    auto created = Relay::create(without_proof(std::move(third)));
     ASSERT_TRUE(created) << created.error().text();
     relay_third = *std::move(created);
   }
@@ -112,7 +127,7 @@ class TwoRelaysTest : public testing::Test {
     network->first.enter();
     if (relay_first) relay_first->poll(now(), 256);
     network->last.enter();
-    if (relay_last) relay_last->poll(now(), 256);
+    if (relay_last) relay_last->poll(now() - ahead_of_last, 256);
     network->third.enter();
     if (relay_third) relay_third->poll(now(), 256);
   }
@@ -174,6 +189,7 @@ class TwoRelaysTest : public testing::Test {
   std::unique_ptr<TestNetwork> network;
   SystemClock clock;
   Duration jump{0};
+  Duration ahead_of_last{0};  // the clock of the first relay, of that of the last
   // Of the first relay. Before start(), if it is to have one.
   std::unique_ptr<SynSource> syn_source;
   std::unique_ptr<Relay> relay_first, relay_last, relay_third;

@@ -17,7 +17,6 @@ constexpr std::size_t command_at = 12, family_at = 13, length_at = 14;
 constexpr std::uint8_t command_local = 0x20, command_proxy = 0x21;
 constexpr std::uint8_t family_none = 0x00, family_tcp4 = 0x11, family_tcp6 = 0x21;
 constexpr std::size_t tlv_head = 3;
-constexpr std::uint8_t tlv_crc32c = 0x03;
 constexpr std::size_t crc_size = 4;
 
 /// Bytes of one address of a client; empty if it is none that TCP has.
@@ -60,7 +59,7 @@ bool tlvs_are_right(ByteView header, std::size_t tlvs_at, ProxyCrc crc) noexcept
   for (std::size_t at = 0; at < tlvs.size();) {
     const auto tlv = next_tlv(tlvs, at);
     if (!tlv) return false;
-    if (tlv->type != tlv_crc32c) continue;
+    if (tlv->type != proxy_crc_tlv) continue;
     if (seen || tlv->value.size() != crc_size) return false;
     seen = true;
     if (crc_of(header, tlvs_at + tlv->value_at) != load_be32(tlv->value, 0)) return false;
@@ -145,11 +144,16 @@ std::size_t write_proxy_header(const ProxyHeader& header, ByteSpan out,
     rest = rest.subspan(4);
   }
   rest = put(rest, extra_tlvs);
-  rest[0] = tlv_crc32c;
+  rest[0] = proxy_crc_tlv;
   store_be16(rest, 1, crc_size);
-  const std::size_t crc_at = length - crc_size;
-  store_be32(out, crc_at, crc_of(out, crc_at));
+  renew_proxy_crc(out);
   return length;
+}
+
+void renew_proxy_crc(ByteSpan header) noexcept {
+  static_assert(proxy_crc_tlv_size == tlv_head + crc_size);
+  const std::size_t crc_at = header.size() - crc_size;
+  store_be32(header, crc_at, crc_of(header, crc_at));
 }
 
 }  // namespace tw

@@ -57,4 +57,11 @@ std::optional<ByteView> find_proxy_tlv(ByteView tlvs, std::uint8_t type) noexcep
 std::size_t write_proxy_header(const ProxyHeader& header, ByteSpan out,
                                ByteView extra_tlvs = {}) noexcept;
 
+/// Type and size of a CRC-32C's TLV, which is the last of every header that write_proxy_header()
+/// wrote.
+inline constexpr std::uint8_t proxy_crc_tlv = 0x03;
+inline constexpr std::size_t proxy_crc_tlv_size = 7;
+/// Makes the CRC-32C of such a header right again after other bytes of it were changed.
+void renew_proxy_crc(ByteSpan header) noexcept;
+
 }  // namespace tw

@@ -45,6 +45,7 @@ RouteAnswer answer_of(const rtmsg& route, ByteView attributes) noexcept {
   answer.type = route.rtm_type;
   each_attribute(attributes, [&](std::uint16_t type, ByteView value) {
     if (type == RTA_OIF) answer.device_index = read<std::uint32_t>(value).value_or(0);
+    if (type == RTA_GATEWAY || type == RTA_VIA) answer.has_gateway = true;
     if (type == RTA_METRICS) {
       each_attribute(value, [&](std::uint16_t metric, ByteView number) {
         if (metric == RTAX_MTU) answer.mtu = read<std::uint32_t>(number).value_or(0);

@@ -29,9 +29,10 @@ struct RouteQuestion {
 struct RouteAnswer {
   std::uint8_t type = 0;  ///< RTN_UNICAST, RTN_LOCAL, …
   std::uint32_t device_index =
-      0;                    ///< it leaves by this one; 0 if the answer names none, or several
-  std::uint32_t mtu = 0;    ///< of the route itself or learned; 0: the device's
-  bool is_learned = false;  ///< `mtu` is what somebody's ICMP message said, and will expire
+      0;                     ///< it leaves by this one; 0 if the answer names none, or several
+  bool has_gateway = false;  ///< else it is on the device's own link
+  std::uint32_t mtu = 0;     ///< of the route itself or learned; 0: the device's
+  bool is_learned = false;   ///< `mtu` is what somebody's ICMP message said, and will expire
 };
 
 /// A request of its own: nothing is allocated.

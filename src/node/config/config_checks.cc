@@ -149,6 +149,12 @@ void check_pops(const ConfigDraft& draft, MistakeList& mistakes) {
         mistakes.add(key, prefix.text() + " is " + *earlier + " too", "take one out");
       }
     }
+    Owners<Prefix> clients;
+    for (const auto& [prefix, key] : pop.clients) {
+      if (const std::string* earlier = clients.claim(prefix, key)) {
+        mistakes.add(key, prefix.text() + " is " + *earlier + " too", "take one out");
+      }
+    }
   }
 }
 

@@ -178,6 +178,8 @@ TEST(ConfigRules, Pops) {
        "own"},
       {relay_on + peer + pop + "routes = [\"10.1.0.0/16\", \"10.1.2.3/16\"]\n",
        "14:26: pop[1].routes[2]: 10.1.0.0/16 is pop[1].routes[1] too — take one out"},
+      {relay_on + peer + pop + "clients = [\"10.1.0.0/16\", \"10.1.2.3/16\"]\n",
+       "14:27: pop[1].clients[2]: 10.1.0.0/16 is pop[1].clients[1] too — take one out"},
   });
 }
 

@@ -140,6 +140,8 @@ void read_pop(TableReader table, ConfigDraft& draft) {
   pop.has_overlay_address =
       table.value("overlay_address", pop.pop.pop.overlay_address, read_address);
   table.list("routes", pop.routes, read_prefix);
+  table.value("legs", pop.pop.pop.legs, read_legs);
+  table.list("clients", pop.clients, read_prefix);
   table.close();
 }
 

@@ -17,11 +17,11 @@ struct PeerDraft {
   std::vector<Listed<Prefix>> allowed_ips;
 };
 
-/// A [[pop]] that keeps the keys of its routes.
+/// A [[pop]] that keeps the keys of its routes and clients.
 struct PopDraft {
-  PopConfig pop;  ///< without its routes
+  PopConfig pop;  ///< without those
   std::string key;
-  std::vector<Listed<Prefix>> routes;
+  std::vector<Listed<Prefix>> routes, clients;
   bool has_overlay_address = false;
 };
 

@@ -118,6 +118,8 @@ initcwnd = 40
 peer = "singapore"
 overlay_address = "10.9.0.3"
 routes = ["198.51.100.0/24"]
+legs = "any"
+clients = ["10.9.0.2", "fd07::/64"]
 
 [[policy]]
 from = ["xTIBA5rb", "10.9.0.64/26"]
@@ -179,7 +181,11 @@ TEST(Config, ReadsTheRelayAndThePolicy) {
   ASSERT_EQ(config->pops.size(), 1U);
   EXPECT_EQ(config->pops[0].peer, "singapore");
   EXPECT_EQ(config->pops[0].pop,
-            (relay::PopSettings{"singapore", address("10.9.0.3"), {prefix("198.51.100.0/24")}}));
+            (relay::PopSettings{"singapore",
+                                address("10.9.0.3"),
+                                {prefix("198.51.100.0/24")},
+                                relay::Legs::any,
+                                {prefix("10.9.0.2/32"), prefix("fd07::/64")}}));
   // A peer's name stands for its allowed IPs, in place.
   EXPECT_THAT(
       config->policy,

@@ -134,6 +134,7 @@ NodeConfig ConfigDraft::finish() && {
   }
   for (PopDraft& draft : pops) {
     for (const auto& prefix : draft.routes) draft.pop.pop.routes.push_back(prefix.value);
+    for (const auto& prefix : draft.clients) draft.pop.pop.clients.push_back(prefix.value);
     config.pops.push_back(std::move(draft.pop));
   }
   return std::move(config);

@@ -363,6 +363,13 @@ Parsed<relay::DirectWay> read_direct_way(std::string_view text) {
   return read_word(text, words);
 }
 
+Parsed<relay::Legs> read_legs(std::string_view text) {
+  using enum relay::Legs;
+  static constexpr std::array<Word<relay::Legs>, 2> words{
+      {{"authenticated", authenticated}, {"any", any}}};
+  return read_word(text, words);
+}
+
 Parsed<relay::Accept> read_accept(std::string_view text) {
   using enum relay::Accept;
   static constexpr std::array<Word<relay::Accept>, 2> words{

@@ -55,6 +55,7 @@ Parsed<Quic> read_quic(std::string_view text);
 Parsed<relay::Protocol> read_protocol(std::string_view text);
 Parsed<relay::Action> read_action(std::string_view text);
 Parsed<relay::DirectWay> read_direct_way(std::string_view text);
+Parsed<relay::Legs> read_legs(std::string_view text);
 Parsed<relay::Accept> read_accept(std::string_view text);
 
 /// "automatic", or the name of an engine that this build has.

@@ -220,6 +220,11 @@ const DeviceShadow::Peer* DeviceShadow::find(wg::PeerId id) const noexcept {
   return found == peers_.end() ? nullptr : &found->second;
 }
 
+const DeviceShadow::Peer* DeviceShadow::find(const crypto::PublicKey& key) const noexcept {
+  const auto found = by_key_.find(key);
+  return found == by_key_.end() ? nullptr : find(found->second);
+}
+
 wg::PeerId DeviceShadow::take_slot() {
   if (free_.empty()) return wg::PeerId{slots_++};
   const wg::PeerId id = free_.front();

@@ -59,6 +59,7 @@ class DeviceShadow {
   /// In the order of their slots.
   const std::map<wg::PeerId, Peer>& peers() const noexcept { return peers_; }
   const Peer* find(wg::PeerId id) const noexcept;
+  const Peer* find(const crypto::PublicKey& key) const noexcept;
 
  private:
   struct Owner {

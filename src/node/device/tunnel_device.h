@@ -75,6 +75,13 @@ class Device final : public DeviceControl, private TunnelWatch::Listener {
   const std::string& interface() const noexcept { return interface_; }
   int ifindex() const noexcept { return ifindex_; }
   std::uint16_t listen_port() const;
+  /// The secrets that the pair of us and a peer has now. Empty if there is no private key, or no
+  /// such peer.
+  struct Pair {
+    crypto::PrivateKey ours;
+    crypto::PresharedKey preshared;
+  };
+  std::optional<Pair> identities_with(const crypto::PublicKey& peer) const;
   /// Which engine seals and opens, and why the others do not.
   const crypto::AeadChoice& cipher() const noexcept { return cipher_; }
   TuningInEffect tuning();

@@ -28,6 +28,13 @@ TuningInEffect Device::tuning() {
   return now;
 }
 
+std::optional<Device::Pair> Device::identities_with(const crypto::PublicKey& peer) const {
+  const std::lock_guard lock{mutex_};
+  const DeviceShadow::Peer* const known = shadow_->find(peer);
+  if (known == nullptr || shadow_->private_key().is_zero()) return std::nullopt;
+  return Pair{.ours = shadow_->private_key(), .preshared = known->preshared_key};
+}
+
 std::vector<lane::LanePeerSnapshot> Device::lane_peers() {
   std::vector<lane::LanePeerSnapshot> peers;
   std::size_t slots = 1;
