@@ -46,6 +46,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     const Pair pair = pair_with(received);
     std::uint32_t unskipped = 0;
     const auto header = tw::relay::read_leg_header(pair.ours.get(), ended, unskipped);
+    if (tw::relay::looks_like_hello(received) && !received.empty()) {
+      // Taken whole, or not at all.
+      const bool whole = received.size() >= tw::relay::hello_size;
+      TW_ASSERT((header.state == State::hello) == whole && unskipped == 0);
+      TW_ASSERT(rest_of(pair) == received.size() - (whole ? tw::relay::hello_size : 0));
+      continue;
+    }
     const bool complete = header.state == State::complete;
     TW_ASSERT(complete == (parse.status == tw::ProxyParse::Status::complete));
     TW_ASSERT(complete || header.options == tw::relay::LegOptions{});
