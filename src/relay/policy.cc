@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "wire/embedded_ipv4.h"
+
 namespace tw::relay {
 namespace {
 
@@ -30,6 +32,18 @@ bool matches(const PolicyRule& rule, const IpAddress& source, const Endpoint& ta
 
 Action Policy::decide(const IpAddress& source, const Endpoint& target,
                       Protocol protocol) const noexcept {
+  const Action action = decide_plain(source, target, protocol);
+  if (action == Action::refuse) return action;
+  for (const IpAddress& inside : EmbeddedIpv4{target.address}) {
+    if (decide_plain(source, {inside, target.port}, protocol) == Action::refuse) {
+      return Action::refuse;
+    }
+  }
+  return action;
+}
+
+Action Policy::decide_plain(const IpAddress& source, const Endpoint& target,
+                            Protocol protocol) const noexcept {
   const auto rule = std::ranges::find_if(rules_, [&](const PolicyRule& candidate) {
     return matches(candidate, source, target, protocol);
   });

@@ -38,11 +38,15 @@ class Policy {
  public:
   Policy() = default;
   explicit Policy(std::vector<PolicyRule> rules) : rules_(std::move(rules)) {}
-  /// The first rule that matches decides; none: refuse.
+  /// The first rule that matches decides; none: refuse. An IPv6 target that stands for IPv4 ones
+  /// (wire/embedded_ipv4.h) must be allowed as what it is and as what it stands for: who allows
+  /// ::/0 and refuses 10.0.0.0/8 has not allowed 64:ff9b::10.0.0.1.
   Action decide(const IpAddress& source, const Endpoint& target, Protocol protocol) const noexcept;
   const std::vector<PolicyRule>& rules() const noexcept { return rules_; }
 
  private:
+  Action decide_plain(const IpAddress& source, const Endpoint& target,
+                      Protocol protocol) const noexcept;
   std::vector<PolicyRule> rules_;
 };
 

@@ -26,6 +26,25 @@ TEST(Policy, FirstMatchDecides) {
   EXPECT_EQ(policy.decide(ip("10.0.0.1"), at("192.0.3.8:80"), Protocol::tcp), Action::route);
 }
 
+// Under no form of its address is reached what may not be reached.
+TEST(Policy, AnIpv4AddressInsideAnIpv6OneMustBeAllowedToo) {
+  const Policy policy{{{.to = {net("10.0.0.0/8")}, .action = Action::refuse},
+                       {.to = {net("::/0")}, .action = Action::relay},
+                       {.to = {net("0.0.0.0/0")}, .ports = {{443, 443}}, .action = Action::route}}};
+  const auto decide = [&](const char* target) {
+    return policy.decide(ip("fd00::1"), at(target), Protocol::tcp);
+  };
+  for (const char* const target :
+       {"[64:ff9b::10.1.2.3]:443", "[64:ff9b:1::10.1.2.3]:443", "[::10.1.2.3]:443",
+        "[::ffff:0:10.1.2.3]:443", "[2002:a01:203::1]:443", "[2001:0:a01:203::1]:443",
+        "[2001:0:c000:201::f5fe:fdfc]:443", "[2001:db8::5efe:10.1.2.3]:443"}) {
+    EXPECT_EQ(decide(target), Action::refuse) << target;
+  }
+  EXPECT_EQ(decide("[64:ff9b::192.0.2.1]:443"), Action::relay);
+  EXPECT_EQ(decide("[64:ff9b::192.0.2.1]:80"), Action::refuse);  // no rule allows it
+  EXPECT_EQ(decide("[2001:db8::1]:80"), Action::relay);
+}
+
 TEST(Policy, EveryPartOfARuleMustMatch) {
   const Policy policy{{{.from = {net("10.0.0.0/24"), net("fd00::/64")},
                         .to = {net("192.0.2.0/24"), net("2001:db8::/32")},

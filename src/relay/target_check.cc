@@ -1,16 +1,12 @@
 #include "relay/target_check.h"
 
 #include <algorithm>
-#include <initializer_list>
 
 #include "relay/policy.h"
+#include "wire/embedded_ipv4.h"
 
 namespace tw::relay {
 namespace {
-
-bool begins_with(ByteView address, std::initializer_list<std::uint8_t> bytes) noexcept {
-  return std::ranges::equal(address.first(bytes.size()), bytes);
-}
 
 bool names(const std::vector<Prefix>& prefixes, const IpAddress& address) noexcept {
   return std::ranges::any_of(prefixes,
@@ -19,29 +15,17 @@ bool names(const std::vector<Prefix>& prefixes, const IpAddress& address) noexce
 
 }  // namespace
 
-std::optional<IpAddress> embedded_v4(const IpAddress& address) noexcept {
-  if (address.is_v4()) return std::nullopt;
-  const ByteView bytes = address.bytes();
-  if (begins_with(bytes, {0x00, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0}) ||
-      begins_with(bytes, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}) ||
-      begins_with(bytes, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})) {
-    return IpAddress::from_bytes(bytes.subspan(12, 4));
-  }
-  if (begins_with(bytes, {0x20, 0x02})) return IpAddress::from_bytes(bytes.subspan(2, 4));
-  return std::nullopt;
-}
-
 TargetVerdict check_target(const Endpoint& target, const TargetRules& rules,
                            RouteLookup& lookup) noexcept {
   const bool named = names(rules.local_targets, target.address);
+  const auto is_pop = [&](const IpAddress& address) {
+    return std::ranges::find(rules.pops, address) != rules.pops.end();
+  };
   if (!named) {
-    if (is_special(target.address)) return TargetVerdict::special;
-    if (std::ranges::find(rules.pops, target.address) != rules.pops.end()) {
-      return TargetVerdict::special;
-    }
-    if (const auto inside = embedded_v4(target.address)) {
-      if (is_special(*inside)) return TargetVerdict::special;
-      const auto route = lookup.ask(*inside);
+    if (is_special(target.address) || is_pop(target.address)) return TargetVerdict::special;
+    for (const IpAddress& inside : EmbeddedIpv4{target.address}) {
+      if (is_special(inside) || is_pop(inside)) return TargetVerdict::special;
+      const auto route = lookup.ask(inside);
       if (!route) return TargetVerdict::unreachable;
       if (route->kind == KernelRoute::Kind::local) return TargetVerdict::special;
     }

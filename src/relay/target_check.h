@@ -4,18 +4,12 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <vector>
 
 #include "relay/kernel_route.h"
 #include "wire/address.h"
 
 namespace tw::relay {
-
-/// The IPv4 address that an IPv6 one stands for: v4-mapped and v4-compatible (RFC 4291, 2.5.5),
-/// NAT64 (RFC 6052, the well-known prefix), 6to4 (RFC 3056). A translator on the way would turn one
-/// into the other, so both must be fit.
-std::optional<IpAddress> embedded_v4(const IpAddress& address) noexcept;
 
 struct TargetRules {
   std::vector<Prefix> local_targets;  ///< allowed although special or local
@@ -26,7 +20,8 @@ struct TargetRules {
 
 enum class TargetVerdict : std::uint8_t {
   fit,
-  special,      ///< refused: see is_special(), or local to this machine, or a PoP's own service
+  special,      ///< refused: see is_special(), or local to this machine, or a PoP's own service;
+                ///< or an IPv4 address inside it is (wire/embedded_ipv4.h)
   unreachable,  ///< no route, or the kernel could not be asked
 };
 

@@ -66,7 +66,11 @@ TEST_F(TargetCheck, WhatIsLocalInsideAnIpv6AddressIsRefused) {
   kernel.routes[ip("203.0.113.5")] = {Kind::local, 1};
   for (const char* target :
        {"[64:ff9b::203.0.113.5]:22", "[::203.0.113.5]:22", "[2002:cb00:7105::1]:22",
-        "[64:ff9b::127.0.0.1]:22", "[2002:7f00:1::]:22", "[::127.0.0.1]:22"}) {
+        "[64:ff9b::127.0.0.1]:22", "[2002:7f00:1::]:22", "[::127.0.0.1]:22",
+        "[::ffff:0:127.0.0.1]:22", "[64:ff9b:1::127.0.0.1]:22", "[64:ff9b:1:7f00:0:100::]:22",
+        "[64:ff9b:1:cb:0:7105::]:22", "[64:ff9b:1:7:cb:71:500::]:22", "[2001::7f00:1:0:0:1:2]:22",
+        "[2001:0:808:808::80ff:fffe]:22", "[2001:db8::5efe:203.0.113.5]:22",
+        "[2001:db8::200:5efe:169.254.169.254]:22", "[64:ff9b:1::224.0.0.1]:22"}) {
     EXPECT_EQ(check(target), TargetVerdict::special) << target;
   }
   EXPECT_EQ(check("[64:ff9b::203.0.113.6]:22"), TargetVerdict::fit);
@@ -91,20 +95,16 @@ TEST_F(TargetCheck, NoWayIntoAnotherPopsLegPort) {
   EXPECT_EQ(check("10.77.9.9:9702"), TargetVerdict::special);
 }
 
+TEST_F(TargetCheck, NorUnderAnotherFormOfItsAddress) {
+  EXPECT_EQ(check("[64:ff9b::10.77.0.2]:22"), TargetVerdict::special);
+  EXPECT_EQ(check("[64:ff9b:1::10.77.0.2]:22"), TargetVerdict::special);
+}
+
 TEST_F(TargetCheck, FailsClosed) {
   kernel.routes[ip("192.0.2.1")] = {Kind::unreachable, 0};
   EXPECT_EQ(check("192.0.2.1:80"), TargetVerdict::unreachable);
   kernel.broken = true;
   EXPECT_EQ(check("192.0.2.2:80"), TargetVerdict::unreachable);
-}
-
-TEST(EmbeddedV4, OnlyInsideKnownForms) {
-  EXPECT_EQ(embedded_v4(ip("::ffff:192.0.2.1")), ip("192.0.2.1"));
-  EXPECT_EQ(embedded_v4(ip("64:ff9b::192.0.2.1")), ip("192.0.2.1"));
-  EXPECT_EQ(embedded_v4(ip("2002:c000:201::1")), ip("192.0.2.1"));
-  EXPECT_EQ(embedded_v4(ip("2001:db8::192.0.2.1")), std::nullopt);
-  EXPECT_EQ(embedded_v4(ip("64:ff9b:1::192.0.2.1")), std::nullopt);
-  EXPECT_EQ(embedded_v4(ip("192.0.2.1")), std::nullopt);
 }
 
 TEST(KernelRoutes, TheKernelKnowsItsOwnAddresses) {
