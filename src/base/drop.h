@@ -21,6 +21,7 @@ enum class Drop : std::uint8_t {
   replayed,         ///< counter seen before, or behind the window
   malformed_inner,  ///< authenticated, but not an IP packet of its stated length
   not_allowed_ip,   ///< inner source address outside the peer's allowed IPs
+  host_steering,    ///< authenticated, but a router advertisement or a redirect: no peer's business
   congestion,       ///< marked on the way, and its inner sender understands no marks (RFC 6040)
   no_route,         ///< from the TUN, to an address in no peer's allowed IPs
   no_endpoint,      ///< to a peer whose endpoint is not known
@@ -29,6 +30,7 @@ enum class Drop : std::uint8_t {
   too_large,        ///< from the TUN, larger than what fits one datagram
   queue_full,       ///< a bounded ring between two contexts was full
   overdue,          ///< waited longer than a queue may make a packet wait
+  routing_loop,     ///< its way leads back into the tunnel, or into too many tunnels
   socket_full,      ///< the UDP socket refused it (EAGAIN, ENOBUFS)
   socket_error,     ///< the UDP socket refused it for another reason (no route, message size)
   tun_error,        ///< the TUN refused it (interface down)
@@ -42,11 +44,12 @@ inline constexpr std::array drop_names{
     std::string_view{"stale_handshake"}, std::string_view{"no_keypair"},
     std::string_view{"keypair_expired"}, std::string_view{"bad_tag"},
     std::string_view{"replayed"},        std::string_view{"malformed_inner"},
-    std::string_view{"not_allowed_ip"},  std::string_view{"congestion"},
-    std::string_view{"no_route"},        std::string_view{"no_endpoint"},
-    std::string_view{"stage_full"},      std::string_view{"stage_expired"},
-    std::string_view{"too_large"},       std::string_view{"queue_full"},
-    std::string_view{"overdue"},         std::string_view{"socket_full"},
+    std::string_view{"not_allowed_ip"},  std::string_view{"host_steering"},
+    std::string_view{"congestion"},      std::string_view{"no_route"},
+    std::string_view{"no_endpoint"},     std::string_view{"stage_full"},
+    std::string_view{"stage_expired"},   std::string_view{"too_large"},
+    std::string_view{"queue_full"},      std::string_view{"overdue"},
+    std::string_view{"routing_loop"},    std::string_view{"socket_full"},
     std::string_view{"socket_error"},    std::string_view{"tun_error"},
     std::string_view{"repeated_syn"},    std::string_view{"shutdown"}};
 inline constexpr std::size_t drop_count = drop_names.size();

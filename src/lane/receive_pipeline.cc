@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "wire/ecn.h"
 #include "wire/gso.h"
+#include "wire/host_steering.h"
 #include "wire/ip_packet.h"
 
 namespace tw::lane {
@@ -164,6 +165,7 @@ void ReceivePipeline::deliver_inner(LanePeer& peer, ByteSpan plaintext,
   if (!packet) return drop(Drop::malformed_inner);
   if (!is_allowed(peer, packet->source)) return drop(Drop::not_allowed_ip);
   const ByteSpan inner = plaintext.first(packet->total_length);  // what follows is padding
+  if (steers_host(inner, *packet)) return drop(Drop::host_steering);
   if (!carry_ecn(inner, *packet, outer_class)) return drop(Drop::congestion);
   if (syns_.reporting() && syns_.report(inner, *packet)) return;
   coalescer_.add(inner, *packet);

@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "base/assert.h"
+#include "wire/nesting.h"
 #include "wire/wg_message.h"
 
 namespace tw::lane {
@@ -24,6 +25,11 @@ std::uint32_t padded_length(std::uint32_t length, std::uint32_t mtu) noexcept {
 }
 
 bool is_later(int os_errno) noexcept { return os_errno == EAGAIN || os_errno == ENOBUFS; }
+
+Drop reason_for(int os_errno) noexcept {
+  if (is_later(os_errno)) return Drop::socket_full;
+  return os_errno == ELOOP ? Drop::routing_loop : Drop::socket_error;
+}
 
 }  // namespace
 
@@ -56,18 +62,19 @@ void TransmitPipeline::queue(LanePeer& peer, const wg::Session::SealSlot& slot,
   TW_ASSERT(!full(length) && !too_large(length));
   std::uint8_t* inner = arena_.get() + arena_used_ + wg_data_header_size;
   packet.segment(segment, {inner, length});
-  append(peer, slot, static_cast<std::uint32_t>(length), dscp_.outer(packet.traffic_class()));
+  append(peer, slot, static_cast<std::uint32_t>(length),
+         {dscp_.outer(packet.traffic_class()), Nesting::of(packet.packet()).hop_limit});
 }
 
 void TransmitPipeline::queue_keepalive(LanePeer& peer, const wg::Session::SealSlot& slot) noexcept {
   TW_ASSERT(!full(0));
   counters_.to_wire.generated.add();
-  append(peer, slot, 0, dscp_.outer(0));
+  append(peer, slot, 0, {dscp_.outer(0), 0});
 }
 
 /// The inner packet lies in its place in the arena already.
 void TransmitPipeline::append(LanePeer& peer, const wg::Session::SealSlot& slot,
-                              std::uint32_t length, std::uint8_t traffic_class) noexcept {
+                              std::uint32_t length, Outer outer) noexcept {
   TW_ASSERT(peer.endpoint.has_value());
   std::uint8_t* datagram = arena_.get() + arena_used_;
   std::uint8_t* inner = datagram + wg_data_header_size;
@@ -79,11 +86,12 @@ void TransmitPipeline::append(LanePeer& peer, const wg::Session::SealSlot& slot,
   jobs_.push_back({&slot.keypair->keys.send_key, slot.counter, inner, padded, false});
 
   const auto bytes = static_cast<std::uint32_t>(overhead + padded);
-  if (length == 0 || !extend(peer, bytes, traffic_class)) {
+  if (length == 0 || !extend(peer, bytes, outer)) {
     Train train;
     train.bytes = datagram;
     train.length = train.segment_size = bytes;
-    train.traffic_class = traffic_class;
+    train.traffic_class = outer.traffic_class;
+    train.hop_limit = outer.hop_limit;
     train.destination = *peer.endpoint;
     train.local = peer.local;
     pending_.push_back({&peer, train, length == 0, false});
@@ -92,15 +100,15 @@ void TransmitPipeline::append(LanePeer& peer, const wg::Session::SealSlot& slot,
 }
 
 /// True if the datagram behind the last train is one more segment of it.
-bool TransmitPipeline::extend(const LanePeer& peer, std::uint32_t datagram,
-                              std::uint8_t traffic_class) noexcept {
+bool TransmitPipeline::extend(const LanePeer& peer, std::uint32_t datagram, Outer outer) noexcept {
   if (pending_.empty()) return false;
   Pending& last = pending_.back();
   Train& train = last.train;
   // Only the last segment may be shorter.
-  if (last.peer != &peer || last.is_keepalive || train.traffic_class != traffic_class ||
-      datagram > train.segment_size || train.length % train.segment_size != 0 ||
-      train.length + datagram > train_bytes_max || train.segments() == train_segments_max) {
+  if (last.peer != &peer || last.is_keepalive || train.traffic_class != outer.traffic_class ||
+      train.hop_limit != outer.hop_limit || datagram > train.segment_size ||
+      train.length % train.segment_size != 0 || train.length + datagram > train_bytes_max ||
+      train.segments() == train_segments_max) {
     return false;
   }
   train.length += datagram;
@@ -153,7 +161,7 @@ void TransmitPipeline::send_family(Port* port, Outgoing& outgoing) noexcept {
     }
     // Waiting would only move the queue from the socket to here; TCP inside slows down on loss.
     later = later || is_later(result.os_errno);
-    counters_.to_wire.drops.add(later ? Drop::socket_full : Drop::socket_error,
+    counters_.to_wire.drops.add(later ? Drop::socket_full : reason_for(result.os_errno),
                                 refused.segments() - result.partial);
     ++next;
   }
@@ -192,7 +200,7 @@ void TransmitPipeline::send_handshake(const Endpoint& to, const LocalAddress& lo
   const SendResult result = port->send({&train, 1});
   if (result.source_gone && peer != nullptr && peer->local == local) peer->local = {};
   if (result.taken == 0) {
-    return drop(is_later(result.os_errno) ? Drop::socket_full : Drop::socket_error);
+    return drop(reason_for(result.os_errno));
   }
   counters_.to_wire.sent.add();
   counters_.to_wire.sent_bytes.add(train.length);

@@ -81,9 +81,15 @@ class TransmitPipeline {
     std::vector<std::size_t> pending;
   };
 
+  /// What the outer header takes from the inner packet.
+  struct Outer {
+    std::uint8_t traffic_class;
+    std::uint8_t hop_limit;
+  };
+
   void append(LanePeer& peer, const wg::Session::SealSlot& slot, std::uint32_t inner,
-              std::uint8_t traffic_class) noexcept;
-  bool extend(const LanePeer& peer, std::uint32_t datagram, std::uint8_t traffic_class) noexcept;
+              Outer outer) noexcept;
+  bool extend(const LanePeer& peer, std::uint32_t datagram, Outer outer) noexcept;
   void seal_and_send() noexcept;
   void send_family(Port* port, Outgoing& outgoing) noexcept;
   void forget_source(Outgoing& outgoing, std::size_t first) noexcept;

@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "wire/ip_packet.h"
+#include "wire/nesting.h"
 
 namespace tw::lane {
 namespace {
@@ -267,6 +268,9 @@ void TunnelLane::transmit_packet(const Train& train, const GsoView& packet, std:
   };
   if (TransmitPipeline::too_large(packet.segment_length(0))) {
     return refuse(Drop::too_large, {Undelivered::Why::too_big, TransmitPipeline::largest_inner()});
+  }
+  if (Nesting::of(packet.packet()).is_too_deep) {
+    return counters_.to_wire.drops.add(Drop::routing_loop, count);
   }
   const std::optional<wg::PeerId> id = peers_.allowed_ips().lookup(packet.target());
   if (!id) return refuse(Drop::no_route, {});

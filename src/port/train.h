@@ -33,6 +33,7 @@ struct Train {
                                    ///< 0 only if length is 0
   VnetHeader vnet{};               ///< TUN only; zero from and to a UDP socket
   std::uint8_t traffic_class = 0;  ///< outer TOS byte (DSCP and ECN); UDP only
+  std::uint8_t hop_limit = 0;      ///< outer TTL or hop limit; UDP send only, 0: the host's own
   /// UDP send: to an address that has proved nothing, and for which nothing is to be remembered.
   bool unproven = false;
   Endpoint source{};       ///< UDP receive: who sent it

@@ -23,7 +23,7 @@ constexpr std::size_t bytes_per_call = std::size_t{128} << 10U;
 constexpr std::size_t local_control_bytes = CMSG_SPACE(sizeof(in6_pktinfo));  // the longer of two
 constexpr std::size_t receive_control_bytes =
     3 * CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(timespec)) + local_control_bytes;
-constexpr std::size_t send_control_bytes = 2 * CMSG_SPACE(sizeof(int)) + local_control_bytes;
+constexpr std::size_t send_control_bytes = 3 * CMSG_SPACE(sizeof(int)) + local_control_bytes;
 constexpr std::size_t no_train = SIZE_MAX;
 constexpr std::size_t kernel_max_segments = 128;
 constexpr std::size_t old_kernel_max_segments = 64;  // UDP_MAX_SEGMENTS before Linux 6.9
@@ -193,13 +193,13 @@ void UdpPort::Transmit::prepare(std::size_t index, const Train& train, bool sour
   if (part.count() > 1) {
     add_control(message, SOL_UDP, UDP_SEGMENT, static_cast<std::uint16_t>(train.segment_size));
   }
+  const bool v4 = train.destination.address.is_v4();
+  const int level = v4 ? IPPROTO_IP : IPPROTO_IPV6;
   if (train.traffic_class != 0) {
-    const int value = train.traffic_class;
-    if (train.destination.address.is_v4()) {
-      add_control(message, IPPROTO_IP, IP_TOS, value);
-    } else {
-      add_control(message, IPPROTO_IPV6, IPV6_TCLASS, value);
-    }
+    add_control(message, level, v4 ? IP_TOS : IPV6_TCLASS, int{train.traffic_class});
+  }
+  if (train.hop_limit != 0) {
+    add_control(message, level, v4 ? IP_TTL : IPV6_HOPLIMIT, int{train.hop_limit});
   }
   if (message.msg_controllen == 0) message.msg_control = nullptr;
 }

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "crypto/stack.h"
 #include "node/device/run_on.h"
+#include "node/device/tun_settings.h"
 #include "node/machine/netlink.h"
 #include "port/sockets.h"
 
@@ -129,6 +130,7 @@ Result<CoalescerKinds> Device::open_tun_port(const DeviceSettings& settings) {
   if (wanted.tun_udp && !tun->offloads.udp_segmentation) {
     log::warning("{}: this kernel's TUN has no UDP segmentation offload (Linux 6.2)", interface_);
   }
+  quiet_tun(interface_);
   limit_trains(interface_, settings.mtu);
   tun_queue_ = TunQueueLimit::set(interface_, tun_->wait_fd(), settings.tuning.queue_limit);
   tun_->set_queue(tun_queue_.queue());

@@ -1,0 +1,17 @@
+// What a tunnel's interface learns and says by itself: nothing. It is no LAN: whatever comes out of
+// it has been sent by a peer, and who is a peer is not therefore a router.
+#pragma once
+
+#include <string>
+
+namespace tw::node {
+
+/// Before the interface is up. No router advertisements, redirects or automatic addresses, as far
+/// as the kernel has settings of one device for that (the lane drops such packets besides, which
+/// holds in every namespace: wire/host_steering.h); no link-local address of the kernel's own, no
+/// router solicitations and no reports of multicast listeners, as with the kernel's WireGuard,
+/// whose device has no IFF_MULTICAST either (`ip link set DEVICE multicast on` brings that back).
+/// All of it goes with the interface. What is refused is logged.
+void quiet_tun(const std::string& interface);
+
+}  // namespace tw::node
