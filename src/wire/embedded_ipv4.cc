@@ -47,19 +47,20 @@ EmbeddedIpv4::EmbeddedIpv4(const IpAddress& address) noexcept {
 }
 
 /// The prefix may be as long as its translator was told, and what follows the IPv4 address is zero.
-/// Octet 8 belongs to none and is zero: RFC 6052, section 2.2.
+/// Octet 8 belongs to none and is zero: RFC 6052, section 2.2. A reading that begins with 0 is no
+/// host's (RFC 1122, section 3.2.1.3), and counts only if there is no other.
 void EmbeddedIpv4::add_local_nat64(ByteView bytes) noexcept {
   constexpr std::size_t reserved = 8;
   const auto add_if = [&](std::array<std::size_t, ipv4_bytes> at) {
     if (bytes[reserved] != 0 || !is_zero(bytes.subspan(at.back() + 1))) return;
     const std::array octets{bytes[at[0]], bytes[at[1]], bytes[at[2]], bytes[at[3]]};
-    if (!is_zero(octets)) add(octets);
+    if (octets[0] != 0) add(octets);
   };
   add_if({6, 7, 9, 10});
   add_if({7, 9, 10, 11});
   add_if({9, 10, 11, 12});
   const ByteView last = bytes.last(ipv4_bytes);
-  if (!is_zero(last) || count_ == 0) add(last);
+  if (last[0] != 0 || count_ == 0) add(last);
 }
 
 void EmbeddedIpv4::add(ByteView octets) noexcept {
