@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cli/command.h"
+#include "cli/leftovers.h"
 #include "node/config/conf_import.h"
 #include "node/config/config.h"
 #include "node/config/config_advice.h"
@@ -66,6 +67,7 @@ int check(const CheckOptions& options) {
                config->peers.size(), config->peers.size() == 1 ? "" : "s", config->pops.size(),
                config->pops.size() == 1 ? "" : "s", config->policy.size(),
                config->policy.size() == 1 ? "y rule" : "y rules");
+    warn_of_leftovers();
   }
   return mistakes.empty() ? 0 : exit_failed;
 }

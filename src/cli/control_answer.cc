@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "cli/leftovers.h"
 #include "node/control_server.h"
 
 namespace tw::cli {
@@ -15,6 +16,7 @@ std::optional<nlohmann::json> ask(std::string_view command, const ControlTarget&
            : std::unexpected(path.error());
   if (!answer) {
     fmt::print(stderr, "thalweg {}: {}\n", command, answer.error().text());
+    warn_of_leftovers();
     return std::nullopt;
   }
   auto json = nlohmann::json::parse(*answer, nullptr, false);

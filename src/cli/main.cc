@@ -38,6 +38,7 @@ int main(int argc, char** argv) {
   tw::cli::add_status(app, exit_code);
   tw::cli::add_set(app, exit_code);
   tw::cli::add_drain(app, exit_code);
+  tw::cli::add_clean(app, exit_code);
   tw::cli::add_demo(app, exit_code);
   tw::cli::add_lab(app, exit_code);
 

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <sys/signalfd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -15,6 +16,7 @@
 #include "crypto/stack.h"
 #include "node/device/device_wanted.h"
 #include "node/machine/journal.h"
+#include "node/machine/links_plan.h"
 #include "node/machine/port_holder.h"
 #include "node/machine/privileges.h"
 #include "node/node_parts.h"
@@ -38,6 +40,12 @@ NodeConfig packed(NodeConfig scattered) {
   scattered = NodeConfig{};
   trim_heap();
   return together;
+}
+
+/// Of two times that poll() may wait, in ms; negative: for ever.
+int sooner(int left, int right) noexcept {
+  if (left < 0 || right < 0) return std::max(left, right);
+  return std::min(left, right);
 }
 
 }  // namespace
@@ -110,7 +118,7 @@ Result<void> Node::open_sockets() {
   if (config_.relay.enabled) {
     window_opener_.prepare();
     // Before anything of the machine is changed; what comes before the relay is there waits for it.
-    auto doors = relay::open_doors(relay_settings(config_));
+    auto doors = relay::open_doors(door_settings(config_));
     if (!doors) return explain_port_in_use(std::move(doors.error()), config_);
     doors_ = *std::move(doors);
   }
@@ -144,6 +152,7 @@ Result<void> Node::start_parts() {
     if (!metrics) return std::unexpected(metrics.error());
     metrics_ = std::move(*metrics);
   }
+  links_->started();
   return {};
 }
 
@@ -200,8 +209,16 @@ std::vector<relay::SynSource*> Node::syn_sources() const {
   return sources;
 }
 
-relay::RelaySettings Node::wanted_relay(const NodeConfig& config) {
+// The links have the mark, but listeners are there before them.
+relay::RelaySettings Node::door_settings(const NodeConfig& config) const {
   relay::RelaySettings settings = relay_settings(config);
+  settings.own_mark = links_ ? links_->own_mark()
+                             : own_mark_base + ::if_nametoindex(config.tunnel.interface.c_str());
+  return settings;
+}
+
+relay::RelaySettings Node::wanted_relay(const NodeConfig& config) {
+  relay::RelaySettings settings = door_settings(config);
   leg_identities_ = leg_identities(config, *device_);
   set_leg_keys(settings, leg_identities_);
   return settings;
@@ -257,7 +274,7 @@ Result<std::vector<relay::OpenDoor>> Node::open_next_doors(const NodeConfig& nex
   if (!next.relay.enabled) return {};
   std::vector<relay::DoorPlan> open;
   if (relay_) relay_worker_->call([&]() noexcept { open = relay_->doors(); });
-  auto doors = relay::open_doors(relay_settings(next), open);
+  auto doors = relay::open_doors(door_settings(next), open);
   if (!doors) return explain_port_in_use(std::move(doors.error()), next);
   return doors;
 }
@@ -353,22 +370,33 @@ Result<void> Node::serve() {
   UniqueFd signal_fd{::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK)};
   if (!signal_fd) return system_error("signalfd");
   for (;;) {
-    std::array<pollfd, 6> waits{{{signal_fd.get(), POLLIN, 0},
+    const std::array<int, 2> machine = links_->wait_fds();
+    std::array<pollfd, 8> waits{{{signal_fd.get(), POLLIN, 0},
                                  {uapi_->wait_fd(), POLLIN, 0},
                                  {control_->wait_fd(), POLLIN, 0},
                                  {device_->gone_fd(), POLLIN, 0},
                                  {device_->unanswered_fd(), POLLIN, 0},
-                                 {resolver_->wait_fd(), POLLIN, 0}}};
-    if (::poll(waits.data(), waits.size(), ask_for_unresolved()) < 0 && errno != EINTR) {
+                                 {resolver_->wait_fd(), POLLIN, 0},
+                                 {machine[0], POLLIN, 0},
+                                 {machine[1], POLLIN, 0}}};
+    const int wait_ms = sooner(ask_for_unresolved(), foreign_wait_ms());
+    if (::poll(waits.data(), waits.size(), wait_ms) < 0 && errno != EINTR) {
       return system_error("poll");
     }
+    if (waits[6].revents != 0 || waits[7].revents != 0) attend_machine();
+    report_foreign();
     if (waits[1].revents != 0) {
       uapi_->handle();
       follow_leg_keys();
     }
+    follow_tunnel();
     if (waits[2].revents != 0) control_->handle();
-    if (waits[3].revents != 0) {
-      return make_error(Error::Kind::unavailable, config_.tunnel.interface + " was removed");
+    if (waits[3].revents != 0 || !links_->has_tunnel()) {
+      return make_error(
+          Error::Kind::unavailable,
+          config_.tunnel.interface +
+              " was removed, or moved to another network namespace, where this node's "
+              "firewall does not reach");
     }
     if (waits[4].revents != 0) ask_for_unanswered();
     if (waits[5].revents != 0) take_resolved();

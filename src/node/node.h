@@ -61,6 +61,7 @@ class Node {
   Result<void> start_relay_parts();
   void stop_relay() noexcept;
   Result<void> tell_relay(const NodeConfig& config, std::vector<relay::OpenDoor> doors = {});
+  relay::RelaySettings door_settings(const NodeConfig& config) const;
   relay::RelaySettings wanted_relay(const NodeConfig& config);
   void follow_leg_keys();
   std::vector<relay::SynSource*> syn_sources() const;
@@ -78,6 +79,10 @@ class Node {
   Result<void> end_refused_flows();
   Result<void> apply(NodeConfig next);
   bool handle_signal(int signal);
+  void attend_machine();
+  void follow_tunnel();
+  void report_foreign();
+  int foreign_wait_ms() const noexcept;
   void drain(int signal_fd);
   std::uint64_t active_connections();
   std::string answer(std::string_view request);
@@ -87,8 +92,11 @@ class Node {
   // Destroyed from the last to the first: whoever uses a part goes before it.
   std::mutex mutex_;  // config_ and relay_: status is asked for from the metrics thread
   NodeConfig config_;
-  WantedDevice wanted_;   // what the device was last told
-  NamedEndpoints named_;  // of config_: what its host names stand for
+  WantedDevice wanted_;                 // what the device was last told
+  NamedEndpoints named_;                // of config_: what its host names stand for
+  std::uint64_t followed_changes_ = 0;  // of the device, that the firewall knows
+  std::uint64_t foreign_packets_ = 0;   // that are said already
+  std::optional<Instant> foreign_looked_, foreign_said_;
   bool drained_ = false;  // the relay, by hand: until the file is read again
   const std::string config_path_;
   SystemClock clock_;
@@ -101,7 +109,7 @@ class Node {
   std::unique_ptr<relay::SynAnswers> answers_;  // from the relay to the device
   SynWatches syn_watches_;
   WindowOpener window_opener_;
-  LegIdentities leg_identities_;  // that the relay has the keys of
+  LegIdentities leg_identities_;         // that the relay has the keys of
   std::vector<relay::OpenDoor> doors_;   // of the relay, before it is there
   std::unique_ptr<relay::Relay> relay_;  // once there, to the end: it keeps its ports from others
   std::unique_ptr<Worker> relay_worker_;

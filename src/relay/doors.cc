@@ -44,7 +44,8 @@ Result<std::vector<OpenDoor>> open_doors(const RelaySettings& settings,
                                  .before_address = legs,
                                  .turbo = legs ? &settings.turbo : nullptr,
                                  .limits = &settings.limits,
-                                 .fast_open = settings.fast_open && !legs});
+                                 .fast_open = settings.fast_open && !legs,
+                                 .mark = settings.own_mark});
     if (!socket) {
       const bool absent = !legs && socket.error().os_errno == EAFNOSUPPORT;
       if (absent && !plan.address.address.is_v4()) continue;

@@ -62,7 +62,8 @@ PopLegs::Path PopLegs::path_of(const RelaySettings& settings, const PopSettings&
             .source = std::nullopt,
             .pop = {pop.overlay_address, settings.leg_port, 0},
             .turbo = settings.turbo,
-            .legs = pop.legs};
+            .legs = pop.legs,
+            .mark = settings.own_mark};
   const auto ours =
       std::ranges::find(settings.leg_addresses, pop.overlay_address.family(), &IpAddress::family);
   if (ours != settings.leg_addresses.end()) path.source = *ours;
@@ -110,7 +111,8 @@ Result<UniqueFd> PopLegs::connect() {
                              .source = {*path_.source, 0, 0},
                              .turbo = &path_.turbo,
                              .limits = &limits_,
-                             .held_late = &held_late});
+                             .held_late = &held_late,
+                             .mark = path_.mark});
   if (held_late && socket) {
     if (held_late_.size() >= most_held_late) held_late_.erase(held_late_.begin());
     held_late_.push_back(socket->get());

@@ -77,6 +77,7 @@ class PopLegs final : public LegSource {
     Endpoint pop;
     TurboSettings turbo;
     Legs legs = Legs::authenticated;
+    std::uint32_t mark = 0;  // SO_MARK
     bool makes_the_same_legs_as(const Path& other) const noexcept;
   };
   static Path path_of(const RelaySettings& settings, const PopSettings& pop);

@@ -166,6 +166,8 @@ struct RelaySettings {
   std::vector<IpAddress> leg_addresses;  ///< our overlay addresses that legs connect to
   std::uint16_t listen_port = 0;         ///< the transparent listener, behind TPROXY
   std::uint16_t leg_port = 0;            ///< the same on every PoP of the overlay
+  /// SO_MARK of listeners and legs, by which the firewall knows them from others'; 0: none.
+  std::uint32_t own_mark = 0;
   std::vector<PopSettings> pops;
   /// Whom they may name as clients; null: anybody.
   std::shared_ptr<const PopClients> pop_clients;

@@ -120,6 +120,7 @@ Result<UniqueFd> open_listener(const ListenerOptions& wanted) {
   Options options{socket->get(), what};
   options.set(SOL_SOCKET, SO_REUSEADDR, 1, "reuse address")
       .set(SOL_SOCKET, SO_BINDTODEVICE, wanted.device, "bind to device");
+  if (wanted.mark != 0) options.set(SOL_SOCKET, SO_MARK, wanted.mark, "mark");
   if (!v4) options.set(IPPROTO_IPV6, IPV6_V6ONLY, 1, "IPv6 only");
   if (wanted.transparent && v4) options.set(IPPROTO_IP, IP_TRANSPARENT, 1, "transparent");
   if (wanted.transparent && !v4) options.set(IPPROTO_IPV6, IPV6_TRANSPARENT, 1, "transparent");
@@ -152,6 +153,7 @@ Result<UniqueFd> open_onward(const OnwardOptions& wanted) {
     // Bound to the TUN: with the tunnel down a leg fails, and does not leave by the default route.
     auto done = std::move(Options{socket->get(), what}
                               .set(SOL_SOCKET, SO_BINDTODEVICE, wanted.device, "bind to device")
+                              .set(SOL_SOCKET, SO_MARK, wanted.mark, "mark")
                               .set(IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1, "late port"))
                     .result();
     if (done && wanted.turbo) done = start_fast(socket->get(), *wanted.turbo);

@@ -22,6 +22,8 @@ struct ListenerOptions {
   const TurboSettings* turbo = nullptr;  ///< of a listener for legs
   const RelayLimits* limits = nullptr;   ///< when a silent side is dead; null: the system's
   bool fast_open = false;                ///< takes data in a SYN that has a cookie (RFC 7413)
+  /// SO_MARK, which what is accepted inherits: how the firewall knows our sockets. 0: none.
+  std::uint32_t mark = 0;
 };
 /// Listening, non-blocking, close-on-exec. What is accepted from it inherits the options. Nobody
 /// else can listen there as long as it is open: SO_REUSEADDR shares nothing with one that listens,
@@ -41,6 +43,7 @@ struct OnwardOptions {
   std::uint32_t* bound_from = nullptr;
   /// Of a leg: whether it is held only from its second byte on (hold_window()).
   bool* held_late = nullptr;
+  std::uint32_t mark = 0;  ///< of a leg, as above
 };
 /// A connection being made: writable, or failed, when that is decided.
 Result<UniqueFd> open_onward(const OnwardOptions& options);

@@ -59,9 +59,13 @@ struct PeerConfig {
 
 /// [gateway]
 struct GatewayConfig {
-  bool forward = false;            ///< turn on IP forwarding (per interface where that exists)
+  bool forward = false;  ///< turn on IP forwarding
+  /// If we turn it on: also for what neither comes from nor goes to the tunnel or client devices.
+  bool forward_others = false;
   std::vector<Prefix> masquerade;  ///< inner sources rewritten to ours when they leave elsewhere
   bool clamp_mss = true;           ///< TCP MSS of what is routed through the tunnel to its MTU
+  /// Connections of a peer that the kernel tracks at a time, routed and relayed; 0: no bound.
+  std::uint32_t flows_per_peer = 4096;
 };
 
 /// What becomes of HTTP/3, which would go past the relay.

@@ -100,8 +100,10 @@ void read_peer(TableReader table, const std::string& folder, ConfigDraft& draft)
 
 void read_gateway(TableReader table, GatewayConfig& gateway) {
   table.boolean("forward", gateway.forward);
+  table.boolean("forward_others", gateway.forward_others);
   table.list("masquerade", gateway.masquerade, read_prefix);
   table.boolean("clamp_mss", gateway.clamp_mss);
+  table.number("flows_per_peer", gateway.flows_per_peer, 0);
   table.close();
 }
 

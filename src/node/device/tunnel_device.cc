@@ -161,6 +161,7 @@ Result<void> Device::apply(const DeviceChange& change) {
   if (Result<void> good = shadow_->check(change); !good) return good;
   if (Result<void> done = change_sockets(change); !done) return done;
   hand_over(shadow_->apply(change));
+  changes_.fetch_add(1, std::memory_order_relaxed);
   return {};
 }
 

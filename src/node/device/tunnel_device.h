@@ -8,6 +8,7 @@
 // device's business (node/machine/links.h).
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -71,6 +72,8 @@ class Device final : public DeviceControl, private TunnelWatch::Listener {
   /// 10,000 new peers take some 0.1 s, in messages of 256.
   Result<void> apply(const DeviceChange& change) override;
   Result<DeviceState> state() override;
+  /// How often apply() has changed something, whoever called it. Any thread.
+  std::uint64_t changes() const noexcept { return changes_.load(std::memory_order_relaxed); }
 
   const std::string& interface() const noexcept { return interface_; }
   int ifindex() const noexcept { return ifindex_; }
@@ -168,6 +171,7 @@ class Device final : public DeviceControl, private TunnelWatch::Listener {
   Deferred drain_end_, link_;
   bool link_is_up_ = true;        // what link_ is to bring about
   bool told_of_trouble_ = false;  // in doing so
+  std::atomic<std::uint64_t> changes_{0};
 };
 
 }  // namespace tw::node

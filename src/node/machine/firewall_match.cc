@@ -116,6 +116,16 @@ std::string address_match(Family family, std::string_view field,
   return address_match(family, field, prefixes);
 }
 
+std::vector<Family> families_of(const std::vector<IpAddress>& addresses) {
+  std::vector<Family> families;
+  for (const Family family : {Family::v4, Family::v6}) {
+    if (std::ranges::any_of(addresses,
+                            [family](const IpAddress& one) { return is_of(one, family); }))
+      families.push_back(family);
+  }
+  return families;
+}
+
 std::vector<std::string> rule_matches(const PolicyRule& rule, bool tcp_only) {
   if (tcp_only && rule.protocol != Protocol::tcp && rule.protocol != Protocol::any) return {};
   // A list of which nothing can match is not the same as no list.

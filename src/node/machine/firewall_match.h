@@ -25,6 +25,9 @@ std::string address_match(Family family, std::string_view field,
 std::string address_match(Family family, std::string_view field,
                           const std::vector<IpAddress>& addresses);
 
+/// The families that some of the addresses are of.
+std::vector<Family> families_of(const std::vector<IpAddress>& addresses);
+
 /// One text a family where addresses matter, one for both where they do not; none if nothing can
 /// match (from IPv4 to IPv6). Each ends with a space unless empty; an empty one matches everything.
 /// With `tcp_only` the packets are known to be TCP.

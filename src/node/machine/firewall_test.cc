@@ -5,61 +5,10 @@
 
 #include <csignal>
 
-#include "node/machine/firewall_test_machine.h"
+#include "node/machine/test_firewall.h"
 
 namespace tw::node::testing {
 namespace {
-
-using relay::Action;
-using relay::PolicyRule;
-using relay::Protocol;
-
-class FirewallInKernel : public ::testing::Test {
- protected:
-  void SetUp() override {
-    if (!scratch_.entered()) GTEST_SKIP() << "needs root, for a network namespace";
-    machine_.emplace();
-    ASSERT_EQ(machine_->build(), "");
-    auto firewall = Firewall::open("tw0");
-    ASSERT_TRUE(firewall) << firewall.error().text();
-    firewall_.emplace(std::move(*firewall));
-    spec_ = machine_->spec();
-  }
-  void apply(std::vector<PolicyRule> policy) {
-    spec_.policy = std::move(policy);
-    auto applied = firewall_->apply(spec_);
-    ASSERT_TRUE(applied) << applied.error().text();
-  }
-  Fate from_tunnel(const Flow& flow) { return machine_->fate(machine_->tunnel, flow); }
-  Fate from_world(const Flow& flow, bool hurry = false) {
-    return machine_->fate(machine_->world, flow, hurry);
-  }
-  std::uint64_t count(std::string_view name) {
-    auto counts = firewall_->counts();
-    if (!counts) return UINT64_MAX;
-    for (const FirewallCount& one : *counts) {
-      if (one.name == name) return one.packets;
-    }
-    return UINT64_MAX;
-  }
-
-  ScratchNamespace scratch_;
-  std::optional<Machine> machine_;
-  std::optional<Firewall> firewall_;
-  FirewallSpec spec_;
-};
-
-PolicyRule rule(Action action, Protocol protocol = Protocol::any, std::vector<Prefix> from = {},
-                std::vector<Prefix> to = {}) {
-  return {.from = std::move(from),
-          .to = std::move(to),
-          .protocol = protocol,
-          .ports = {},
-          .action = action};
-}
-
-const IpAddress client = ip("10.1.0.1"), client6 = ip("fd01::1");
-const IpAddress server = ip("198.51.100.7"), server6 = ip("2001:db8:9::7");
 
 TEST_F(FirewallInKernel, IsClosedWithoutAPolicyAndSaysSoToClients) {
   apply({});
@@ -133,7 +82,10 @@ TEST_F(FirewallInKernel, KeepsTheRelaysPortsToTheRelay) {
   // By another device: the weak host model would let both in.
   EXPECT_EQ(from_world({ip("10.50.0.2"), ip("10.50.0.1"), 6, 1011, 9702}, true), Fate::nothing);
   EXPECT_EQ(from_world({server, ip("192.0.2.1"), 6, 1012, 9701}, true), Fate::nothing);
+  EXPECT_EQ(count("relay_ports"), 1);
+  EXPECT_EQ(from_world({server, ip("10.50.0.1"), 6, 1013, 9702}, true), Fate::nothing);
   EXPECT_EQ(count("relay_ports"), 2);
+  EXPECT_EQ(count("spoofed"), 1);
 }
 
 // An ICMP error would not end a connection, and what is silent would stay for minutes.
@@ -225,15 +177,23 @@ TEST_F(FirewallInKernel, StopsMasqueradingAndClampingWhenAskedNoMore) {
   EXPECT_EQ(get16(transport_of(machine_->last), 22), 1460);
 }
 
-TEST_F(FirewallInKernel, VanishesWithItsOwner) {
-  apply({});
-  ASSERT_EQ(from_tunnel({client, server, 17, 1001, 53}), Fate::prohibited);
+TEST_F(FirewallInKernel, VanishesWithItsOwnerAndLeavesTheFloor) {
+  apply({rule(Action::route)});
+  ASSERT_EQ(from_tunnel({client, server, 17, 1001, 53}), Fate::to_world);
   firewall_.reset();
-  EXPECT_EQ(from_tunnel({client, server, 17, 1002, 53}), Fate::to_world);
+  EXPECT_EQ(from_tunnel({client, server, 17, 1001, 53}, true), Fate::nothing);
+  EXPECT_EQ(from_world({server, client, 17, 1002, 53}, true), Fate::nothing);
+  EXPECT_EQ(from_world({server6, client6, 17, 1003, 53}, true), Fate::nothing);
+  EXPECT_EQ(from_world({server, ip("203.0.113.5"), 17, 1004, 53}), Fate::to_world);
+  ASSERT_TRUE(Firewall::remove_floor(floor_table("tw0")));
+  EXPECT_EQ(from_tunnel({client, server, 17, 1005, 53}), Fate::to_world);
+  EXPECT_TRUE(Firewall::remove_floor(floor_table("tw0"))) << "it is gone already";
 }
 
-TEST_F(FirewallInKernel, VanishesAfterKill9) {
+TEST_F(FirewallInKernel, Kill9LeavesItClosed) {
   firewall_.reset();
+  spec_.policy = {rule(Action::route)};
+  spec_.drop_foreign_v4 = spec_.drop_foreign_v6 = true;
   std::array<int, 2> pipe{};
   ASSERT_EQ(::pipe(pipe.data()), 0);
   const pid_t child = ::fork();
@@ -247,12 +207,29 @@ TEST_F(FirewallInKernel, VanishesAfterKill9) {
   char done = 0;
   ASSERT_EQ(::read(pipe[0], &done, 1), 1);
   EXPECT_EQ(done, 'y');
-  EXPECT_EQ(from_tunnel({client, server, 17, 1001, 53}), Fate::prohibited);
+  EXPECT_EQ(from_tunnel({client, server, 17, 1001, 53}), Fate::to_world);
   ::kill(child, SIGKILL);
   ASSERT_EQ(::waitpid(child, nullptr, 0), child);
-  EXPECT_EQ(from_tunnel({client, server, 17, 1002, 53}), Fate::to_world);
+  EXPECT_EQ(from_tunnel({client, server, 17, 1001, 53}, true), Fate::nothing);
+  EXPECT_EQ(from_tunnel({client6, server6, 17, 1002, 53}, true), Fate::nothing);
+  EXPECT_EQ(from_world({server, ip("203.0.113.5"), 17, 1003, 53}, true), Fate::nothing);
+  EXPECT_EQ(from_world({server, ip("192.0.2.1"), 1, 9, 0}), Fate::answered) << "input is open";
+  // The next one takes the floor over.
+  auto next = Firewall::open("tw0");
+  ASSERT_TRUE(next && next->apply(spec_));
+  EXPECT_EQ(from_tunnel({client, server, 17, 1004, 53}), Fate::to_world);
   ::close(pipe[0]);
   ::close(pipe[1]);
+}
+
+TEST_F(FirewallInKernel, PutsBackTheFloorWhoeverRemovesIt) {
+  apply({rule(Action::route)});
+  EXPECT_FALSE(firewall_->keep_floor().value());
+  ASSERT_TRUE(Firewall::remove_floor(floor_table("tw0")));
+  EXPECT_TRUE(firewall_->keep_floor().value());
+  EXPECT_FALSE(firewall_->keep_floor().value()) << "what we do ourselves is no change";
+  firewall_.reset();
+  EXPECT_EQ(from_tunnel({client, server, 17, 1001, 53}, true), Fate::nothing);
 }
 
 // While another program changes its own tables, as a container engine does.
@@ -261,6 +238,7 @@ TEST_F(FirewallInKernel, ReloadsInOneTransactionBesideOthers) {
   ASSERT_TRUE(other);
   FirewallSpec theirs;
   theirs.device = "other0";
+  theirs.link_index = INT32_MAX;
   apply({});
   for (int round = 0; round < 20; ++round) {
     ASSERT_TRUE(other->apply(theirs));

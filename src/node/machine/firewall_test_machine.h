@@ -32,7 +32,7 @@ inline Prefix net(std::string_view text) { return *Prefix::parse(text); }
 class Machine {
  public:
   static constexpr std::uint16_t listen_port = 9701, leg_port = 9702;
-  static constexpr std::uint32_t mark = 0x54570042;
+  static constexpr std::uint32_t mark = 0x54570042, own_mark = 0x54580042;
 
   /// Empty if all went well.
   std::string build() {
@@ -85,13 +85,19 @@ class Machine {
     return wrong;
   }
 
-  /// A listener on a port of every address; not bound to a device.
+  /// A listener on a port of every address; not bound to a device. One on a port of the relay's is
+  /// the relay's own, unless `marked` says otherwise.
   static UniqueFd listen(std::uint16_t port, bool transparent, Family family) {
+    return listen(port, transparent, family, transparent || port == leg_port);
+  }
+  static UniqueFd listen(std::uint16_t port, bool transparent, Family family, bool marked) {
     const bool v4 = family == Family::v4;
     UniqueFd socket{::socket(v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK, 0)};
     const int on = 1;
     ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (!v4) ::setsockopt(socket.get(), SOL_IPV6, IPV6_V6ONLY, &on, sizeof on);
+    const std::uint32_t socket_mark = marked ? own_mark : 0;
+    ::setsockopt(socket.get(), SOL_SOCKET, SO_MARK, &socket_mark, sizeof socket_mark);
     if (transparent) {
       ::setsockopt(socket.get(), v4 ? SOL_IP : SOL_IPV6, v4 ? IP_TRANSPARENT : IPV6_TRANSPARENT,
                    &on, sizeof on);
@@ -111,11 +117,21 @@ class Machine {
   FirewallSpec spec() const {
     FirewallSpec spec;
     spec.device = "tw0";
+    spec.link_index = ::if_nametoindex("tw0");
     spec.own_addresses = {ip("10.50.0.1"), ip("fd50::1")};
     spec.relay = true;
     spec.listen_port = listen_port;
     spec.leg_port = leg_port;
     spec.mark = mark;
+    spec.own_mark = own_mark;
+    // Clients and the hosts behind the tunnel.
+    std::vector<OwnedPrefix> owned;
+    for (const char* prefix : {"10.1.0.0/16", "10.2.0.0/16", "fd01::/16", "fd02::/16", "10.50.0.1",
+                               "10.50.0.2", "fd50::1", "fd50::2"}) {
+      owned.emplace_back(net(prefix), net(prefix).length);
+    }
+    spec.peers = overlay_ranges(std::move(owned));
+    spec.overlay = without_peers(spec.peers);
     spec.pop_addresses = {ip("10.50.0.2"), ip("fd50::2")};
     return spec;
   }

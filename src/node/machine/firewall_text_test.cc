@@ -39,11 +39,13 @@ std::string chain(const std::string& text, const std::string& name) {
 FirewallSpec spec_with_relay() {
   FirewallSpec spec;
   spec.device = "wg0";
+  spec.link_index = 7;
   spec.own_addresses = {*IpAddress::parse("10.0.0.1"), *IpAddress::parse("fd00::1")};
   spec.relay = true;
   spec.listen_port = 9701;
   spec.leg_port = 9702;
   spec.mark = 0x54570003;
+  spec.own_mark = 0x54580003;
   spec.pop_addresses = {*IpAddress::parse("10.0.0.2")};
   return spec;
 }
@@ -110,7 +112,7 @@ TEST(FirewallText, KeepsTheOrderOfTheRulesAndEndsClosed) {
   EXPECT_EQ(chain(text, "routed"),
             "    ip daddr 192.0.2.0/24 tcp dport 25 goto refused\n"
             "    ip saddr 10.0.0.0/8 meta l4proto tcp goto refused\n"
-            "    ip daddr 192.0.2.0/24 accept\n"
+            "    ip daddr 192.0.2.0/24 goto admitted\n"
             "    goto refused\n");
 }
 
@@ -134,7 +136,7 @@ TEST(FirewallText, QuicIsRejectedWhereItsTcpWouldBeRelayed) {
             "    ip6 daddr 2001:db8::/32 return\n"
             "    counter name quic reject with icmpx port-unreachable\n"
             "    return\n");
-  EXPECT_THAT(chain(text, "prerouting"),
+  EXPECT_THAT(chain(text, "from_client"),
               HasSubstr("    udp dport 443 ct state != { established, related } fib daddr type "
                         "unicast jump quic\n"
                         "    meta l4proto != tcp return\n"));
@@ -153,29 +155,95 @@ TEST(FirewallText, WithoutARelayNothingIsHandedOver) {
   spec.policy = {rule(Action::relay, Protocol::tcp, {}, {})};
   const std::string text = render_firewall(spec);
   EXPECT_THAT(text, Not(HasSubstr("tproxy")));
-  EXPECT_THAT(text, Not(HasSubstr("mark")));
+  EXPECT_THAT(text, Not(HasSubstr("0x5457")));
   EXPECT_EQ(chain(text, "routed"), "    meta l4proto tcp goto refused\n    goto refused\n");
 }
 
 TEST(FirewallText, MasqueradesByFamilyAndNeverOnLo) {
   FirewallSpec spec = spec_with_relay();
   spec.masquerade = {net("10.0.0.0/8"), net("192.168.0.0/16"), net("fd00::/8")};
-  EXPECT_EQ(
-      chain(render_firewall(spec), "source_nat"),
-      "    type nat hook postrouting priority srcnat; policy accept;\n"
-      "    oifname != { \"wg0\", \"lo\" } ip saddr { 10.0.0.0/8, 192.168.0.0/16 } masquerade\n"
-      "    oifname != { \"wg0\", \"lo\" } ip6 saddr fd00::/8 masquerade\n");
+  const std::string text = render_firewall(spec);
+  EXPECT_EQ(chain(text, "masqueraded"),
+            "    ip saddr { 10.0.0.0/8, 192.168.0.0/16 } masquerade\n"
+            "    ip6 saddr fd00::/8 masquerade\n");
+  EXPECT_EQ(chain(text, "source_nat"),
+            "    type nat hook postrouting priority srcnat; policy accept;\n"
+            "    oif { lo, 7 } return\n"
+            "    iif 7 goto masqueraded\n");
 }
 
 TEST(FirewallText, NoSocketIsLookedUpForWhatNoClientHasSent) {
   FirewallSpec spec = spec_with_relay();
-  spec.client_devices = {"eth1"};
-  spec.reject_quic = true;
-  EXPECT_THAT(chain(render_firewall(spec), "prerouting"),
+  spec.client_devices = {"eth1", "ppp0"};
+  spec.client_indexes = {3, 9};
+  EXPECT_EQ(chain(render_firewall(spec), "prerouting"),
+            "    type filter hook prerouting priority mangle; policy accept;\n"
+            "    iif 7 goto from_client\n"
+            "    iif { 3, 9 } goto from_client\n"
+            "    iifname { \"eth1\", \"ppp0\" } goto from_client\n");
+  EXPECT_THAT(chain(render_firewall(spec), "from_client"),
               ::testing::StartsWith(
-                  "    type filter hook prerouting priority mangle; policy accept;\n"
-                  "    iifname != { \"wg0\", \"eth1\" } return\n"
                   "    meta l4proto tcp socket transparent 1 socket wildcard 0 meta mark set"));
+}
+
+// A rule that refuses must not wait for a device of a certain name.
+TEST(FirewallText, NamesOfDevicesOnlyLeadToThePolicy) {
+  FirewallSpec spec = spec_with_relay();
+  spec.client_devices = {"eth1"};
+  spec.policy = {rule(Action::route, Protocol::any, {}, {})};
+  const std::string text = render_firewall(spec) + render_floor(spec, false);
+  for (std::size_t at = text.find("ifname"); at != std::string::npos;
+       at = text.find("ifname", at + 1)) {
+    const std::string line = text.substr(at, text.find('\n', at) - at);
+    EXPECT_THAT(line, Not(HasSubstr("!=")));
+    EXPECT_THAT(line, Not(HasSubstr("return")));
+  }
+}
+
+TEST(FirewallText, ForeignPacketsAreDroppedOnlyWhereWeOpenedTheWay) {
+  FirewallSpec spec = spec_with_relay();
+  EXPECT_EQ(chain(render_firewall(spec), "foreign"),
+            "    type filter hook forward priority -12; policy accept;\n");
+  spec.drop_foreign_v6 = true;
+  EXPECT_EQ(chain(render_firewall(spec), "foreign"),
+            "    type filter hook forward priority -12; policy accept;\n"
+            "    meta mark & 0x08000000 == 0x08000000 return\n"
+            "    meta nfproto ipv6 counter name foreign_forward drop\n");
+}
+
+TEST(FirewallText, TheFloorLeavesInputAloneButForTheRelaysPorts) {
+  FirewallSpec spec = spec_with_relay();
+  EXPECT_EQ(chain(render_floor(spec, false), "input"),
+            "    type filter hook input priority 1; policy accept;\n"
+            "    iif lo return\n"
+            "    ct state established,related return\n"
+            "    tcp dport 9701 socket mark != 0x54580003 counter name no_policy drop\n"
+            "    ip daddr 10.0.0.1/32 tcp dport 9702 socket mark != 0x54580003 counter name "
+            "no_policy drop\n"
+            "    ip6 daddr fd00::1/128 tcp dport 9702 socket mark != 0x54580003 counter name "
+            "no_policy drop\n");
+  spec.relay = false;
+  EXPECT_THAT(render_floor(spec, false), Not(HasSubstr("hook input")));
+}
+
+TEST(FirewallText, OverlayRangesAreOneSetAFamily) {
+  FirewallSpec spec = spec_with_relay();
+  spec.peers = overlay_ranges(
+      {{net("10.0.0.2/32"), 32}, {net("10.0.0.3/32"), 32}, {net("10.1.0.0/16"), 16}});
+  spec.overlay = without_peers(spec.peers);
+  spec.flows_per_peer = 10;
+  const std::string text = render_firewall(spec);
+  EXPECT_THAT(text, HasSubstr("\nadd element inet thalweg_wg0 overlay4 { 10.0.0.2-10.0.0.3, "
+                              "10.1.0.0-10.1.255.255, }\n"));
+  EXPECT_THAT(text, HasSubstr("peers_32_in_4 { 10.0.0.2-10.0.0.3, }\n"));
+  EXPECT_THAT(text, HasSubstr("peers_16_in_4 { 10.1.0.0-10.1.255.255, }\n"));
+  EXPECT_EQ(chain(text, "share_of_peer"),
+            "    ip saddr @peers_16_in_4 add @flows_16_in_4 { ip saddr & 255.255.0.0 ct count over "
+            "10 } counter name flow_share drop\n"
+            "    ip saddr @peers_32_in_4 add @flows_32_in_4 { ip saddr ct count over 10 } counter "
+            "name flow_share drop\n");
+  spec.flows_per_peer = 0;
+  EXPECT_THAT(render_firewall(spec), Not(HasSubstr("ct count")));
 }
 
 TEST(FirewallText, NothingIsHookedForAGatewayThatIsNone) {

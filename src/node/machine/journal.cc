@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <net/if.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -10,8 +11,12 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <filesystem>
 #include <ranges>
+#include <system_error>
 #include <utility>
+
+#include "node/machine/firewall.h"
 
 namespace tw::node {
 namespace {
@@ -77,11 +82,30 @@ Result<std::string> read_all(int file, const std::string& path) {
                     fmt::format("{} is too large to be a journal: look at it and remove it", path));
 }
 
+constexpr std::string_view journal_suffix = ".journal";
+
+// Of this network namespace, whoever holds them.
+std::vector<std::string> journals_here(const std::string& directory) {
+  std::vector<std::string> paths;
+  const auto cookie = namespace_cookie();
+  if (!cookie) return paths;
+  const std::string ending = fmt::format(".{}{}", *cookie, journal_suffix);
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, ignored)) {
+    if (entry.path().filename().string().ends_with(ending)) paths.push_back(entry.path());
+  }
+  std::ranges::sort(paths);
+  return paths;
+}
+
 }  // namespace
 
 Result<void> undo(const Change& change, Netlink& netlink) {
   if (const auto* rule = std::get_if<RuleSpec>(&change)) return netlink.remove_rule(*rule);
   if (const auto* route = std::get_if<RouteSpec>(&change)) return netlink.remove_route(*route);
+  if (const auto* table = std::get_if<TableChange>(&change)) {
+    return Firewall::remove_floor(table->table);
+  }
   return undo(std::get<SysctlChange>(change));
 }
 
@@ -188,15 +212,114 @@ Result<void> Journal::strike(std::uint64_t id) {
   return append(fmt::format("-\t{}", id));
 }
 
+// Waits: others hold it for the time of a few system calls.
+UniqueFd Journal::hold_settings() const {
+  UniqueFd folder{::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (folder) static_cast<void>(::flock(folder.get(), LOCK_EX));
+  return folder;
+}
+
+Result<void> Journal::undo_entry(const Entry& entry, Netlink& netlink) {
+  const Change change = entry.change;
+  const std::uint64_t id = entry.id;
+  if (const auto* sysctl = std::get_if<SysctlChange>(&change)) {
+    // Nobody may come or go between the look at the others and what it leads to.
+    const UniqueFd held = hold_settings();
+    const auto others = settings_of_others();
+    const bool needed = std::ranges::any_of(others, [&](const SysctlChange& other) {
+      return other.key == sysctl->key && other.value == sysctl->value;
+    });
+    if (!needed) {
+      if (auto undone = undo(*sysctl); !undone) return undone;
+    }
+    return strike(id);
+  }
+  if (auto undone = undo(change, netlink); !undone) return undone;
+  return strike(id);
+}
+
 Result<void> Journal::undo_all(Netlink& netlink) {
   Result<void> first;
   const std::vector<Entry> standing = entries_;
   for (const Entry& entry : std::views::reverse(standing)) {
-    auto undone = undo(entry.change, netlink);
-    if (undone) undone = strike(entry.id);
+    auto undone = undo_entry(entry, netlink);
     if (!undone && first) first = undone;
   }
   return first;
+}
+
+Result<void> Journal::undo_all_but_tables(Netlink& netlink) {
+  const std::vector<Entry> standing = entries_;
+  for (const Entry& entry : std::views::reverse(standing)) {
+    if (std::holds_alternative<TableChange>(entry.change)) continue;
+    if (auto undone = undo_entry(entry, netlink); !undone) return undone;
+  }
+  return {};
+}
+
+Result<SysctlChange> Journal::plan_shared(const std::string& key, std::string_view value) const {
+  auto change = plan_sysctl(key, value);
+  if (!change || change->old_value != change->value) return change;
+  for (const SysctlChange& other : settings_of_others()) {
+    if (other.key == key && other.value == value) return other;
+  }
+  return change;
+}
+
+std::vector<Journal::Entry> Journal::entries_of(std::string_view text) {
+  Journal read({}, {}, UniqueFd{});
+  read.read_lines(text);
+  return read.entries_;
+}
+
+std::vector<SysctlChange> Journal::settings_of_others() const {
+  std::vector<SysctlChange> settings;
+  for (const std::string& path : journals_here(directory_)) {
+    if (path == path_) continue;
+    const UniqueFd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)};
+    if (!file) continue;
+    const auto text = read_all(file.get(), path);
+    if (!text) continue;
+    for (const Entry& entry : entries_of(*text)) {
+      if (const auto* sysctl = std::get_if<SysctlChange>(&entry.change)) {
+        settings.push_back(*sysctl);
+      }
+    }
+  }
+  return settings;
+}
+
+std::vector<Leftovers> find_leftovers(const std::string& directory) {
+  std::vector<Leftovers> all;
+  for (const std::string& path : journals_here(directory)) {
+    const UniqueFd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)};
+    // A living node holds the lock; a tunnel of `wg up` has nobody who could, but its device.
+    if (!file || ::flock(file.get(), LOCK_SH | LOCK_NB) != 0) continue;
+    std::string name = std::filesystem::path{path}.filename();
+    name.resize(name.size() - journal_suffix.size());
+    name.resize(std::min(name.rfind('.'), name.size()));
+    if (::if_nametoindex(name.c_str()) != 0) continue;
+    const auto text = read_all(file.get(), path);
+    Leftovers left{std::move(name), {}};
+    for (const Journal::Entry& entry : Journal::entries_of(text.value_or(""))) {
+      left.changes.push_back(entry.change);
+    }
+    if (!left.changes.empty()) all.push_back(std::move(left));
+  }
+  return all;
+}
+
+Result<std::vector<Leftovers>> remove_leftovers(const std::string& directory) {
+  auto all = find_leftovers(directory);
+  auto netlink = Netlink::open();
+  if (!netlink) return std::unexpected(netlink.error());
+  for (const Leftovers& left : all) {
+    auto journal = Journal::open(directory, left.device);
+    if (!journal) return std::unexpected(journal.error());
+    auto undone = journal->undo_all(*netlink);
+    if (!undone) return in_context("undo what " + left.device + " has left", undone.error());
+  }
+  return all;
 }
 
 }  // namespace tw::node

@@ -26,7 +26,13 @@ namespace tw::node {
 
 inline constexpr std::string_view run_directory = "/run/thalweg";
 
-using Change = std::variant<RuleSpec, RouteSpec, SysctlChange>;
+/// An nftables table of family inet that belongs to nobody (the firewall's floor).
+struct TableChange {
+  std::string table;
+  friend bool operator==(const TableChange&, const TableChange&) = default;
+};
+
+using Change = std::variant<RuleSpec, RouteSpec, SysctlChange, TableChange>;
 
 /// Undoes one change; succeeds if it is undone already.
 Result<void> undo(const Change& change, Netlink& netlink);
@@ -46,6 +52,9 @@ class Journal {
   /// Removes the file, and the directory if it is then empty, unless something still stands.
   ~Journal();
 
+  /// What stands in a journal of this text.
+  static std::vector<Entry> entries_of(std::string_view text);
+
   /// What stands, in the order it was made.
   const std::vector<Entry>& entries() const noexcept { return entries_; }
   /// Lines that could not be read: a sign of damage, not of a crash.
@@ -56,9 +65,24 @@ class Journal {
   Result<std::uint64_t> record(const Change& change);
   /// The change is undone.
   Result<void> strike(std::uint64_t id);
+  /// Undoes one entry and strikes it. A setting that other nodes of this namespace still need,
+  /// alive or dead, stays as it is: the last of them puts it back.
+  Result<void> undo_entry(const Entry& entry, Netlink& netlink);
   /// Undoes everything that stands, latest first. Goes on past a failure, keeps the entry, and
   /// returns the first error.
   Result<void> undo_all(Netlink& netlink);
+  /// The same, but what refuses packets stays: for a start, which replaces it.
+  Result<void> undo_all_but_tables(Netlink& netlink);
+
+  /// Until it is closed no other node of this machine plans, records or undoes a setting. Not to be
+  /// held across undo_entry().
+  UniqueFd hold_settings() const;
+  /// Settings in the journals of other nodes of this namespace, alive or dead.
+  std::vector<SysctlChange> settings_of_others() const;
+  /// Plans a setting as plan_sysctl() does. If other nodes of this namespace have made it what we
+  /// want, the old value is the one that they have found, and it is ours to record too.
+  /// Equal values mean that there is nothing to record.
+  Result<SysctlChange> plan_shared(const std::string& key, std::string_view value) const;
 
  private:
   Journal(std::string directory, std::string path, UniqueFd file) noexcept;
@@ -72,6 +96,20 @@ class Journal {
   std::size_t damaged_lines_ = 0;
   std::vector<Entry> entries_;
 };
+
+/// What a node that has died in this network namespace has left.
+struct Leftovers {
+  std::string device;  ///< which it had
+  std::vector<Change> changes;
+};
+/// Of all nodes whose journal nobody holds and whose device is gone. Changes nothing.
+std::vector<Leftovers> find_leftovers(const std::string& directory = std::string{run_directory});
+/// Undoes what they have left, as the next start on their devices would, and returns what that was.
+Result<std::vector<Leftovers>> remove_leftovers(const std::string& directory = std::string{
+                                                    run_directory});
+
+/// For people: "IPv4 forwarding (net/ipv4/ip_forward)".
+std::string describe(const Change& change);
 
 /// A change as the fields of a journal line, and back; exposed for its test.
 std::string to_line(const Change& change);

@@ -81,6 +81,9 @@ std::string to_line(const Change& change) {
                  [](const SysctlChange& sysctl) {
                    return fmt::format("sysctl\t{}\t{}\t{}", escaped(sysctl.key),
                                       escaped(sysctl.old_value), escaped(sysctl.value));
+                 },
+                 [](const TableChange& change) {
+                   return fmt::format("table\t{}", escaped(change.table));
                  }},
       change);
 }
@@ -118,7 +121,29 @@ std::optional<Change> change_from_line(std::string_view line) {
   if (field[0] == "sysctl" && field.size() == 4) {
     return SysctlChange{field[1], field[2], field[3]};
   }
+  if (field[0] == "table" && field.size() == 2 && !field[1].empty()) return TableChange{field[1]};
   return {};
+}
+
+std::string describe(const Change& change) {
+  return std::visit(
+      Overloaded{
+          [](const RuleSpec& rule) {
+            return fmt::format("a routing rule to table {}", rule.table);
+          },
+          [](const RouteSpec& route) {
+            return fmt::format("a route to {} in table {}", route.prefix.text(), route.table);
+          },
+          [](const SysctlChange& sysctl) {
+            return fmt::format("{} = {} (before: {})", sysctl.key, sysctl.value, sysctl.old_value);
+          },
+          [](const TableChange& table) {
+            return fmt::format(
+                "the nftables table inet {}, which keeps closed what the node's "
+                "policy judged",
+                table.table);
+          }},
+      change);
 }
 
 }  // namespace tw::node

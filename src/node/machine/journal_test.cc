@@ -49,10 +49,40 @@ class JournalFile : public ::testing::Test {
   std::string parent_, directory_;
 };
 
+// Two nodes of one namespace need a setting: the last of them puts it back, and dead ones count.
+TEST_F(JournalFile, ASharedSettingIsUndoneByTheLast) {
+  const ScratchNamespace scratch;
+  if (!scratch.entered()) GTEST_SKIP() << "needs root, for a network namespace";
+  auto netlink = Netlink::open();
+  ASSERT_TRUE(netlink);
+  const std::string key = "net/ipv4/ip_forward";
+  Journal one = open("wg0");
+  const auto first = one.plan_shared(key, "1");
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->old_value, "0");
+  ASSERT_TRUE(one.record(*first) && make(*first));
+  {
+    Journal two = open("wg1");
+    const auto second = two.plan_shared(key, "1");
+    ASSERT_TRUE(second);
+    EXPECT_EQ(*second, *first) << "what was before the first of them";
+    ASSERT_TRUE(two.record(*second));
+    ASSERT_TRUE(one.undo_all(*netlink));
+    EXPECT_EQ(read_sysctl(key).value_or(""), "1") << "the second needs it";
+    EXPECT_TRUE(find_leftovers(directory_).empty()) << "it is alive";
+  }
+  const auto left = find_leftovers(directory_);
+  ASSERT_EQ(left.size(), 1U);
+  EXPECT_EQ(left.front().device, "wg1");
+  ASSERT_TRUE(remove_leftovers(directory_));
+  EXPECT_EQ(read_sysctl(key).value_or(""), "0");
+  EXPECT_TRUE(find_leftovers(directory_).empty());
+}
+
 TEST(JournalLine, EveryChangeComesBack) {
   const SysctlChange odd{"net/ipv4/tcp_rmem", "4096\t131072\t100%", "a\nb"};
-  for (const Change& change :
-       {Change{rule}, Change{suppressing}, Change{route}, Change{sysctl}, Change{odd}}) {
+  for (const Change& change : {Change{rule}, Change{suppressing}, Change{route}, Change{sysctl},
+                               Change{odd}, Change{TableChange{"thalweg_wg0_floor"}}}) {
     const std::string line = to_line(change);
     EXPECT_EQ(line.find('\n'), std::string::npos);
     EXPECT_EQ(change_from_line(line), change) << line;

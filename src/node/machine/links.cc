@@ -6,12 +6,16 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <filesystem>
+#include <iterator>
+#include <optional>
 #include <ranges>
 #include <set>
 #include <utility>
 
 #include "node/machine/conntrack.h"
 #include "node/machine/links_plan.h"
+#include "node/machine/links_state.h"
 #include "node/machine/refused_flows.h"
 
 namespace tw::node {
@@ -27,7 +31,11 @@ constexpr int address_attempts = 1000, address_pause_ms = 2;
 
 constexpr std::string_view v6_settings = "net/ipv6/";
 
+constexpr std::string_view v4_forwarding = "net/ipv4/ip_forward";
+constexpr std::string_view v6_forwarding = "net/ipv6/conf/all/forwarding";
+
 bool is_wanted(const Change& change, const NetworkPlan& plan) {
+  if (std::holds_alternative<TableChange>(change)) return true;
   if (const auto* rule = std::get_if<RuleSpec>(&change)) return plan.rules.contains(*rule);
   if (const auto* route = std::get_if<RouteSpec>(&change))
     return plan.local_routes.contains(*route);
@@ -50,69 +58,73 @@ std::unexpected<Error> explained(Error error, const Prefix& prefix) {
 
 }  // namespace
 
-struct Links::State {
-  Netlink netlink;
-  Journal journal;
-  Firewall firewall;
-  std::string device;
-  std::uint32_t link_index = 0;
-  LeftToOthers left{};
-
-  NetworkPlan in_force{};  // the plan that was reached last
-  // What the machine has of ours. Each part is changed right after the machine was.
-  NetworkPlan made{};
-  bool filtered = false;
-  std::set<Family> uncertain{};  // whose routes may have gone with an address
-  bool is_up = false;
-
-  ~State() { static_cast<void>(take_down()); }
-
-  Result<void> set_firewall(const NetworkPlan& target);
-  Result<void> remove_routes(const NetworkPlan& target);
-  Result<void> remove_addresses(const NetworkPlan& target);
-  Result<void> remove_journalled(const NetworkPlan& target);
-  Result<void> set_link(const NetworkPlan& target);
-  Result<void> add_addresses(const NetworkPlan& target);
-  Result<void> bring_up(const NetworkPlan& target);
-  Result<void> await_addresses(const NetworkPlan& target);
-  Result<void> set_routes(const NetworkPlan& target);
-  Result<void> set_policy_routing(const NetworkPlan& target);
-  Result<void> set_forwarding(const NetworkPlan& target);
-  Result<void> set_fast_open(const NetworkPlan& target);
-  Result<void> move_to(const NetworkPlan& target);
-  Result<void> take_down();
-
-  NetworkPlan plan(const NodeConfig& config) const {
-    NetworkPlan wanted = plan_network(config, link_index);
-    if (left.queue_length) wanted.tx_queue_packets = 0;
-    if (left.leg_windows && config.relay.turbo.pacing) {
-      for (auto& [prefix, metrics] : wanted.routes) metrics.initcwnd = 0;
-    }
-    return wanted;
+// True if forwarding is, or will be, on because a node of this namespace has turned it on.
+bool Links::State::opened(std::string_view forwarding_key) const {
+  for (const Journal::Entry& entry : journal.entries()) {
+    const auto* sysctl = std::get_if<SysctlChange>(&entry.change);
+    if (sysctl != nullptr && sysctl->key == forwarding_key) return sysctl->old_value == "0";
   }
+  const auto change = journal.plan_shared(std::string{forwarding_key}, "1");
+  return change && change->old_value == "0";
+}
 
-  bool stands(const Change& change) const {
-    return std::ranges::any_of(journal.entries(), [&change](const Journal::Entry& entry) {
-      return entry.change == change;
-    });
+// IPv4 may have been forwarded for what some devices bring: turning it on for all, and then off,
+// takes that away. Written down as what it then will be, so that undoing puts it back.
+constexpr std::string_view v4_devices = "net/ipv4/conf/", forwarding_of_device = "/forwarding";
+
+std::optional<std::string> device_of(const SysctlChange& change) {
+  std::string_view key = change.key;
+  if (!key.starts_with(v4_devices) || !key.ends_with(forwarding_of_device)) return {};
+  key.remove_prefix(v4_devices.size());
+  key.remove_suffix(forwarding_of_device.size());
+  return std::string{key};
+}
+
+std::vector<SysctlChange> forwarding_devices(const std::string& tunnel) {
+  std::vector<SysctlChange> changes;
+  std::error_code ignored;
+  for (const auto& entry :
+       std::filesystem::directory_iterator("/proc/sys/net/ipv4/conf", ignored)) {
+    const std::string name = entry.path().filename();
+    if (name == "all" || name == "default" || name == "lo" || name == tunnel) continue;
+    const std::string key = fmt::format("{}{}{}", v4_devices, name, forwarding_of_device);
+    if (read_sysctl(key).value_or("") == "1") changes.push_back({key, "1", "0"});
   }
+  std::ranges::sort(changes);
+  return changes;
+}
 
-  // Journalled, then made; on failure neither.
-  template <typename Make>
-  Result<void> make_journalled(const Change& change, Make make_it) {
-    auto id = journal.record(change);
-    if (!id) return std::unexpected(id.error());
-    auto made_it = make_it();
-    if (made_it) return {};
-    static_cast<void>(journal.strike(*id));  // at worst undone once more at the next start
-    return made_it;
+// Of all nodes of the namespace, and of those that we would find now.
+std::vector<std::string> Links::State::forwarded_before() const {
+  std::vector<SysctlChange> changes = journal.settings_of_others();
+  for (const Journal::Entry& entry : journal.entries()) {
+    if (const auto* sysctl = std::get_if<SysctlChange>(&entry.change)) changes.push_back(*sysctl);
   }
-};
+  if (read_sysctl(std::string{v4_forwarding}).value_or("") == "0") {
+    std::ranges::copy(forwarding_devices(device), std::back_inserter(changes));
+  }
+  std::set<std::string> names;
+  for (const SysctlChange& change : changes) {
+    const auto name = device_of(change);
+    if (name && is_device_name(*name)) names.insert(*name);
+  }
+  return {names.begin(), names.end()};
+}
 
+// The floor is written down before it is made, like all that would outlive us.
 Result<void> Links::State::set_firewall(const NetworkPlan& target) {
-  if (filtered && made.firewall == target.firewall) return {};
-  if (auto applied = firewall.apply(target.firewall); !applied) return applied;
-  made.firewall = target.firewall;
+  FirewallSpec wanted = target.firewall;
+  // Until forwarding is off again, which comes last, it is on.
+  const bool v4 = target.forward_v4 || made.forward_v4, v6 = target.forward_v6 || made.forward_v6;
+  wanted.drop_foreign_v4 = v4 && !target.forward_others && opened(v4_forwarding);
+  wanted.drop_foreign_v6 = v6 && !target.forward_others && opened(v6_forwarding);
+  if (wanted.drop_foreign_v4) wanted.forwarded_before = forwarded_before();
+  if (filtered && made.firewall == wanted) return {};
+  const Change floor = TableChange{floor_table(device)};
+  auto applied = stands(floor) ? firewall.apply(wanted)
+                               : make_journalled(floor, [&] { return firewall.apply(wanted); });
+  if (!applied) return applied;
+  made.firewall = std::move(wanted);
   filtered = true;
   return {};
 }
@@ -155,13 +167,12 @@ Result<void> Links::State::remove_journalled(const NetworkPlan& target) {
   const std::vector<Journal::Entry> standing = journal.entries();
   for (const Journal::Entry& entry : std::views::reverse(standing)) {
     if (is_wanted(entry.change, target)) continue;
-    if (auto undone = undo(entry.change, netlink); !undone) return undone;
-    if (auto struck = journal.strike(entry.id); !struck) return struck;
+    if (auto undone = journal.undo_entry(entry, netlink); !undone) return undone;
   }
   made.forward_v4 = made.forward_v4 && target.forward_v4;
   made.forward_v6 = made.forward_v6 && target.forward_v6;
   made.fast_open = made.fast_open && target.fast_open;
-  return {};
+  return set_firewall(target);  // for what forwarding was, until now
 }
 
 Result<void> Links::State::set_link(const NetworkPlan& target) {
@@ -254,11 +265,40 @@ Result<void> Links::State::set_policy_routing(const NetworkPlan& target) {
   return {};
 }
 
+// What other nodes have changed for forwarding we need too, and write down: the last one undoes it.
+std::vector<std::pair<std::string, std::string>> Links::State::forwarding_changes(bool v4,
+                                                                                  bool v6) const {
+  auto settings = forwarding_settings(v4, v6);
+  if (!v6) return settings;
+  for (const SysctlChange& other : journal.settings_of_others()) {
+    const std::pair<std::string, std::string> one{other.key, other.value};
+    const bool known = std::ranges::find(settings, one) != settings.end();
+    if (other.key.ends_with("/accept_ra") && !known) settings.insert(settings.begin(), one);
+  }
+  return settings;
+}
+
 Result<void> Links::State::set_forwarding(const NetworkPlan& target) {
   const bool turn_v4 = target.forward_v4 && !made.forward_v4;
   const bool turn_v6 = target.forward_v6 && !made.forward_v6;
-  for (const auto& [key, value] : forwarding_settings(turn_v4, turn_v6)) {
-    auto change = plan_sysctl(key, value);
+  if (!turn_v4 && !turn_v6) return {};
+  const UniqueFd held = journal.hold_settings();
+  std::vector<SysctlChange> before;
+  if (turn_v4 && read_sysctl(std::string{v4_forwarding}).value_or("") == "0") {
+    before = forwarding_devices(device);
+  }
+  if (turn_v4) {
+    std::ranges::copy_if(journal.settings_of_others(), std::back_inserter(before),
+                         [](const SysctlChange& other) { return device_of(other).has_value(); });
+  }
+  for (const SysctlChange& change : before) {
+    if (stands(change)) continue;
+    if (auto recorded = journal.record(change); !recorded) {
+      return std::unexpected(recorded.error());
+    }
+  }
+  for (const auto& [key, value] : forwarding_changes(turn_v4, turn_v6)) {
+    auto change = journal.plan_shared(key, value);
     if (!change) return in_context("turn on forwarding", change.error());
     if (change->old_value == change->value) continue;
     if (auto set = make_journalled(*change, [&] { return make(*change); }); !set) {
@@ -275,7 +315,10 @@ Result<void> Links::State::set_forwarding(const NetworkPlan& target) {
 Result<void> Links::State::set_fast_open(const NetworkPlan& target) {
   if (!target.fast_open || made.fast_open) return {};
   made.fast_open = true;
-  const auto change = plan_fast_open();
+  const UniqueFd held = journal.hold_settings();
+  const auto wanted = plan_fast_open();
+  if (!wanted) return {};
+  const auto change = journal.plan_shared(wanted->key, wanted->value);
   if (!change || change->old_value == change->value) return {};
   static_cast<void>(make_journalled(*change, [&] { return make(*change); }));
   return {};
@@ -309,7 +352,7 @@ Result<void> Links::State::take_down() {
   const NetworkPlan nothing;
   note(remove_routes(nothing));
   note(remove_addresses(nothing));
-  note(journal.undo_all(netlink));
+  note(inherited_floor ? journal.undo_all_but_tables(netlink) : journal.undo_all(netlink));
   made = NetworkPlan{};
   in_force = NetworkPlan{};
   if (auto removed = firewall.remove(); !removed) {
@@ -336,7 +379,10 @@ Result<Links> Links::up(const NodeConfig& config, LeftToOthers left, const std::
   if (!link) return in_context(doing, link.error());
   auto journal = Journal::open(directory, device);
   if (!journal) return in_context(doing, journal.error());
-  if (auto undone = journal->undo_all(*netlink); !undone) {
+  auto devices = DeviceWatch::open();
+  if (!devices) return in_context(doing, devices.error());
+  // But for its floor, which stands until the policy does.
+  if (auto undone = journal->undo_all_but_tables(*netlink); !undone) {
     return in_context(
         fmt::format("{}: undo what the last run has left ({})", doing, journal->path()),
         undone.error());
@@ -344,13 +390,20 @@ Result<Links> Links::up(const NodeConfig& config, LeftToOthers left, const std::
   auto state = std::unique_ptr<State>(new State{.netlink = std::move(*netlink),
                                                 .journal = std::move(*journal),
                                                 .firewall = std::move(*firewall),
+                                                .devices = std::move(*devices),
                                                 .device = device,
                                                 .link_index = link->index,
                                                 .left = left,
                                                 .made = {}});
+  state->inherited_floor = state->stands(TableChange{floor_table(device)});
   Links links(std::move(state));  // takes down what is there if we return early
-  auto moved = links.state_->move_to(links.state_->plan(config));
+  State& made = *links.state_;
+  auto looked =
+      look_around(made.netlink, made.link_index, config.relay.client_devices, made.around);
+  if (!looked) return in_context(doing, looked.error());
+  auto moved = made.move_to(made.plan(config));
   if (!moved) return in_context(doing, moved.error());
+  made.config = config;
   return links;
 }
 
@@ -364,8 +417,14 @@ Result<void> Links::apply(const NodeConfig& config) {
   }
   const std::string doing = fmt::format("change the network of {}", device);
   const NetworkPlan before = state_->in_force;
+  auto looked =
+      look_around(state_->netlink, state_->link_index, config.relay.client_devices, state_->around);
+  if (!looked) return in_context(doing, looked.error());
   auto moved = state_->move_to(state_->plan(config));
-  if (moved) return {};
+  if (moved) {
+    state_->config = config;
+    return {};
+  }
   Error error = moved.error();
   if (auto back = state_->move_to(before); !back) {
     error.detail +=
@@ -375,6 +434,8 @@ Result<void> Links::apply(const NodeConfig& config) {
 }
 
 Result<void> Links::down() { return state_->take_down(); }
+
+void Links::started() noexcept { state_->inherited_floor = false; }
 
 const std::vector<std::string>& Links::warnings() const noexcept {
   return state_->in_force.warnings;

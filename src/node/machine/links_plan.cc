@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace tw::node {
 namespace {
@@ -87,8 +88,25 @@ void plan_relay(const NodeConfig& config, std::uint32_t mark, NetworkPlan& plan)
   }
 }
 
-void plan_firewall(const NodeConfig& config, std::uint32_t mark, FirewallSpec& firewall) {
+void plan_overlay(const NodeConfig& config, const Surroundings& around, FirewallSpec& firewall) {
+  // Flows are counted by allowed IP: what matters of each is how long it is.
+  std::vector<OwnedPrefix> owned;
+  const auto add = [&owned](const Prefix& prefix) { owned.emplace_back(prefix, prefix.length); };
+  for (const IpAddress& own : firewall.own_addresses) add(host_prefix(own));
+  for (const PeerConfig& peer : config.peers) std::ranges::for_each(peer.allowed_ips, add);
+  std::ranges::for_each(around.peers, add);
+  firewall.peers = overlay_ranges(owned);
+  std::erase_if(owned, [](const OwnedPrefix& one) { return !names_overlay(one.first); });
+  firewall.overlay = without_peers(overlay_ranges(std::move(owned), around.elsewhere));
+}
+
+void plan_firewall(const NodeConfig& config, std::uint32_t link_index, const Surroundings& around,
+                   FirewallSpec& firewall) {
   firewall.device = config.tunnel.interface;
+  firewall.link_index = link_index;
+  firewall.wireguard_port =
+      around.listen_port != 0 ? around.listen_port : config.tunnel.listen_port;
+  firewall.flows_per_peer = config.gateway.flows_per_peer;
   firewall.policy = config.policy;
   for (const InterfaceAddress& own : config.tunnel.addresses) {
     firewall.own_addresses.push_back(own.address);
@@ -98,17 +116,21 @@ void plan_firewall(const NodeConfig& config, std::uint32_t mark, FirewallSpec& f
   firewall.reject_quic = config.relay.quic == Quic::reject;
   firewall.listen_port = config.relay.listen_port;
   firewall.leg_port = config.relay.leg_port;
-  firewall.mark = mark;
+  firewall.client_indexes = around.client_indexes;
+  firewall.mark = relay_mark_base + link_index;
+  firewall.own_mark = own_mark_base + link_index;
   for (const PopConfig& pop : config.pops) {
     firewall.pop_addresses.push_back(pop.pop.overlay_address);
   }
   firewall.masquerade = config.gateway.masquerade;
   firewall.clamp_mss = config.gateway.clamp_mss;
+  plan_overlay(config, around, firewall);
 }
 
 }  // namespace
 
-NetworkPlan plan_network(const NodeConfig& config, std::uint32_t link_index) {
+NetworkPlan plan_network(const NodeConfig& config, std::uint32_t link_index,
+                         const Surroundings& around) {
   NetworkPlan plan;
   plan.device = config.tunnel.interface;
   plan.mtu = config.tunnel.mtu;
@@ -120,7 +142,8 @@ NetworkPlan plan_network(const NodeConfig& config, std::uint32_t link_index) {
   plan.forward_v4 = config.gateway.forward && concerns(config, Family::v4);
   plan.forward_v6 = config.gateway.forward && concerns(config, Family::v6);
   plan.fast_open = config.relay.enabled && config.relay.fast_open;
-  plan_firewall(config, mark, plan.firewall);
+  plan.forward_others = config.gateway.forward_others;
+  plan_firewall(config, link_index, around, plan.firewall);
   return plan;
 }
 

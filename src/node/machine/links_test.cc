@@ -257,11 +257,59 @@ TEST_F(LinksInKernel, TheNextStartUndoesWhatKill9Left) {
   ASSERT_TRUE(tunnel_->opened());
   config_.gateway.forward = config_.relay.enabled = false;
   config_.pops.clear();
+  {
+    Links links = up();  // and the node then fails, at a port that is taken, say
+  }
+  EXPECT_THAT(machine(), HasSubstr("thalweg_tw0_floor")) << "what was closed stays so";
+  EXPECT_THAT(machine(), HasSubstr("ip_forward:0"));
   Links links = up();
+  links.started();
   EXPECT_THAT(machine(), HasSubstr("ip_forward:0"));
   EXPECT_THAT(machine(), ::testing::Not(HasSubstr("fwmark")));
   ASSERT_TRUE(links.down());
   EXPECT_EQ(machine(), untouched_);
+}
+
+TEST_F(LinksInKernel, WhatOthersDoToTheMachineIsFollowed) {
+  Links links = up();
+  links.attend();  // our own addresses have just come
+  ASSERT_TRUE(Firewall::remove_floor("thalweg_tw0_floor"));
+  EXPECT_THAT(links.attend(), ::testing::ElementsAre(HasSubstr("it is put back")));
+  EXPECT_THAT(machine(), HasSubstr("thalweg_tw0_floor"));
+  const auto link = netlink_->link("tw0");
+  ASSERT_TRUE(link && netlink_->rename(link->index, "other"));
+  EXPECT_THAT(links.attend(), ::testing::ElementsAre(HasSubstr("has its name again")));
+  EXPECT_TRUE(netlink_->link("tw0"));
+  EXPECT_THAT(machine(), HasSubstr("10.10.0.0/16 dev tw0"));
+  EXPECT_TRUE(links.has_tunnel());
+  EXPECT_TRUE(links.drops_foreign());
+  config_.gateway.forward_others = true;
+  ASSERT_TRUE(links.apply(config_));
+  EXPECT_FALSE(links.drops_foreign());
+}
+
+TEST_F(LinksInKernel, WhatWasForwardedBeforeIsNotForeign) {
+  ASSERT_TRUE(make(SysctlChange{"net/ipv4/ip_forward", "", "1"}));
+  ASSERT_TRUE(make(SysctlChange{"net/ipv6/conf/all/forwarding", "", "1"}));
+  Links links = up();
+  EXPECT_FALSE(links.drops_foreign());
+}
+
+// IPv4 may be forwarded by device: that is neither foreign nor forgotten.
+TEST_F(LinksInKernel, ADeviceThatWasForwardedBeforeStaysSo) {
+  const ScratchTun other("other0");
+  ASSERT_TRUE(other.opened());
+  ASSERT_TRUE(make(SysctlChange{"net/ipv4/conf/other0/forwarding", "", "1"}));
+  const std::string before = machine();
+  Links links = up();
+  EXPECT_TRUE(links.drops_foreign());
+  for (const char* table : {"thalweg_tw0", "thalweg_tw0_floor"}) {
+    EXPECT_THAT(output(std::string{"nft list table inet "} + table),
+                HasSubstr("meta nfproto ipv4 iifname \"other0\" return"));
+  }
+  ASSERT_TRUE(links.down());
+  EXPECT_EQ(read_sysctl("net/ipv4/conf/other0/forwarding").value_or(""), "1");
+  EXPECT_EQ(machine(), before);
 }
 
 TEST_F(LinksInKernel, NeedsItsDevice) {

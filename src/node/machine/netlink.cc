@@ -100,6 +100,15 @@ Result<void> Netlink::set_up(const std::string& device, bool up) {
                            IFLA_UNSPEC, 0);
 }
 
+Result<void> Netlink::rename(std::uint32_t index, const std::string& name) {
+  if (auto valid = check_name(name); !valid) return valid;
+  ifinfomsg change{};
+  change.ifi_index = static_cast<int>(index);
+  Request request(RTM_NEWLINK, 0, change);
+  request.text(IFLA_IFNAME, name);
+  return socket_->ask(request, fmt::format("name device {} {}", index, name));
+}
+
 Result<void> Netlink::set_mtu(const std::string& device, std::uint32_t bytes) {
   return socket_->set_link(device, fmt::format("set the MTU of {} to {}", device, bytes), {},
                            IFLA_MTU, bytes);

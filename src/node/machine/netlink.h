@@ -86,6 +86,8 @@ class Netlink {
   Result<LinkState> link(const std::string& device);
   Result<void> remove_link(const std::string& device);
   Result<void> set_up(const std::string& device, bool up);
+  /// EBUSY before Linux 6.2 unless the device is down.
+  Result<void> rename(std::uint32_t index, const std::string& name);
   Result<void> set_mtu(const std::string& device, std::uint32_t bytes);
   Result<void> set_tx_queue(const std::string& device, std::uint32_t packets);
   /// The longest packet that the stack leaves to the device to cut. Linux 5.18.

@@ -63,6 +63,7 @@ table inet t {
   set wide { type ipv4_addr; flags interval; }
   map owner { type ipv6_addr : mark; flags interval; }
   set flows { type ipv4_addr; size 128; flags dynamic; }
+  set flows6 { type ipv6_addr; size 128; flags dynamic; }
   chain base {
     type filter hook prerouting priority mangle; policy accept;
     iif lo return
@@ -77,6 +78,7 @@ table inet t {
     fib daddr type { local, broadcast, multicast } return
     fib saddr type != local drop
     ct direction reply return
+    ct status confirmed return
     ct state established,related accept
     ct state != { established, related } jump other
     udp dport 443 ct state new goto other
@@ -93,6 +95,8 @@ table inet t {
     tcp flags & (syn | ack) == syn drop
     meta nfproto ipv6 udp sport 53 accept
     add @flows { ip saddr ct count over 20 } drop
+    ip saddr @wide add @flows { ip saddr & 255.255.0.0 ct count over 20 } drop
+    add @flows6 { ip6 saddr & ffff:ffff:ffff:ffff:: ct count over 20 } counter name one drop
     return
   }
   chain in {

@@ -22,6 +22,7 @@ constexpr std::array fields{
     Field{"meta nfproto", Type::nfproto, Source::meta, NFT_META_NFPROTO},
     Field{"meta l4proto", Type::inet_proto, Source::meta, NFT_META_L4PROTO},
     Field{"ct state", Type::ct_state, Source::conntrack, NFT_CT_STATE},
+    Field{"ct status", Type::ct_status, Source::conntrack, NFT_CT_STATUS},
     Field{"ct direction", Type::ct_dir, Source::conntrack, NFT_CT_DIRECTION},
     Field{"ct mark", Type::mark, Source::conntrack, NFT_CT_MARK},
     Field{"ip saddr", Type::ipv4_addr, Source::network_header, 12, NFPROTO_IPV4},

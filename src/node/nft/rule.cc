@@ -27,7 +27,9 @@ constexpr std::array verdicts{
 // The kernel gives such a set a name of its own.
 constexpr std::string_view anonymous_set = "__set%d";
 
-bool is_flag_type(Type type) { return type == Type::ct_state || type == Type::tcp_flag; }
+bool is_flag_type(Type type) {
+  return type == Type::ct_state || type == Type::ct_status || type == Type::tcp_flag;
+}
 
 void combine(Octets& all, const Octets& more) {
   for (std::size_t i = 0; i < all.size(); ++i) all[i] |= more[i];
@@ -125,6 +127,17 @@ Result<void> RuleReader::read_tproxy() {
   return {};
 }
 
+// From host order to that of the network.
+void RuleReader::turn_round(std::uint32_t octets) {
+  add_expression(list_, "byteorder", [&](Attributes& data) {
+    data.number(NFTA_BYTEORDER_SREG, register_one);
+    data.number(NFTA_BYTEORDER_DREG, register_one);
+    data.number(NFTA_BYTEORDER_OP, NFT_BYTEORDER_HTON);
+    data.number(NFTA_BYTEORDER_LEN, octets);
+    data.number(NFTA_BYTEORDER_SIZE, octets);
+  });
+}
+
 // The path's MSS, which the kernel gives in host order, into the option of a SYN.
 Result<void> RuleReader::read_clamp() {
   constexpr std::array<std::string_view, 7> words{"tcp", "option", "maxseg", "size",
@@ -137,13 +150,7 @@ Result<void> RuleReader::read_clamp() {
     data.number(NFTA_RT_DREG, register_one);
     data.number(NFTA_RT_KEY, NFT_RT_TCPMSS);
   });
-  add_expression(list_, "byteorder", [](Attributes& data) {
-    data.number(NFTA_BYTEORDER_SREG, register_one);
-    data.number(NFTA_BYTEORDER_DREG, register_one);
-    data.number(NFTA_BYTEORDER_OP, NFT_BYTEORDER_HTON);
-    data.number(NFTA_BYTEORDER_LEN, mss_octets);
-    data.number(NFTA_BYTEORDER_SIZE, mss_octets);
-  });
+  turn_round(mss_octets);
   add_expression(list_, "exthdr", [](Attributes& data) {
     data.number(NFTA_EXTHDR_SREG, register_one);
     data.byte(NFTA_EXTHDR_TYPE, TCPOPT_MAXSEG);
@@ -210,7 +217,7 @@ Result<void> RuleReader::read_setting(bool of_conntrack) {
   return {};
 }
 
-// "add @SET { FIELD [& MASK] [map @MAP] ct count over N }": continues if the field's value has more
+// "add @SET { FIELD [& MASK] ct count over N }": continues if the field's value has more
 // connections than that.
 Result<void> RuleReader::read_counted() {
   const std::string set = cursor_.take().text;
@@ -223,11 +230,6 @@ Result<void> RuleReader::read_counted() {
     const Result<Octets> bits = read_octets(field->type);
     if (!bits) return std::unexpected(bits.error());
     mask(*bits, Octets(bits->size()), list_);
-  }
-  if (cursor_.accept("map")) {
-    const std::string map = cursor_.take().text;
-    if (!map.starts_with('@')) return wrong("no map");
-    look_up(map.substr(1), 0, false, true);
   }
   for (const std::string_view word : {"ct", "count", "over"}) {
     if (!cursor_.accept(word)) return wrong("only \"ct count over\" is known");
@@ -350,12 +352,11 @@ Result<void> RuleReader::read_value(const Field& field, bool inverted) {
   return {};
 }
 
-void RuleReader::look_up(const std::string& set, std::uint32_t id, bool inverted, bool is_map) {
+void RuleReader::look_up(const std::string& set, std::uint32_t id, bool inverted) {
   add_expression(list_, "lookup", [&](Attributes& data) {
     data.text(NFTA_LOOKUP_SET, set);
     if (id != 0) data.number(NFTA_LOOKUP_SET_ID, id);
     data.number(NFTA_LOOKUP_SREG, register_one);
-    if (is_map) data.number(NFTA_LOOKUP_DREG, register_one);
     if (inverted) data.number(NFTA_LOOKUP_FLAGS, NFT_LOOKUP_F_INV);
   });
 }
@@ -363,7 +364,7 @@ void RuleReader::look_up(const std::string& set, std::uint32_t id, bool inverted
 Result<void> RuleReader::read_lookup(const Field& field, bool inverted) {
   const std::string name = cursor_.take().text.substr(1);
   load(field, list_);
-  look_up(name, 0, inverted, false);
+  look_up(name, 0, inverted);
   return {};
 }
 
@@ -389,7 +390,7 @@ Result<void> RuleReader::read_set(const Field& field, bool inverted) {
   add_elements(batch_, table_, set, interval ? joined(std::move(elements)) : std::move(elements),
                source_);
   load(field, list_);
-  look_up(set.name, set.id, inverted, false);
+  look_up(set.name, set.id, inverted);
   return {};
 }
 

@@ -46,7 +46,8 @@ class RuleReader {
   void presuppose(const Field& field);
   void require(std::uint32_t meta_key, std::uint8_t value, std::uint8_t& known);
   void add_verdict(std::int32_t code, std::string_view chain = {});
-  void look_up(const std::string& set, std::uint32_t id, bool inverted, bool is_map);
+  void turn_round(std::uint32_t octets);
+  void look_up(const std::string& set, std::uint32_t id, bool inverted);
 
   Cursor& cursor_;
   Batch& batch_;

@@ -28,9 +28,10 @@ constexpr std::array names{
     Named{Type::ct_state, "invalid", 1},       Named{Type::ct_state, "established", 2},
     Named{Type::ct_state, "related", 4},       Named{Type::ct_state, "new", 8},
     Named{Type::ct_state, "untracked", 64},    Named{Type::ct_dir, "original", 0},
-    Named{Type::ct_dir, "reply", 1},           Named{Type::fib_addrtype, "unicast", 1},
-    Named{Type::fib_addrtype, "local", 2},     Named{Type::fib_addrtype, "broadcast", 3},
-    Named{Type::fib_addrtype, "multicast", 5}, Named{Type::iface_index, "lo", 1},
+    Named{Type::ct_status, "confirmed", 8},    Named{Type::ct_dir, "reply", 1},
+    Named{Type::fib_addrtype, "unicast", 1},   Named{Type::fib_addrtype, "local", 2},
+    Named{Type::fib_addrtype, "broadcast", 3}, Named{Type::fib_addrtype, "multicast", 5},
+    Named{Type::iface_index, "lo", 1},
 };
 
 struct TypeName {
@@ -52,6 +53,7 @@ constexpr std::array types{
     TypeName{Type::iface_index, "iface_index", 4, false},
     TypeName{Type::ct_state, "ct_state", 4, false},
     TypeName{Type::ct_dir, "ct_dir", 1, true},
+    TypeName{Type::ct_status, "ct_status", 4, false},
     TypeName{Type::icmpv6_type, "icmpv6_type", 1, true},
     TypeName{Type::fib_addrtype, "fib_addrtype", 4, false},
     TypeName{Type::boolean, "boolean", 1, true},

@@ -23,6 +23,7 @@ enum class Type : std::uint32_t {
   iface_index = 20,
   ct_state = 26,
   ct_dir = 27,
+  ct_status = 28,
   icmpv6_type = 29,
   fib_addrtype = 38,
   boolean = 39,
