@@ -16,6 +16,8 @@ if(TW_SANITIZE)
   target_compile_options(tw_flags INTERFACE -fsanitize=${TW_SANITIZE} -fno-sanitize-recover=all
     $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   target_link_options(tw_flags INTERFACE -fsanitize=${TW_SANITIZE})
+else()
+  target_link_libraries(tw_flags INTERFACE tw_hardening)
 endif()
 if(TW_FUZZ)
   target_compile_options(tw_flags INTERFACE -fsanitize=fuzzer-no-link)
