@@ -17,6 +17,7 @@ LIBRARIES = (
     (r"netlink/", {"node"}),
     (r"nftables/", {"node"}),
     (r"cap-ng\.h", {"node"}),
+    (r"seccomp\.h", {"node"}),
     (r"bpf/(lib)?bpf\.h", {"port"}),
     (r"CLI/", {"cli"}),
     (r"spdlog/", {"base"}),

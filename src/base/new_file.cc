@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "base/open_file.h"
 #include "base/unique_fd.h"
 
 namespace tw {
@@ -65,7 +66,7 @@ Result<UniqueFd> open_to_append(const std::string& path) {
   constexpr int flags =
       O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW;
   constexpr mode_t owner_and_group = 0640;
-  UniqueFd file{::open(path.c_str(), flags, owner_and_group)};
+  UniqueFd file = open_file(path, flags, owner_and_group);
   if (!file && errno == ELOOP) {
     return make_error(Error::Kind::config, path + " is a symbolic link: name the file itself");
   }

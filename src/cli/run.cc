@@ -9,6 +9,7 @@
 #include "cli/command.h"
 #include "crypto/stack.h"
 #include "node/config/config.h"
+#include "node/confine/file_broker.h"
 #include "node/node.h"
 
 namespace tw::cli {
@@ -16,7 +17,7 @@ namespace {
 
 /// The node, or nothing, and why was said. What the configuration held of keys is gone when it
 /// returns.
-std::unique_ptr<node::Node> start(const std::string& path) {
+std::unique_ptr<node::Node> start(const std::string& path, node::FileBroker& files) {
   auto config = node::load_config(path);
   if (!config) {
     for (const node::ConfigMistake& mistake : config.error()) {
@@ -30,14 +31,20 @@ std::unique_ptr<node::Node> start(const std::string& path) {
     fmt::print(stderr, "thalweg run: {}\n", opened.error().text());
     return nullptr;
   }
-  Result<std::unique_ptr<node::Node>> node = node::Node::start(std::move(*config), path);
+  Result<std::unique_ptr<node::Node>> node = node::Node::start(std::move(*config), path, files);
   if (node) return std::move(*node);
   fmt::print(stderr, "thalweg run: {}\n", node.error().text());
   return nullptr;
 }
 
 int run(const std::string& path) {
-  std::unique_ptr<node::Node> node = start(path);
+  // Before any key is read: the broker must not have a copy.
+  const auto files = node::FileBroker::start(path);
+  if (!files) {
+    fmt::print(stderr, "thalweg run: {}\n", files.error().text());
+    return exit_failed;
+  }
+  std::unique_ptr<node::Node> node = start(path, **files);
   if (!node) return exit_failed;
   crypto::wipe_stack();
   const node::NodeStatus status = node->status();

@@ -193,6 +193,16 @@ void print_tuning(const Json& tuning) {
   }
 }
 
+/// What is not as it should be; nothing else.
+void print_confinement(const Json& confinement) {
+  for (const Json& lacking : confinement["lacks"]) {
+    fmt::print("  not confined: this kernel lacks {}\n", lacking.get<std::string>());
+  }
+  if (const auto refused = confinement["refused_calls"].get<std::uint64_t>(); refused != 0) {
+    fmt::print("  {} system calls were refused, which a node never makes\n", refused);
+  }
+}
+
 void print_table(const Json& status) {
   fmt::print("{} (thalweg {}), port {}, up {} s\n", status["interface"].get<std::string>(),
              status["version"].get<std::string>(), status["listen_port"].get<int>(),
@@ -202,6 +212,7 @@ void print_table(const Json& status) {
   if (const auto lost = status["lost_log_lines"].get<std::uint64_t>(); lost != 0) {
     fmt::print("  log: {} lines lost\n", lost);
   }
+  print_confinement(status["confinement"]);
   for (const Json& worker : status["workers"]) print_worker(worker);
   print_drops("handshake", status["handshakes"]["drops"]);
   print_drops("kernel", status["kernel_drops"]);

@@ -22,6 +22,7 @@
 #include "base/unique_fd.h"
 #include "cli/command.h"
 #include "cli/tuning_options.h"
+#include "node/confine/confine.h"
 #include "node/device/tunnel_device.h"
 #include "node/device/uapi_server.h"
 #include "node/machine/privileges.h"
@@ -75,14 +76,15 @@ class Service {
   Result<void> start(const node::DeviceSettings& settings);
   /// Until a signal, or until the interface or the socket file is gone; says which.
   std::string_view serve();
-  /// Which engine was chosen, for the log.
-  void log_cipher() const;
+  /// Which engine was chosen, and what the process may not do any more, for the log.
+  void log_choices() const;
   /// What became of the packets, for the log.
   void log_totals() const;
 
  private:
   SystemClock clock_;
   UniqueFd signals_;
+  std::string confinement_;
   std::unique_ptr<node::Device> device_;
   std::unique_ptr<node::UapiServer> server_;
 };
@@ -107,6 +109,11 @@ Result<void> Service::start(const node::DeviceSettings& settings) {
   server_ = std::move(*server);
   // Capabilities belong to threads: before the first one.
   if (Result<void> dropped = node::drop_privileges(); !dropped) return dropped;
+  std::vector<node::ReachRule> reach = node::common_reach();
+  reach.push_back({node::uapi_folder, node::Reach::remove});
+  const Result<node::Confinement> confined = node::confine(reach);
+  if (!confined) return std::unexpected(confined.error());
+  confinement_ = confined->text();
   return device_->start();
 }
 
@@ -123,7 +130,8 @@ std::string_view Service::serve() {
   }
 }
 
-void Service::log_cipher() const {
+void Service::log_choices() const {
+  log::info("{}", confinement_);
   const crypto::AeadChoice& cipher = device_->cipher();
   log::info("cipher {}, {} ns a packet", cipher.chosen.name, cipher.per_packet.count());
 }
@@ -139,7 +147,7 @@ void Service::log_totals() const {
 }
 
 int run_service(const std::string& interface, Service& service) {
-  service.log_cipher();
+  service.log_choices();
   log::info("{}: up", interface);
   const std::string_view why = service.serve();
   log::info("{}: {}, going down", interface, why);

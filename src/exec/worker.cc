@@ -176,13 +176,18 @@ Result<void> Worker::start() {
   pthread_attr_init(&attributes);
   int failure = set_attributes(attributes, settings);
   if (failure == 0) {
-    // The thread inherits the mask: signals belong to the main thread.
+    // The thread inherits the mask: signals belong to the main thread. All but SIGSYS, by which the
+    // kernel tells a thread itself of a system call that its process may not make.
     sigset_t all, before;
     sigfillset(&all);
+    sigdelset(&all, SIGSYS);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     const auto body = [](void* loop) -> void* {
+      const WorkerSettings& own = static_cast<Loop*>(loop)->settings;
+      // By itself: from outside it takes a file of /proc, which a confined process may not write.
+      ::prctl(PR_SET_NAME, own.name.c_str(), 0, 0, 0);
       ::prctl(PR_SET_TIMERSLACK, timer_slack_ns, 0, 0, 0);
-      set_ordinary_share(static_cast<Loop*>(loop)->settings);
+      set_ordinary_share(own);
       static_cast<Loop*>(loop)->run();
       return nullptr;
     };
@@ -197,7 +202,6 @@ Result<void> Worker::start() {
                                              settings.name, settings.cpu, settings.fifo_priority));
   }
   loop_->started = true;
-  pthread_setname_np(loop_->thread, settings.name.c_str());
   return {};
 }
 

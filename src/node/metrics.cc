@@ -313,7 +313,11 @@ void add_tuning(Families& families, const NodeStatus& status) {
   add(limit, {}, std::chrono::duration<double>(status.tuning.queue_limit).count());
   auto lines = counters("log_lines_lost_total", "Log lines that found no room");
   add(lines, {}, status.lost_log_lines);
-  for (auto* made : {&offloads, &cipher, &limit, &lines}) families.push_back(std::move(*made));
+  auto refused = counters("refused_system_calls_total",
+                          "System calls that are not on this process's list, and failed");
+  add(refused, {}, status.refused_calls);
+  for (auto* made : {&offloads, &cipher, &limit, &lines, &refused})
+    families.push_back(std::move(*made));
 }
 
 class StatusCollector final : public prometheus::Collectable {

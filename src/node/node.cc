@@ -14,6 +14,7 @@
 #include "base/new_file.h"
 #include "base/unique_fd.h"
 #include "crypto/stack.h"
+#include "node/config/config_secret.h"
 #include "node/device/device_wanted.h"
 #include "node/machine/journal.h"
 #include "node/machine/links_plan.h"
@@ -63,13 +64,14 @@ Node::~Node() {
   }
 }
 
-Result<std::unique_ptr<Node>> Node::start(NodeConfig config, std::string config_path) {
+Result<std::unique_ptr<Node>> Node::start(NodeConfig config, std::string config_path,
+                                          FileBroker& files) {
   std::unique_ptr<Node> node{new Node(packed(std::move(config)), std::move(config_path))};
-  if (Result<void> opened = node->open(); !opened) return std::unexpected(opened.error());
+  if (Result<void> opened = node->open(files); !opened) return std::unexpected(opened.error());
   return node;
 }
 
-Result<void> Node::open() {
+Result<void> Node::open(FileBroker& files) {
   if (const auto missing = missing_prerequisites(config_.relay.enabled); !missing.empty()) {
     std::string all;
     for (const std::string& sentence : missing) all += (all.empty() ? "" : "\n") + sentence;
@@ -82,8 +84,25 @@ Result<void> Node::open() {
     return std::unexpected(raised.error());
   }
   if (Result<void> opened = open_sockets(); !opened) return opened;
+  if (Result<void> helped = files.ready(); !helped) return helped;
+  if (Result<void> given = give_up_power(); !given) return given;
+  if (Result<void> started = start_parts(); !started) return started;
+  log::write(confinement_.lacks.empty() ? log::Level::info : log::Level::warning,
+             confinement_.text());
+  return {};
+}
+
+// Before the first thread, which would keep what it was born with, and before the first packet.
+Result<void> Node::give_up_power() {
   if (Result<void> dropped = drop_privileges(); !dropped) return dropped;
-  return start_parts();
+  std::vector<ReachRule> reach = common_reach();
+  reach.push_back({std::string{run_directory}, Reach::keep});
+  reach.push_back({uapi_folder, Reach::remove});
+  reach.push_back({folder_of(config_.process.control_socket), Reach::remove});
+  Result<Confinement> confined = confine(reach);
+  if (!confined) return std::unexpected(confined.error());
+  confinement_ = std::move(*confined);
+  return {};
 }
 
 Result<void> Node::open_sockets() {

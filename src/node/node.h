@@ -16,6 +16,8 @@
 #include "base/result.h"
 #include "exec/worker.h"
 #include "node/config/config.h"
+#include "node/confine/confine.h"
+#include "node/confine/file_broker.h"
 #include "node/control_server.h"
 #include "node/device/device_diff.h"
 #include "node/device/endpoint_resolver.h"
@@ -38,8 +40,10 @@ inline constexpr std::chrono::seconds drain_timeout{10};
 
 class Node {
  public:
-  /// Brings everything up, or nothing. `config_path` is read again at a reload.
-  static Result<std::unique_ptr<Node>> start(NodeConfig config, std::string config_path);
+  /// Brings everything up, or nothing. `config_path` is read again at a reload, by `files`, which
+  /// outlives the node, wherever the node itself may not any more.
+  static Result<std::unique_ptr<Node>> start(NodeConfig config, std::string config_path,
+                                             FileBroker& files);
   /// Takes everything down; what relayed connections are left is reset.
   ~Node();
 
@@ -54,7 +58,8 @@ class Node {
 
  private:
   Node(NodeConfig config, std::string config_path);
-  Result<void> open();
+  Result<void> open(FileBroker& files);
+  Result<void> give_up_power();
   Result<void> open_sockets();
   Result<void> start_parts();
   Result<void> start_relay();
@@ -101,6 +106,7 @@ class Node {
   const std::string config_path_;
   SystemClock clock_;
   Instant started_;
+  Confinement confinement_;
   std::unique_ptr<EndpointResolver> resolver_;
   std::unique_ptr<Device> device_;
   std::optional<Links> links_;

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "node/config/config_setting.h"
+#include "node/confine/system_calls.h"
 #include "node/node.h"
 #include "node/node_parts.h"
 
@@ -29,6 +30,8 @@ NodeStatus Node::status() {
   const std::lock_guard lock{mutex_};
   NodeStatus status = device_status(*device_, config_);
   status.version = TW_VERSION;
+  status.confinement = confinement_;
+  status.refused_calls = refused_calls();
   status.uptime_s =
       std::chrono::duration_cast<std::chrono::seconds>(clock_.now() - started_).count();
   if (const Result<std::uint64_t> dropped = links_->tx_dropped()) {

@@ -11,6 +11,7 @@
 #include "base/drop.h"
 #include "base/time.h"
 #include "lane/counters.h"
+#include "node/confine/confine.h"
 #include "node/device/device_tuning.h"
 #include "node/machine/firewall.h"
 #include "node/syn_watches.h"
@@ -68,6 +69,8 @@ struct NodeStatus {
   TuningInEffect tuning;
   std::int64_t uptime_s = 0;
   std::uint64_t lost_log_lines = 0;  ///< that found no room
+  Confinement confinement;           ///< what the process has given up
+  std::uint64_t refused_calls = 0;   ///< system calls that it made and that are not on its list
   std::vector<WorkerStatus> workers;
   HandshakeStatus handshakes;
   std::uint64_t kernel_drops_udp = 0;   ///< SO_RXQ_OVFL: datagrams the socket had no room for

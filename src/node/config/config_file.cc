@@ -10,6 +10,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/open_file.h"
 #include "base/unique_fd.h"
 #include "crypto/secret.h"
 #include "node/config/config_tree.h"
@@ -55,7 +56,7 @@ void wipe_text(std::string& text) noexcept {
 
 std::expected<std::string, ConfigMistake> read_config_file(const std::string& path,
                                                            WrittenBy writers) {
-  const UniqueFd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY)};
+  const UniqueFd fd = open_file(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
   struct stat status{};
   if (!fd || ::fstat(fd.get(), &status) != 0) return unreadable(path, errno);
   if (writers == WrittenBy::trusted) {

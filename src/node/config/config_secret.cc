@@ -10,6 +10,7 @@
 #include <optional>
 #include <system_error>
 
+#include "base/open_file.h"
 #include "base/unique_fd.h"
 
 namespace tw::node {
@@ -89,7 +90,7 @@ Parsed<crypto::Secret<32>> read_key_file(std::string_view name, const std::strin
     return flaw(shown(path) + ": " + reason(errno), "name a file that exists and can be read");
   }
   if (const auto good = check_status(status, path); !good) return std::unexpected{good.error()};
-  const UniqueFd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
+  const UniqueFd fd = open_file(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (!fd || ::fstat(fd.get(), &status) != 0) {
     return flaw(shown(path) + ": " + reason(errno), "name a file that exists and can be read");
   }

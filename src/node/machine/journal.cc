@@ -109,14 +109,14 @@ Result<void> undo(const Change& change, Netlink& netlink) {
   return undo(std::get<SysctlChange>(change));
 }
 
-Journal::Journal(std::string directory, std::string path, UniqueFd file) noexcept
-    : directory_(std::move(directory)), path_(std::move(path)), file_(std::move(file)) {}
+Journal::Journal(std::string path, UniqueFd file) noexcept
+    : path_(std::move(path)), file_(std::move(file)) {}
 
 Journal::~Journal() {
   if (!file_ || !entries_.empty()) return;
-  // Still locked: nobody else can be using the file. The directory goes if nobody has a file in it.
+  // Still locked: nobody else can be using the file. The directory stays: a node that starts now
+  // may have been confined to it, and could not make another.
   ::unlink(path_.c_str());
-  ::rmdir(directory_.c_str());
 }
 
 Result<Journal> Journal::open(const std::string& directory, const std::string& device) {
@@ -136,7 +136,7 @@ Result<Journal> Journal::open(const std::string& directory, const std::string& d
     auto locked = lock(file.get(), path, device);
     if (!locked) return std::unexpected(locked.error());
     if (!*locked) continue;
-    Journal journal(directory, path, std::move(file));
+    Journal journal(path, std::move(file));
     auto text = read_all(journal.file_.get(), path);
     if (!text) {
       journal.file_.reset();  // not ours to remove

@@ -49,7 +49,7 @@ class Journal {
   static Result<Journal> open(const std::string& directory, const std::string& device);
   Journal(Journal&&) noexcept = default;
   Journal& operator=(Journal&&) = delete;
-  /// Removes the file, and the directory if it is then empty, unless something still stands.
+  /// Removes the file, unless something still stands. The directory stays.
   ~Journal();
 
   /// What stands in a journal of this text.
@@ -85,11 +85,11 @@ class Journal {
   Result<SysctlChange> plan_shared(const std::string& key, std::string_view value) const;
 
  private:
-  Journal(std::string directory, std::string path, UniqueFd file) noexcept;
+  Journal(std::string path, UniqueFd file) noexcept;
   Result<void> append(const std::string& line);
   void read_lines(std::string_view text);
 
-  std::string directory_, path_;
+  std::string path_;
   UniqueFd file_;
   std::uint64_t length_ = 0;  // bytes of whole lines
   std::uint64_t next_id_ = 1;

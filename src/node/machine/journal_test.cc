@@ -122,7 +122,7 @@ TEST_F(JournalFile, IsPrivateAndLeavesNothingBehind) {
     const auto id = journal.record(rule);
     ASSERT_TRUE(id && journal.strike(*id));
   }
-  EXPECT_FALSE(fs::exists(directory_));
+  EXPECT_TRUE(fs::is_empty(directory_));
 }
 
 TEST_F(JournalFile, ForgivesAHalfWrittenLastLine) {
@@ -207,7 +207,7 @@ TEST_F(JournalFile, UndoesEverythingLatestFirst) {
   EXPECT_EQ(read_sysctl("net/ipv4/conf/lo/rp_filter"), first.old_value);
   EXPECT_EQ(read_sysctl("net/ipv4/ip_forward"), "0");
   EXPECT_TRUE(netlink->add_route(route)) << "the old one is gone";
-  EXPECT_FALSE(fs::exists(directory_));
+  EXPECT_TRUE(fs::is_empty(directory_));
 }
 
 }  // namespace

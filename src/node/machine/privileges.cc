@@ -78,6 +78,30 @@ Result<void> read_back(const std::vector<unsigned>& wanted) {
   return {};
 }
 
+Result<void> keep_only(const std::vector<unsigned>& wanted) {
+  // A service manager may have left no more than what is kept: then there is no bounding set to
+  // narrow, and no right to. read_back() looks at it all the same.
+  const capng_select_t chosen =
+      has_capability(CAPNG_EFFECTIVE, CAP_SETPCAP) ? CAPNG_SELECT_ALL : CAPNG_SELECT_CAPS;
+  capng_clear(CAPNG_SELECT_ALL);
+  // libcap-ng takes sets or-ed together, though its enum does not name the sums.
+  constexpr auto sets =  // NOLINTNEXTLINE(clang-analyzer-optin.core.EnumCastOutOfRange)
+      static_cast<capng_type_t>(CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET);
+  for (const unsigned capability : wanted) {
+    if (capng_update(CAPNG_ADD, sets, capability) != 0) {
+      return make_error(Error::Kind::unavailable, "drop privileges: choose capabilities");
+    }
+  }
+  if (const int rc = capng_apply(chosen); rc != 0) {
+    return system_error(fmt::format("drop privileges: set capabilities (step {})", -rc));
+  }
+  const rlimit no_core{0, 0};
+  if (::setrlimit(RLIMIT_CORE, &no_core) != 0) return system_error("forbid core dumps");
+  if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return system_error("make undumpable");
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return system_error("set no_new_privs");
+  return read_back(wanted);
+}
+
 }  // namespace
 
 Result<void> drop_privileges() {
@@ -94,23 +118,13 @@ Result<void> drop_privileges() {
   if (wanted.empty() || wanted.front() != unsigned{CAP_NET_ADMIN}) {
     return make_error(Error::Kind::unavailable, "needs root: run with sudo (CAP_NET_ADMIN)");
   }
-  capng_clear(CAPNG_SELECT_ALL);
-  // libcap-ng takes sets or-ed together, though its enum does not name the sums.
-  constexpr auto sets =  // NOLINTNEXTLINE(clang-analyzer-optin.core.EnumCastOutOfRange)
-      static_cast<capng_type_t>(CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET);
-  for (const unsigned capability : wanted) {
-    if (capng_update(CAPNG_ADD, sets, capability) != 0) {
-      return make_error(Error::Kind::unavailable, "drop privileges: choose capabilities");
-    }
-  }
-  if (const int rc = capng_apply(CAPNG_SELECT_ALL); rc != 0) {
-    return system_error(fmt::format("drop privileges: set capabilities (step {})", -rc));
-  }
-  const rlimit no_core{0, 0};
-  if (::setrlimit(RLIMIT_CORE, &no_core) != 0) return system_error("forbid core dumps");
-  if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return system_error("make undumpable");
-  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return system_error("set no_new_privs");
-  return read_back(wanted);
+  return keep_only(wanted);
+}
+
+Result<void> drop_all_privileges() {
+  if (auto alone = check_single_thread(); !alone) return alone;
+  if (capng_get_caps_process() != 0) return system_error("drop privileges: read the present ones");
+  return keep_only({});
 }
 
 Result<std::uint64_t> raise_file_limit() {

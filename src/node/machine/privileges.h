@@ -2,8 +2,7 @@
 //
 // It starts as root, raises its limits, opens what needs root, and then keeps uid 0 (its files, the
 // TUN and the sockets in /run stay in reach without CAP_DAC_OVERRIDE) with no more than the
-// capabilities listed here. Another uid was tried and rejected: /dev/net/tun and the UAPI directory
-// are root's, and both are needed again at a reload.
+// capabilities listed here. What uid 0 may do without any capability, node/confine/confine.h takes.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +22,9 @@ namespace tw::node {
 /// process undumpable, sets the core limit to 0, and reads everything back; on an error the process
 /// must end, for what is left of its rights is not known.
 Result<void> drop_privileges();
+
+/// The same, and keeps no capability at all: for a process that only opens files of its own user.
+Result<void> drop_all_privileges();
 
 /// Sets the soft limit of open files to the hard one, and returns it.
 Result<std::uint64_t> raise_file_limit();

@@ -4,9 +4,11 @@
 #include <linux/capability.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <charconv>
 #include <fstream>
@@ -70,6 +72,30 @@ TEST_F(Privileges, ExactlyTheNamedCapabilitiesRemain) {
               return 0;
             }),
             0);
+}
+
+// As under a service manager that has taken the rest already, and the right to take any with it.
+TEST_F(Privileges, WithoutTheRightToNarrowTheBoundingSetOnlyANarrowOneWillDo) {
+  const std::uint64_t wanted = status_mask("CapPrm") & status_mask("CapBnd") & kept;
+  const auto give_up_setpcap = [wanted] {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    std::array<__user_cap_data_struct, 2> sets{};
+    for (std::size_t half = 0; half < sets.size(); ++half) {
+      sets[half].effective = sets[half].permitted =
+          static_cast<std::uint32_t>(wanted >> (32U * half));
+    }
+    return ::syscall(SYS_capset, &header, sets.data()) == 0;
+  };
+  EXPECT_EQ(in_child([&] {
+              for (unsigned one = 0; ::prctl(PR_CAPBSET_READ, one, 0, 0, 0) >= 0; ++one) {
+                if ((wanted >> one & 1U) == 0) ::prctl(PR_CAPBSET_DROP, one, 0, 0, 0);
+              }
+              if (!give_up_setpcap()) return 1;
+              if (!drop_privileges()) return 2;
+              return status_mask("CapEff") == wanted && status_mask("CapBnd") == wanted ? 0 : 3;
+            }),
+            0);
+  EXPECT_EQ(in_child([&] { return give_up_setpcap() && !drop_privileges() ? 0 : 1; }), 0);
 }
 
 TEST_F(Privileges, NoCoreNoDebuggerNoNewPrivileges) {

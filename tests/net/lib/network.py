@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 
 from . import leftovers
-from .process import Process
+from .process import SLOWNESS, Process
 
 
 class Namespace:
@@ -21,8 +21,8 @@ class Namespace:
         """Runs a program to its end; returns subprocess.CompletedProcess with text. argv may be a line."""
         words = shlex.split(argv) if isinstance(argv, str) else [str(word) for word in argv]
         done = subprocess.run(["ip", "netns", "exec", self.name, *words], capture_output=True, text=True,
-                              input=stdin if stdin is not None else "", timeout=timeout, check=False,
-                              env={**os.environ, **(env or {})})
+                              input=stdin if stdin is not None else "", timeout=timeout * SLOWNESS,
+                              check=False, env={**os.environ, **(env or {})})
         if check and done.returncode != 0:
             raise AssertionError(f"{self.label}: `{shlex.join(words)}` ended with {done.returncode}:\n"
                                  f"{done.stdout}{done.stderr}")

@@ -1,0 +1,46 @@
+#include "node/confine/named_files.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace tw::node {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+TEST(NamedFiles, KeysAreReadAndLogsAreWritten) {
+  const NamedFiles files = named_files(R"(
+[node]
+log_file = "/var/log/node"
+control_socket = "/run/other.sock"
+[tunnel]
+private_key_file = "node.key"
+[[peer]]
+name = "/etc/passwd"
+preshared_key_file = "/keys/one"
+[[peer]]
+preshared_key_file = "sub/two"
+[relay.log]
+file = "/var/log/connections"
+)",
+                                       "/etc/thalweg/thalweg.toml");
+  EXPECT_THAT(files.readable,
+              ElementsAre("/etc/thalweg/node.key", "/etc/thalweg/sub/two", "/keys/one"));
+  EXPECT_THAT(files.appendable, ElementsAre("/var/log/connections", "/var/log/node"));
+}
+
+TEST(NamedFiles, AFileElsewhereIsNone) {
+  const NamedFiles files =
+      named_files("[other]\nfile = \"/etc/shadow\"\n[relay]\nlog = \"x\"\n", "x");
+  EXPECT_THAT(files.readable, IsEmpty());
+  EXPECT_THAT(files.appendable, IsEmpty());
+}
+
+TEST(NamedFiles, WhatIsNoTomlNamesNothing) {
+  const NamedFiles files = named_files("private_key_file = \"/a\"\n[", "x");
+  EXPECT_THAT(files.readable, IsEmpty());
+}
+
+}  // namespace
+}  // namespace tw::node
