@@ -169,6 +169,25 @@ void add_client_start(Families& families, const relay::ClientStartCounters& star
   families.push_back(std::move(known));
 }
 
+void add_proofs(Families& families, const std::vector<relay::PopCounters>& pops) {
+  auto refused = counters("relay_refused_legs_total", "Legs of a PoP that were refused, by why");
+  auto proven = family("relay_leg_authenticated", "1: the last leg from, or to, this PoP was",
+                       prometheus::MetricType::Gauge);
+  for (const relay::PopCounters& pop : pops) {
+    for (std::size_t fault = 1; fault < relay::leg_fault_count; ++fault) {
+      const auto name = name_of(relay::LegFault{static_cast<std::uint8_t>(fault)});
+      add(refused, {{"pop", pop.name}, {"reason", std::string{name}}}, pop.proof.refused[fault]);
+    }
+    add(refused, {{"pop", pop.name}, {"reason", "client"}}, pop.refused_clients);
+    for (const auto& [side, known] : {std::pair{"from", pop.proof.from_authenticated},
+                                      std::pair{"to", pop.proof.to_authenticated}}) {
+      if (known) add(proven, {{"pop", pop.name}, {"side", side}}, *known ? 1.0 : 0.0);
+    }
+  }
+  families.push_back(std::move(refused));
+  families.push_back(std::move(proven));
+}
+
 void add_pops(Families& families, const std::vector<relay::PopCounters>& pops) {
   auto legs = counters("relay_legs_total", "Legs to other PoPs, by what became of them");
   auto usable = family("relay_pop_usable", "1: new connections go by this PoP; 0: it is not heard",
@@ -190,22 +209,7 @@ void add_pops(Families& families, const std::vector<relay::PopCounters>& pops) {
         static_cast<double>(pop.legs_here - pop.waiting_here));
     add(over, {{"pop", pop.name}}, pop.refused_here);
   }
-  auto refused = counters("relay_refused_legs_total", "Legs of a PoP that were refused, by why");
-  auto proven = family("relay_leg_authenticated", "1: the last leg from, or to, this PoP was",
-                       prometheus::MetricType::Gauge);
-  for (const relay::PopCounters& pop : pops) {
-    for (std::size_t fault = 1; fault < relay::leg_fault_count; ++fault) {
-      const auto name = name_of(relay::LegFault{static_cast<std::uint8_t>(fault)});
-      add(refused, {{"pop", pop.name}, {"reason", std::string{name}}}, pop.proof.refused[fault]);
-    }
-    add(refused, {{"pop", pop.name}, {"reason", "client"}}, pop.refused_clients);
-    for (const auto& [side, known] : {std::pair{"from", pop.proof.from_authenticated},
-                                      std::pair{"to", pop.proof.to_authenticated}}) {
-      if (known) add(proven, {{"pop", pop.name}, {"side", side}}, *known ? 1.0 : 0.0);
-    }
-  }
-  families.push_back(std::move(refused));
-  families.push_back(std::move(proven));
+  add_proofs(families, pops);
   auto warm = counters("relay_warm_legs_total", "Warm legs, by what became of them");
   auto idle = family("relay_warm_legs_idle", "Warm legs that wait", prometheus::MetricType::Gauge);
   for (const relay::PopCounters& pop : pops) {
@@ -232,7 +236,7 @@ void add_pops(Families& families, const std::vector<relay::PopCounters>& pops) {
       add(probes, {{"pop", pop.name}, {"what", what}}, count);
     }
   }
-  for (auto* made : {&legs, &usable, &here, &refused, &warm, &idle, &rates, &probes}) {
+  for (auto* made : {&legs, &usable, &here, &over, &warm, &idle, &rates, &probes}) {
     families.push_back(std::move(*made));
   }
 }

@@ -110,7 +110,9 @@ Result<void> undo(const Change& change, Netlink& netlink) {
 }
 
 Journal::Journal(std::string path, UniqueFd file) noexcept
-    : path_(std::move(path)), file_(std::move(file)) {}
+    : path_(std::move(path)),
+      directory_(path_.substr(0, path_.rfind('/'))),
+      file_(std::move(file)) {}
 
 Journal::~Journal() {
   if (!file_ || !entries_.empty()) return;
@@ -267,7 +269,7 @@ Result<SysctlChange> Journal::plan_shared(const std::string& key, std::string_vi
 }
 
 std::vector<Journal::Entry> Journal::entries_of(std::string_view text) {
-  Journal read({}, {}, UniqueFd{});
+  Journal read({}, UniqueFd{});
   read.read_lines(text);
   return read.entries_;
 }

@@ -90,6 +90,7 @@ class Journal {
   void read_lines(std::string_view text);
 
   std::string path_;
+  std::string directory_;  // that it is in, as are those of other nodes
   UniqueFd file_;
   std::uint64_t length_ = 0;  // bytes of whole lines
   std::uint64_t next_id_ = 1;

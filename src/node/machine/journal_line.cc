@@ -121,7 +121,10 @@ std::optional<Change> change_from_line(std::string_view line) {
   if (field[0] == "sysctl" && field.size() == 4) {
     return SysctlChange{field[1], field[2], field[3]};
   }
-  if (field[0] == "table" && field.size() == 2 && !field[1].empty()) return TableChange{field[1]};
+  // Another's table is not for us to remove, whatever a journal says.
+  if (field[0] == "table" && field.size() == 2 && field[1].starts_with("thalweg_")) {
+    return TableChange{field[1]};
+  }
   return {};
 }
 

@@ -305,7 +305,7 @@ TEST_F(LinksInKernel, ADeviceThatWasForwardedBeforeStaysSo) {
   EXPECT_TRUE(links.drops_foreign());
   for (const char* table : {"thalweg_tw0", "thalweg_tw0_floor"}) {
     EXPECT_THAT(output(std::string{"nft list table inet "} + table),
-                HasSubstr("meta nfproto ipv4 iifname \"other0\" return"));
+                HasSubstr("meta nfproto ipv4 iifname { \"other0\" } return"));
   }
   ASSERT_TRUE(links.down());
   EXPECT_EQ(read_sysctl("net/ipv4/conf/other0/forwarding").value_or(""), "1");
