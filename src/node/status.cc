@@ -174,13 +174,9 @@ Json stages_json(const relay::StageTimes& stages) {
   return json;
 }
 
-Json relay_json(const relay::RelaySnapshot& relay) {
-  Json outcomes = Json::object();
-  for (std::size_t i = 0; i < relay.outcomes.size(); ++i) {
-    outcomes[std::string{name_of(static_cast<relay::Outcome>(i))}] = relay.outcomes[i];
-  }
+Json pops_json(const std::vector<relay::PopCounters>& counters) {
   Json pops = Json::array();
-  for (const relay::PopCounters& pop : relay.pops) {
+  for (const relay::PopCounters& pop : counters) {
     pops.push_back({{"name", pop.name},
                     {"usable", pop.usable},
                     {"legs_opened", pop.legs_opened},
@@ -195,6 +191,14 @@ Json relay_json(const relay::RelaySnapshot& relay) {
                     {"refused_clients", pop.refused_clients},
                     {"warm", warm_legs_json(pop.warm)},
                     {"path", path_json(pop.path)}});
+  }
+  return pops;
+}
+
+Json relay_json(const relay::RelaySnapshot& relay) {
+  Json outcomes = Json::object();
+  for (std::size_t i = 0; i < relay.outcomes.size(); ++i) {
+    outcomes[std::string{name_of(static_cast<relay::Outcome>(i))}] = relay.outcomes[i];
   }
   const relay::EarlySynCounters& early = relay.early_syn;
   const relay::HeldSynCounters& held = relay.held_syns;
@@ -233,7 +237,7 @@ Json relay_json(const relay::RelaySnapshot& relay) {
       {"stages", stages_json(relay.stages)},
       {"log",
        {{"lines", relay.log.lines}, {"left_out", relay.log.left_out}, {"lost", relay.log.lost}}},
-      {"pops", pops}};
+      {"pops", pops_json(relay.pops)}};
 }
 
 std::array<std::uint64_t, drop_count> read_drops(const DropCounters& counters) noexcept {
