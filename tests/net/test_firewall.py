@@ -337,6 +337,8 @@ class Alive(Firewall):
         self.up()
         self.host.run(["wg", "set", self.interface, "peer", lib.pubkey(lib.genkey()),
                        "allowed-ips", "10.77.0.0/16,fd77::/64"])
+        # The device has answered; the firewall follows a moment later.
+        lib.wait_until(lambda: "fd77::/64" in self.host.run("nft list ruleset").stdout, "the firewall to follow")
         before = self.counters()["spoofed"]
         self.send(self.hosts["wan"], "10.77.1.1", WAN[0], ALLOWED)
         self.send(self.hosts["wan"], "10.77.1.1", "192.0.2.1", ALLOWED)

@@ -358,7 +358,7 @@ class Refusals(Node):
         holder = self.host.start(["python3", "-c", hold.format("type=socket.SOCK_DGRAM",
                                                                ("", 51820), "")])
         holder.wait_log("held")
-        self.refused("51820.*in use")
+        self.refused(r"UDP port 51820 is taken by python3 \(pid \d+")
         holder.stop()
         holder = self.host.start(["python3", "-c", hold.format("", ("127.0.0.1", 9586), "s.listen()")])
         holder.wait_log("held")
@@ -372,9 +372,12 @@ class Refusals(Node):
 
     def test_a_second_node(self):
         self.start()
-        self.refused(f"{self.interface} exists already")
+        self.refused(r"UDP port 51820 is taken by thalweg \(pid \d+")
         second = f"{self.folder}/second.toml"
-        self.configure(TOML.replace('"{interface}"', f'"{lib.unique_interface()}"'), second)
+        elsewhere = TOML.replace("listen_port = 51820", "listen_port = 51821")
+        self.configure(elsewhere, second)
+        self.refused(f"{self.interface} exists already", [BINARY, "run", "-c", second])
+        self.configure(elsewhere.replace('"{interface}"', f'"{lib.unique_interface()}"'), second)
         self.refused(r"node\.sock: a running node answers there", [BINARY, "run", "-c", second])
         self.serves()
         self.stops()
