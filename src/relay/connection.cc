@@ -23,10 +23,11 @@ namespace {
 constexpr Duration pause_in_transfer = 2ms;
 
 /// Whether the other side has acknowledged anything that was sent, before the connection ended.
-bool has_delivered(int socket) noexcept {
-  constexpr std::uint64_t our_syn = 1;  // counts as a byte
+constexpr std::uint64_t our_syn = 1;  // counts as a byte
+
+std::uint64_t delivered_bytes(int socket) noexcept {
   const auto sample = read_tcp_sample(socket);
-  return sample && sample->delivered_bytes > our_syn;
+  return sample ? sample->delivered_bytes : 0;
 }
 
 }  // namespace
@@ -120,6 +121,8 @@ void Connection::begin_back(Leg leg, std::string pop, Instant now) {
   back_failed_ = connected_ = false;
   if (leg.connected) up_.sink_ready();
   warm_ = leg.warm;
+  // A warm leg has delivered its hello before, which says nothing of its PoP's being alive now.
+  delivered_before_ = warm_ ? std::max(our_syn, delivered_bytes(back_.get())) : our_syn;
   answers_ = leg.answers;
   back_proof_ = std::move(leg.proof);
   awaited_.reset();
@@ -133,6 +136,10 @@ void Connection::begin_back(Leg leg, std::string pop, Instant now) {
   segments_before_[std::to_underlying(Side::back)] = 0;
   phase_ = Phase::connecting;
   begin_back_window(leg);
+}
+
+bool Connection::has_heard_us() const noexcept {
+  return delivered_bytes(back_.get()) > delivered_before_;
 }
 
 void Connection::ask(Side side) noexcept {
@@ -398,7 +405,7 @@ Step Connection::expire(Instant now) noexcept {
 // Whether its PoP has heard of us: an acknowledgement comes from its kernel, whoever is busy there.
 Step Connection::review_leg() noexcept {
   answer_by_ = Instant::max();
-  if (!has_delivered(back_.get())) return Step::silent;
+  if (!has_heard_us()) return Step::silent;
   if (phase_ == Phase::greeting) return Step::waiting;  // it has been told nothing yet
   if (pass_probation()) return Step::waiting;
   return end(Outcome::reset, up_.os_errno());
@@ -410,7 +417,7 @@ Step Connection::review_connect() noexcept {
   connect_by_ = Instant::max();
   if (phase_ == Phase::relaying) {
     if (!on_probation_ && !is_connecting(back_.get())) return Step::waiting;
-    if (on_probation_ && has_delivered(back_.get())) {
+    if (on_probation_ && has_heard_us()) {
       return pass_probation() ? Step::waiting : end(Outcome::reset, up_.os_errno());
     }
   }
@@ -444,7 +451,7 @@ Step Connection::lose_back(Outcome outcome, int os_errno) noexcept {
   outcome_ = outcome;
   os_errno_ = os_errno;
   const bool refused = outcome == Outcome::refused_proof || ask_again_;
-  const bool unheard = refused || (warm_ ? !has_delivered(back_.get()) : !connected_);
+  const bool unheard = refused || (warm_ ? !has_heard_us() : !connected_);
   if (can_go_again() && unheard) {
     answer_by_ = Instant::max();
     phase_ = Phase::connecting;

@@ -233,6 +233,8 @@ class Connection {
   Step review_connect() noexcept;
   bool is_late(Instant now) const noexcept { return now >= connect_by_ && phase_ != Phase::doomed; }
   bool pass_probation() noexcept;
+  /// The back's PoP has acknowledged something since the leg was taken.
+  bool has_heard_us() const noexcept;
   Instant end_of_silence(const RelayLimits& limits) const noexcept;
   bool still_delivering() noexcept;
   // How much sources may hold: connection_windows.cc.
@@ -274,6 +276,7 @@ class Connection {
   std::uint32_t leg_memory_most_ = 0;
   std::uint32_t bound_from_ = 0;   // Leg::bound_from, until the client is here
   std::uint64_t undelivered_ = 0;  // bytes in both send queues when last looked at
+  std::uint64_t delivered_before_ = 0;  // by the back, when it was taken
   int os_errno_ = 0;
   std::uint32_t unskipped_ = 0;  // of a LOCAL header
   LegFault fault_ = LegFault::missing;

@@ -206,7 +206,13 @@ class PausedTest(ShareCase):
 
 
 class LegShareTest(ShareCase):
-    """A PoP that opens legs and does not use them, or asks for what never answers."""
+    """A PoP that opens legs and does not use them, or asks for what never answers. Root on the first PoP's
+    machine plays it: its sockets have the mark by which the firewall knows a node's, and the last PoP takes
+    legs without proof.
+    """
+
+    TOML = {host: text.replace('overlay_address = "10.9.0.1"', 'overlay_address = "10.9.0.1"\nlegs = "any"')
+            for host, text in ShareCase.TOML.items()}
 
     RELAY = "max_connections = 200\nmax_waiting_legs_per_pop = 40\n[relay.pool]\nhigh = 8\n"
     OVERLAY = {"first": "10.9.0.1", "last": "10.9.0.2"}
@@ -218,6 +224,7 @@ family = socket.AF_INET6 if ":" in ours else socket.AF_INET
 legs = []
 for _ in range(int(sys.argv[3])):
     leg = socket.socket(family)
+    leg.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, int(sys.argv[5]))
     leg.bind((ours, 0)); leg.settimeout(10)
     try:
         leg.connect((theirs, 9702))
@@ -230,8 +237,10 @@ signal.pause()
 """
 
     def hoard(self, legs, header=b""):
+        index = self.first.run(["cat", f"/sys/class/net/{self.interfaces['first']}/ifindex"]).stdout
+        mark = 0x54580000 + int(index)
         hoarder = self.first.start(["python3", "-c", self.HOARDER, self.OVERLAY["first"],
-                                    self.OVERLAY["last"], legs, header.hex()])
+                                    self.OVERLAY["last"], legs, header.hex(), mark])
         hoarder.wait_log("done", 60)
         return hoarder
 
@@ -276,7 +285,7 @@ class LegShare6Test(LegShareTest):
             .replace('addresses = ["10.9.0.2/16"]', 'addresses = ["10.9.0.2/16", "fd09::2/64"]')
             .replace('overlay_address = "10.9.0.2"', 'overlay_address = "fd09::2"')
             .replace('overlay_address = "10.9.0.1"', 'overlay_address = "fd09::1"')
-            for host, text in (("first", FIRST_TOML), ("last", LAST_TOML))}
+            for host, text in LegShareTest.TOML.items()}
 
 
 if __name__ == "__main__":

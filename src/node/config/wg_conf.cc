@@ -121,8 +121,8 @@ class Reader {
 
   /// A value of wg's, whose blanks count for nothing.
   template <typename T, typename Read>
-  void take_value(std::string_view value, std::optional<T>& out, Read read) {
-    if (auto parsed = read(without_blanks(value))) {
+  void take_value(std::string_view value, std::optional<T>& out, Read reads) {
+    if (auto parsed = reads(without_blanks(value))) {
       out = std::move(*parsed);
     } else {
       say(value, parsed.error());

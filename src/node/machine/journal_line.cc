@@ -82,8 +82,8 @@ std::string to_line(const Change& change) {
                    return fmt::format("sysctl\t{}\t{}\t{}", escaped(sysctl.key),
                                       escaped(sysctl.old_value), escaped(sysctl.value));
                  },
-                 [](const TableChange& change) {
-                   return fmt::format("table\t{}", escaped(change.table));
+                 [](const TableChange& floor) {
+                   return fmt::format("table\t{}", escaped(floor.table));
                  }},
       change);
 }
