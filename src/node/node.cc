@@ -15,6 +15,7 @@
 #include "crypto/stack.h"
 #include "node/device/device_wanted.h"
 #include "node/machine/journal.h"
+#include "node/machine/port_holder.h"
 #include "node/machine/privileges.h"
 #include "node/node_parts.h"
 #include "node/trim_heap.h"
@@ -82,6 +83,11 @@ Result<void> Node::open_sockets() {
   settings.interface = config_.tunnel.interface;
   settings.mtu = config_.tunnel.mtu;
   settings.tuning = config_.tunnel.tuning;
+  // Now, while we may look into other programs, and nothing has been changed.
+  const std::uint16_t port = config_.tunnel.listen_port;
+  if (const auto holder = port == 0 ? std::nullopt : holder_of(Transport::udp, port)) {
+    return port_in_use("tunnel.listen_port", port, *holder);
+  }
   Result<std::unique_ptr<Device>> device = Device::open(settings);
   if (!device) {
     // The kernel's word for it is "busy" or "invalid", and does not say what to do.
@@ -101,7 +107,13 @@ Result<void> Node::open_sockets() {
       UapiServer::open(config_.tunnel.interface, *device_, clock_);
   if (!uapi) return std::unexpected(uapi.error());
   uapi_ = std::move(*uapi);
-  if (config_.relay.enabled) window_opener_.prepare();
+  if (config_.relay.enabled) {
+    window_opener_.prepare();
+    // Before anything of the machine is changed; what comes before the relay is there waits for it.
+    auto doors = relay::open_doors(relay_settings(config_));
+    if (!doors) return explain_port_in_use(std::move(doors.error()), config_);
+    doors_ = *std::move(doors);
+  }
   return {};
 }
 
@@ -119,7 +131,9 @@ Result<void> Node::start_parts() {
   }
   if (Result<void> started = device_->start(); !started) return started;
   if (Result<void> started = start_resolver(); !started) return started;
-  if (Result<void> applied = apply_device(wanted_device(config_, named_)); !applied) return applied;
+  if (Result<void> applied = apply_device(wanted_device(config_, named_)); !applied) {
+    return explain_port_in_use(std::move(applied.error()), config_);
+  }
   trim_heap();
   if (config_.relay.enabled) {
     if (Result<void> started = start_relay(); !started) return started;
@@ -150,7 +164,7 @@ Result<void> Node::start_relay_parts() {
   syn_watches_.open(wanted);
   wanted.resumer = window_opener_.apply(wanted);
   Result<std::unique_ptr<relay::Relay>> relay =
-      relay::Relay::create(std::move(wanted), syn_sources());
+      relay::Relay::create(std::move(wanted), syn_sources(), std::exchange(doors_, {}));
   if (!relay) return std::unexpected(relay.error());
   answers_ = std::make_unique<relay::SynAnswers>(device_->packet_context(), held_syns_max);
   (*relay)->answer_syns(answers_.get());
@@ -187,17 +201,23 @@ std::vector<relay::SynSource*> Node::syn_sources() const {
 }
 
 // What is watched anew is opened before the relay is told, and what is not any more, closed after.
-Result<void> Node::tell_relay(relay::RelaySettings settings) {
+Result<void> Node::tell_relay(relay::RelaySettings settings, std::vector<relay::OpenDoor> doors) {
   std::size_t revoked = 0;
+  Result<void> taken;
   const bool watch = settings.early_syn.enabled;
+  if (!doors.empty() && syn_watches_.is_open()) {
+    // The devices may be others now.
+    relay_worker_->call([&]() noexcept { taken = relay_->take_syns_from({tunnel_syns_.get()}); });
+    syn_watches_.close();
+  }
   if (watch && !syn_watches_.is_open()) syn_watches_.open(settings);
   syn_watches_.set_budget(settings.early_syn);
   settings.resumer = window_opener_.apply(settings);
-  Result<void> taken;
   std::vector<relay::SynSource*> sources = syn_sources();
   if (!watch) sources = {tunnel_syns_.get()};
   const bool told = relay_worker_->call([&]() noexcept {
-    revoked = relay_->apply(std::move(settings));
+    if (drained_) relay_->resume();
+    revoked = relay_->apply(std::move(settings), std::move(doors));
     taken = relay_->take_syns_from(std::move(sources));
   });
   if (!told) return make_error(Error::Kind::exhausted, "the relay does not take messages");
@@ -216,16 +236,40 @@ Result<void> Node::apply_device(WantedDevice wanted) {
   return {};
 }
 
-Result<void> Node::apply_relay(const NodeConfig& next) {
-  if (relay_ && next.relay.enabled && same_listeners(config_, next) && !drained_) {
-    if (Result<void> told = tell_relay(relay_settings(next)); !told) return told;
-    device_->hold_syns(next.relay.accept == relay::Accept::verified);
-    return {};
+// What the next configuration listens on and this one does not: before anything else is changed,
+// so that a port that somebody has leaves all as it was.
+Result<std::vector<relay::OpenDoor>> Node::open_next_doors(const NodeConfig& next) {
+  if (!next.relay.enabled) return {};
+  std::vector<relay::DoorPlan> open;
+  if (relay_) relay_worker_->call([&]() noexcept { open = relay_->doors(); });
+  auto doors = relay::open_doors(relay_settings(next), open);
+  if (!doors) return explain_port_in_use(std::move(doors.error()), next);
+  return doors;
+}
+
+// A relay that is not wanted any more refuses: what it left, any user of this machine could take.
+Result<void> Node::apply_relay(const NodeConfig& next, std::vector<relay::OpenDoor> doors) {
+  if (relay_ && !next.relay.enabled) {
+    device_->report_syns(nullptr);
+    Result<void> taken;
+    relay_worker_->call([&]() noexcept {
+      relay_->refuse_all(clock_.now());
+      taken = relay_->take_syns_from({tunnel_syns_.get()});
+    });
+    syn_watches_.close();
+    drained_ = true;
+    return taken;
   }
-  stop_relay();
-  drained_ = false;
-  config_ = next;
-  return next.relay.enabled ? start_relay() : Result<void>{};
+  if (!next.relay.enabled) return {};
+  if (!relay_) {
+    doors_ = std::move(doors);
+    config_ = next;
+    return start_relay();
+  }
+  if (Result<void> told = tell_relay(relay_settings(next), std::move(doors)); !told) return told;
+  if (std::exchange(drained_, false)) device_->report_syns(syns_.get(), answers_.get());
+  device_->hold_syns(next.relay.accept == relay::Accept::verified);
+  return {};
 }
 
 // ---- Reload
@@ -252,22 +296,24 @@ Result<void> Node::apply(NodeConfig next) {
   named.configure(next.peers);
   const std::lock_guard lock{mutex_};
   const NodeConfig old = config_;
+  auto doors = open_next_doors(next);
+  if (!doors) return std::unexpected(doors.error());
   if (Result<void> applied = links_->apply(next); !applied) return applied;
   for (const std::string& warning : links_->warnings()) log::warning("{}", warning);
   if (Result<void> applied = apply_device(wanted_device(next, named)); !applied) {
     if (const Result<void> back = links_->apply(old); !back) log::error("{}", back.error().text());
-    return applied;
+    return explain_port_in_use(std::move(applied.error()), next);
   }
   device_->set_dscp(next.tunnel.tuning.dscp);
   named_ = std::move(named);
   // In the background: what changes is taken over when the answer comes.
   for (const EndpointName& name : named_.names()) resolver_->ask(name);
-  Result<void> relayed = apply_relay(next);
+  Result<void> relayed = apply_relay(next, *std::move(doors));
   config_ = std::move(next);
   const Result<void> revoked = end_refused_flows();
-  // The tunnel has its new configuration and works; only the relay could not have its new ports.
+  // The tunnel has its new configuration and works.
   if (!relayed) {
-    return in_context("the tunnel is reloaded, but the relay is down", std::move(relayed.error()));
+    return in_context("the tunnel is reloaded, but the relay is not", std::move(relayed.error()));
   }
   if (!revoked) {
     return in_context("reloaded, but established flows that are refused now may go on",

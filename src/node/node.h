@@ -59,7 +59,7 @@ class Node {
   Result<void> start_relay();
   Result<void> start_relay_parts();
   void stop_relay() noexcept;
-  Result<void> tell_relay(relay::RelaySettings settings);
+  Result<void> tell_relay(relay::RelaySettings settings, std::vector<relay::OpenDoor> doors);
   std::vector<relay::SynSource*> syn_sources() const;
   Result<void> start_resolver();
   void ask_for_unanswered();
@@ -70,7 +70,8 @@ class Node {
   Result<void> move_endpoints(std::span<const NamedEndpoints::Move> moves);
   std::string name_of(const crypto::PublicKey& peer) const;
   Result<void> apply_device(WantedDevice wanted);
-  Result<void> apply_relay(const NodeConfig& next);
+  Result<void> apply_relay(const NodeConfig& next, std::vector<relay::OpenDoor> doors = {});
+  Result<std::vector<relay::OpenDoor>> open_next_doors(const NodeConfig& next);
   Result<void> end_refused_flows();
   Result<void> apply(NodeConfig next);
   bool handle_signal(int signal);
@@ -85,7 +86,7 @@ class Node {
   NodeConfig config_;
   WantedDevice wanted_;   // what the device was last told
   NamedEndpoints named_;  // of config_: what its host names stand for
-  bool drained_ = false;  // the relay, by hand: until it is made anew
+  bool drained_ = false;  // the relay, by hand: until the file is read again
   const std::string config_path_;
   SystemClock clock_;
   Instant started_;
@@ -97,7 +98,8 @@ class Node {
   std::unique_ptr<relay::SynAnswers> answers_;  // from the relay to the device
   SynWatches syn_watches_;
   WindowOpener window_opener_;
-  std::unique_ptr<relay::Relay> relay_;
+  std::vector<relay::OpenDoor> doors_;   // of the relay, before it is there
+  std::unique_ptr<relay::Relay> relay_;  // once there, to the end: it keeps its ports from others
   std::unique_ptr<Worker> relay_worker_;
   std::unique_ptr<UapiServer> uapi_;
   std::unique_ptr<ControlServer> control_;

@@ -35,7 +35,7 @@ NodeStatus Node::status() {
     status.kernel_drops_tun = *dropped;
   }
   if (auto refused = links_->refused()) status.firewall = *std::move(refused);
-  if (relay_) {
+  if (relay_ && config_.relay.enabled) {
     relay_worker_->call([&]() noexcept { status.relay = relay_->snapshot(); });
     status.syn_watches = syn_watches_.status();
   }
@@ -47,7 +47,8 @@ Result<void> Node::set(std::string_view key, std::string_view value) {
   const std::unique_lock lock{mutex_};
   auto next = with_setting(config_, key, value);
   if (!next) return make_error(Error::Kind::config, next.error().text());
-  if (drained_) return make_error(Error::Kind::config, "the relay is drained; reload first");
+  if (drained_ && config_.relay.enabled)
+    return make_error(Error::Kind::config, "the relay is drained; reload first");
   if (Result<void> applied = links_->apply(*next); !applied) return applied;
   if (Result<void> applied = apply_relay(*next); !applied) {
     if (const Result<void> back = links_->apply(config_); !back) {
@@ -62,9 +63,11 @@ Result<void> Node::set(std::string_view key, std::string_view value) {
 
 Result<std::uint64_t> Node::drain_relay() {
   const std::unique_lock lock{mutex_};
-  if (!relay_) return make_error(Error::Kind::config, "this node has no relay");
+  if (!relay_ || !config_.relay.enabled) {
+    return make_error(Error::Kind::config, "this node has no relay");
+  }
   if (!std::exchange(drained_, true)) log::info("draining by hand: no new connections");
-  relay_worker_->call([this]() noexcept { relay_->drain(); });
+  relay_worker_->call([this]() noexcept { relay_->drain(clock_.now()); });
   return active_connections();
 }
 
@@ -96,7 +99,7 @@ std::uint64_t Node::active_connections() {
 
 void Node::drain(int signal_fd) {
   if (!relay_) return;
-  relay_worker_->call([this]() noexcept { relay_->drain(); });
+  relay_worker_->call([this]() noexcept { relay_->drain(clock_.now()); });
   const Instant deadline = clock_.now() + drain_timeout;
   std::uint64_t active = active_connections();
   if (active > 0)

@@ -1,11 +1,15 @@
 #include "node/node_parts.h"
 
+#include <cctype>
+#include <cerrno>
 #include <chrono>
+#include <string>
 #include <unordered_map>
 #include <utility>
 
 #include "base/log.h"
 #include "crypto/primitives.h"
+#include "node/machine/port_holder.h"
 
 namespace tw::node {
 namespace {
@@ -66,11 +70,41 @@ relay::RelaySettings relay_settings(const NodeConfig& config) {
   return settings;
 }
 
-bool same_listeners(const NodeConfig& now, const NodeConfig& next) {
-  return now.tunnel.addresses == next.tunnel.addresses &&
-         now.relay.client_devices == next.relay.client_devices &&
-         now.relay.listen_port == next.relay.listen_port &&
-         now.relay.leg_port == next.relay.leg_port;
+std::unexpected<Error> port_in_use(std::string_view key, std::uint16_t port,
+                                   const PortHolder& holder) {
+  return make_error(Error::Kind::unavailable,
+                    "UDP port " + std::to_string(port) + " is taken by " + holder.text() +
+                        "; stop that, or choose another " + std::string{key});
+}
+
+std::unexpected<Error> explain_port_in_use(Error error, const NodeConfig& config) {
+  struct Port {
+    std::string_view key;
+    std::uint16_t number;
+    Transport transport;
+  };
+  if (error.os_errno != EADDRINUSE) return std::unexpected(std::move(error));
+  for (const Port& port : {Port{"relay.listen_port", config.relay.listen_port, Transport::tcp},
+                           Port{"relay.leg_port", config.relay.leg_port, Transport::tcp},
+                           Port{"tunnel.listen_port", config.tunnel.listen_port, Transport::udp}}) {
+    // The error names the address: "listen on 10.9.0.1:9702 of wg0".
+    const bool is_relay = port.transport == Transport::tcp;
+    const std::string number = ':' + std::to_string(port.number);
+    const std::size_t at = error.detail.find(number);
+    if (port.number == 0 || at == std::string::npos) continue;
+    if (at + number.size() < error.detail.size() &&
+        std::isdigit(static_cast<unsigned char>(error.detail[at + number.size()])) != 0) {
+      continue;
+    }
+    if (is_relay != error.detail.starts_with("listen on")) continue;
+    const auto holder = holder_of(port.transport, port.number);
+    return make_error(Error::Kind::unavailable,
+                      error.detail + ": the port is taken" +
+                          (holder ? " by " + holder->text() : std::string{}) +
+                          "; stop that, or choose another " + std::string{port.key} +
+                          (port.key == "relay.leg_port" ? " (the same on all PoPs)" : ""));
+  }
+  return std::unexpected(std::move(error));
 }
 
 std::string_view needs_restart(const NodeConfig& now, const NodeConfig& next) {

@@ -5,14 +5,19 @@
 
 #include "node/config/config.h"
 #include "node/device/tunnel_device.h"
+#include "node/machine/port_holder.h"
 #include "node/status.h"
 #include "relay/settings.h"
 
 namespace tw::node {
 
 relay::RelaySettings relay_settings(const NodeConfig& config);
-/// Whether a running relay can go over from one configuration to the other as it is.
-bool same_listeners(const NodeConfig& now, const NodeConfig& next);
+/// "udp port 51820 is taken by …", and what to do.
+std::unexpected<Error> port_in_use(std::string_view key, std::uint16_t port,
+                                   const PortHolder& holder);
+/// Says who has the port that could not be had, and which key of `config` names it; any other
+/// error as it is. Reads /proc.
+std::unexpected<Error> explain_port_in_use(Error error, const NodeConfig& config);
 /// The key that differs and cannot change while a node runs; empty: none does.
 std::string_view needs_restart(const NodeConfig& now, const NodeConfig& next);
 /// The part of a status that the device knows.

@@ -101,24 +101,13 @@ void UnixListener::close() noexcept {
 }
 
 UniqueFd UnixListener::accept() noexcept {
-  spare_.keep();
-  bool gave_up = false;
-  for (int refused = 0; refused < refusals_per_call;) {
-    UniqueFd client{::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)};
-    if (client && !gave_up) return client;
-    if (client) {
-      client.reset();
-      spare_.keep();
-      gave_up = false;
-      ++refused;
-      continue;
-    }
-    if (errno == EINTR || errno == ECONNABORTED) continue;
-    const bool exhausted = errno == EMFILE || errno == ENFILE;
-    if (gave_up || !exhausted || !spare_.give_up()) break;
-    gave_up = true;
+  UniqueFd client;
+  for (int refused = 0; refused < refusals_per_call; ++refused) {
+    // Root's, and what the reserve is for.
+    const auto status = spare_.accept(socket_.get(), client, /*leave_reserve=*/false);
+    if (status == SpareFd::Accepted::accepted) return client;
+    if (status != SpareFd::Accepted::refused) break;
   }
-  spare_.keep();
   return {};
 }
 

@@ -170,6 +170,22 @@ TEST_F(EarlySynTest, AFloodMeetsItsBudget) {
 }
 
 // A program at a device of a LAN, where anybody may write any source address.
+// No address of ours goes with a way to the PoP: the leg cannot even be begun.
+TEST_F(EarlySynTest, AHalfThatFailsHereCountsOnce) {
+  RelaySettings first = settings_of_first();
+  first.pops[0].overlay_address = ip("fd99::2");
+  first.leg_addresses = {ip("10.77.0.1")};
+  start(first, settings_of_last());
+  report(client_port);
+  EXPECT_TRUE(until([&] { return relay_first->snapshot().early_syn.begun == 1; }));
+  EXPECT_EQ(count(*relay_first, Outcome::connect_failed), 0U) << "the client is not there yet";
+  const UniqueFd client = connect_from(network->client, client_port, target);
+  EXPECT_EQ(end_of(client), ECONNRESET);
+  EXPECT_EQ(count(*relay_first, Outcome::connect_failed), 1U);
+  EXPECT_EQ(relay_first->snapshot().pops.at(0).legs_failed, 1U);
+  EXPECT_EQ(relay_first->snapshot().early_syn.claimed, 1U);
+}
+
 class DeviceSource final : public SynSource {
  public:
   DeviceSource(SynRing& ring, int device_index) : ring_(ring), device_index_(device_index) {}

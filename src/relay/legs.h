@@ -62,6 +62,8 @@ class PopLegs final : public LegSource {
   Instant next_deadline() const noexcept override { return pool_.next_deadline(); }
   LegSourceState state() const noexcept override { return pool_.state(); }
   void close_idle() noexcept override;
+  /// After close_idle(): legs are kept warm again, as the next apply() says.
+  void reopen() noexcept { closed_ = false; }
 
  private:
   // What a warm leg has been made with: as long as this stays, so may the legs.

@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include <optional>
+#include <vector>
 
 #include "relay/loopback_pair.h"
 
@@ -105,6 +106,50 @@ TEST(Listener, WithoutDescriptorsAConnectionIsResetAtOnce) {
   }
   EXPECT_EQ(gate.accept(), AcceptStatus::accepted);
   EXPECT_EQ(gate.accepted.peer, local_endpoint(third.get()));
+}
+
+// Another thread may have had its number in the moment in which it was given up.
+TEST(Listener, ASpareOneThatWasLostComesBackBeforeAnybodyIsServed) {
+  Gate gate;
+  const UniqueFd first = gate.connect(), second = gate.connect();
+  UniqueFd other{::dup(STDERR_FILENO)};  // takes the lowest number, and gives it back below
+  std::optional<NoDescriptorsLeft> none{std::in_place};
+  const AcceptStatus lost = gate.accept();
+  other.reset();
+  const AcceptStatus one = gate.accept();
+  const AcceptStatus two = gate.accept();
+  none.reset();
+  EXPECT_EQ(lost, AcceptStatus::exhausted);
+  EXPECT_EQ(one, AcceptStatus::refused);
+  EXPECT_EQ(two, AcceptStatus::refused);
+  EXPECT_EQ(get(first.get()).end, ECONNRESET);
+  EXPECT_EQ(get(second.get()).end, ECONNRESET);
+}
+
+// The last descriptors are not the public's.
+TEST(Listener, LeavesAReserve) {
+  Gate gate;
+  const UniqueFd first = gate.connect(), second = gate.connect();
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const UniqueFd next{::dup(STDERR_FILENO)};
+  rlimit few = before;
+  // Sixteen of 256 are in reserve, and the next number is the first of them.
+  few.rlim_cur = 256;
+  std::vector<UniqueFd> taken;
+  while (taken.empty() || taken.back().get() < 256 - 16 - 2) taken.emplace_back(::dup(2));
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+  gate.spare.keep();
+  const AcceptStatus one = gate.accept();
+  const AcceptStatus two = gate.accept();
+  const auto onward = open_onward({.target = local_endpoint(gate.listener.fd())});
+  const UniqueFd own{::dup(STDERR_FILENO)};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_EQ(one, AcceptStatus::refused);
+  EXPECT_EQ(two, AcceptStatus::refused);
+  ASSERT_FALSE(onward);
+  EXPECT_EQ(onward.error().os_errno, EMFILE);
+  EXPECT_TRUE(own) << "there are some left";
 }
 
 TEST(Listener, WithoutASpareOneItSaysSo) {

@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <array>
 #include <csignal>
+#include <iterator>
 #include <utility>
 
+#include "base/log.h"
 #include "relay/relay_state.h"
 #include "relay/route_cache.h"
 
@@ -34,7 +36,8 @@ std::string_view name_of(Outcome outcome) noexcept {
   return outcome_names[std::to_underlying(outcome)];
 }
 
-Result<std::unique_ptr<Relay>> Relay::create(RelaySettings settings, std::vector<SynSource*> syns) {
+Result<std::unique_ptr<Relay>> Relay::create(RelaySettings settings, std::vector<SynSource*> syns,
+                                             std::vector<OpenDoor> doors) {
   const auto tun_index = static_cast<int>(::if_nametoindex(settings.tun_device.c_str()));
   if (tun_index == 0) return system_error("relay: interface " + settings.tun_device);
   UniqueFd epoll{::epoll_create1(EPOLL_CLOEXEC)};
@@ -44,10 +47,15 @@ Result<std::unique_ptr<Relay>> Relay::create(RelaySettings settings, std::vector
   auto lookup = RouteCache::open(*std::move(kernel));
   if (!lookup) return in_context("relay", std::move(lookup.error()));
   ignore_broken_pipes();
+  std::vector<DoorPlan> open;
+  for (const OpenDoor& door : doors) open.push_back(door.plan);
+  auto others = open_doors(settings, open);
+  if (!others) return in_context("relay", std::move(others.error()));
+  std::ranges::move(*others, std::back_inserter(doors));
 
   auto state =
       std::make_unique<State>(std::move(settings), tun_index, std::move(epoll), *std::move(lookup));
-  auto opened = state->open_listeners();
+  auto opened = state->change_doors(std::move(doors));
   if (opened) opened = state->take_syns_from(std::move(syns));
   if (!opened) return in_context("relay", std::move(opened.error()));
   return std::unique_ptr<Relay>{new Relay{std::move(state)}};
@@ -56,18 +64,18 @@ Result<std::unique_ptr<Relay>> Relay::create(RelaySettings settings, std::vector
 Relay::Relay(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
 Relay::~Relay() { state_->reset_all(); }
 
-std::size_t Relay::apply(RelaySettings settings) {
-  // What the listeners are bound to stays as it is.
+std::size_t Relay::apply(RelaySettings settings, std::vector<OpenDoor> opened) {
   settings.tun_device = state_->settings.tun_device;
-  settings.client_devices = state_->settings.client_devices;
-  settings.leg_addresses = state_->settings.leg_addresses;
-  settings.listen_port = state_->settings.listen_port;
-  settings.leg_port = state_->settings.leg_port;
   state_->settings = std::move(settings);
+  if (const auto changed = state_->change_doors(std::move(opened)); !changed) {
+    log::error("relay: {}", changed.error().text());
+  }
   state_->use_settings();
   state_->table.set_capacity(state_->settings.limits.max_connections);
   return state_->revoke();
 }
+
+std::vector<DoorPlan> Relay::doors() const { return state_->doors(); }
 
 Result<void> Relay::take_syns_from(std::vector<SynSource*> syns) {
   return state_->take_syns_from(std::move(syns));
@@ -75,7 +83,9 @@ Result<void> Relay::take_syns_from(std::vector<SynSource*> syns) {
 
 void Relay::answer_syns(SynAnswers* answers) noexcept { state_->answer_syns(answers); }
 
-void Relay::drain() noexcept { state_->drain(); }
+void Relay::drain(Instant now) noexcept { state_->drain(now); }
+void Relay::resume() noexcept { state_->resume(); }
+void Relay::refuse_all(Instant now) noexcept { state_->refuse_all(now); }
 
 RelaySnapshot Relay::snapshot() const { return state_->snapshot(); }
 

@@ -15,6 +15,7 @@
 #include "exec/context_ring.h"
 #include "exec/poller.h"
 #include "relay/connection_log.h"
+#include "relay/doors.h"
 #include "relay/leg_source.h"
 #include "relay/path_rate.h"
 #include "relay/receive_budget.h"
@@ -117,9 +118,11 @@ class Relay final : public Poller {
  public:
   /// Opens the listeners (needs CAP_NET_ADMIN for IP_TRANSPARENT and SO_BINDTODEVICE; the TUN
   /// device and its addresses must exist). Nothing is left open on failure.
-  /// `syns` are this relay's to consume, and must outlive it.
+  /// `syns` are this relay's to consume, and must outlive it. Of the listeners, those in `doors`
+  /// are open already.
   static Result<std::unique_ptr<Relay>> create(RelaySettings settings,
-                                               std::vector<SynSource*> syns = {});
+                                               std::vector<SynSource*> syns = {},
+                                               std::vector<OpenDoor> doors = {});
   /// Where each SYN that is reported as held gets its answer. Before the first poll; must outlive
   /// this. Without it none may be held.
   void answer_syns(SynAnswers* answers) noexcept;
@@ -128,14 +131,22 @@ class Relay final : public Poller {
 
   /// New routes, policy, limits, turbo. Connections that are being relayed stay, but for those that
   /// the new settings refuse, by policy, target or PoP: they are reset; returns how many there
-  /// were. Device, addresses and ports are not changed here: compare, and create a new Relay. On
-  /// the relay's context.
-  std::size_t apply(RelaySettings settings);
+  /// were. `opened`: what open_doors() has made of these settings and doors(); listeners that they
+  /// do not name are closed after those have been taken over, and the others stay the same sockets.
+  /// The TUN device stays what it is. On the relay's context.
+  std::size_t apply(RelaySettings settings, std::vector<OpenDoor> opened = {});
+  /// What listens now. On the relay's context.
+  std::vector<DoorPlan> doors() const;
   /// SYNs from these from now on, and from no other. On the relay's context; a source that is left
   /// out is not touched any more. Fails if one cannot be watched; the others are taken.
   Result<void> take_syns_from(std::vector<SynSource*> syns);
-  /// Stops accepting; what runs goes on. On the relay's context.
-  void drain() noexcept;
+  /// New connections are reset at once; what runs goes on. The listeners stay this process's: see
+  /// doors.h. On the relay's context.
+  void drain(Instant now) noexcept;
+  /// Takes new connections again, after drain() or refuse_all(). On the relay's context.
+  void resume() noexcept;
+  /// As drain(), and what runs is reset. On the relay's context.
+  void refuse_all(Instant now) noexcept;
   RelaySnapshot snapshot() const;
 
   std::size_t poll(Instant now, std::size_t budget) noexcept override;

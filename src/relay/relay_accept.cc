@@ -11,7 +11,7 @@
 namespace tw::relay {
 namespace {
 
-constexpr Duration crowd_pause = 1min;    // between two lines on clients with too many connections
+constexpr Duration crowd_pause = 1min;    // between two lines on what is too much
 constexpr Duration accept_pause = 100ms;  // out of descriptors: until one may have come back
 
 }  // namespace
@@ -30,13 +30,14 @@ std::size_t Relay::State::accept_some(Instant now, std::size_t most) {
         break;
       }
       if (status == AcceptStatus::exhausted) {
-        log::warning("relay: no descriptors left to accept connections with");
+        say_exhausted(now);
         accept_again_ = now + accept_pause;
         return handled;
       }
       ++handled;
       if (status == AcceptStatus::refused) {
         count(Outcome::limit);
+        say_exhausted(now);
       } else {
         remember(door, accepted.peer.address);
         serve(door.listener.kind(), std::move(accepted), now);
@@ -47,6 +48,7 @@ std::size_t Relay::State::accept_some(Instant now, std::size_t most) {
 }
 
 void Relay::State::serve(Listener::Kind kind, Accepted accepted, Instant now) {
+  if (refusing_) return refuse(kind, accepted, Outcome::shutdown);
   if (kind == Listener::Kind::clients) return serve_client(std::move(accepted), now);
   if (table.full()) return refuse(kind, accepted, Outcome::limit);
   serve_leg(std::move(accepted), now);
@@ -139,6 +141,14 @@ void Relay::State::say_crowd_of_pop(const IpAddress& pop, Instant now) {
       "relay: PoP {} has {} legs here, {} of them without a target, as many as one PoP may "
       "(relay.max_connections_per_pop, max_waiting_legs_per_pop): further ones are refused",
       pops[*admission_.pop_at(pop)].name, legs.all, legs.waiting);
+}
+
+void Relay::State::say_exhausted(Instant now) {
+  if (now < exhausted_said_again_) return;
+  exhausted_said_again_ = now + crowd_pause;
+  log::warning(
+      "relay: no descriptors left for further connections: they are reset, until some have ended; "
+      "raise the limit of open files (LimitNOFILE), or lower relay.max_connections");
 }
 
 void Relay::State::say_crowd(const IpAddress& client, Instant now) {

@@ -89,7 +89,7 @@ void Relay::State::forget_half(const Connection& connection) noexcept {
 
 void Relay::State::remember(const Door& door, const IpAddress& client) noexcept {
   for (SynSource* const source : syns_) {
-    if (source->device_index() == door.device_index) source->remember(client);
+    if (source->device_index() == door.plan.device_index) source->remember(client);
   }
 }
 

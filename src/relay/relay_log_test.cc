@@ -121,7 +121,7 @@ TEST_F(RelayLogTest, LegsThatWaitedInVainAreNotSaid) {
   first.pool.enabled = true;
   start(first, logging(settings_of_last(), "last"));
   ASSERT_TRUE(until([&] { return relay_last->snapshot().waiting_legs >= 4; }));
-  relay_first->drain();
+  relay_first->drain(now());
   ASSERT_TRUE(until([&] { return relay_last->snapshot().waiting_legs == 0; }));
   end();
   EXPECT_EQ(lines_of("first"), Lines{});

@@ -254,20 +254,63 @@ TEST_F(RelayNetTest, AClientWithTooManyIsResetAndOthersAreServed) {
   send_and_end(fourth_server, fourth, "and whoever has ended one may have another");
 }
 
-TEST_F(RelayNetTest, DrainingFinishesWhatRuns) {
+TEST_F(RelayNetTest, DrainingFinishesWhatRunsAndRefusesTheRest) {
   start();
   const UniqueFd listener = listen_at("192.0.2.80:8080");
   const UniqueFd client = connect_from(network->client, "192.0.2.80:8080");
   const UniqueFd server = accept_at(listener);
-  relay_first->drain();
+  relay_first->drain(now());
   turn();
-  // Its listener has gone, and what TPROXY marks meets nobody.
-  const UniqueFd late = connect_from(network->client, "192.0.2.80:8080");
+  for (const char* target : {"192.0.2.80:8080", "[2001:db8:2::80]:8080"}) {
+    const UniqueFd late = connect_from(network->client, target);
+    EXPECT_EQ(end_of(late), ECONNRESET) << target;
+  }
+  // A leg as well; and none of the ports is anybody's else.
+  const UniqueFd leg = connect_from(network->last, "10.77.0.1:9702");
+  EXPECT_EQ(end_of(leg), ECONNRESET);
+  EXPECT_EQ(count(*relay_first, Outcome::shutdown), 3U);
+  for (const char* taken : {"10.77.0.1:9702", "0.0.0.0:9702", "0.0.0.0:9701", "[::]:9702"}) {
+    network->first.enter();
+    EXPECT_EQ(open_listener({.address = at(taken)}).error().os_errno, EADDRINUSE) << taken;
+  }
   send_and_end(client, server, "finishes");
   send_and_end(server, client, "in order");
   EXPECT_TRUE(both_idle());
-  EXPECT_NE(wait_for(late.get(), POLLOUT, 0), POLLOUT);
   EXPECT_EQ(relay_first->snapshot().accepted_clients, 1U);
+  relay_first->resume();
+  relay_first->apply(settings_of_first());
+  const UniqueFd again = connect_from(network->client, "192.0.2.80:8080");
+  const UniqueFd again_server = accept_at(listener);
+  send_and_end(again, again_server, "served again");
+}
+
+// The new before the old: what waits at the old one is served, what runs goes on.
+TEST_F(RelayNetTest, PortsAndAddressesChangeWithoutLeavingTheOthers) {
+  start();
+  const std::vector<DoorPlan> before = relay_first->doors();
+  const UniqueFd listener = listen_at("192.0.2.80:8080");
+  const UniqueFd client = connect_from(network->client, "192.0.2.80:8080");
+  const UniqueFd server = accept_at(listener);
+  network->first.enter();
+  RelaySettings wanted = settings_of_first();
+  wanted.leg_port = 9712;
+  wanted.leg_addresses.push_back(ip("10.77.9.9"));  // which this machine does not have yet
+  const UniqueFd other = open_listener({.address = at("10.77.0.1:9712")}).value();
+  EXPECT_EQ(open_doors(wanted, relay_first->doors()).error().os_errno, EADDRINUSE);
+  EXPECT_EQ(relay_first->doors(), before);
+  wanted.leg_port = 9722;
+  auto opened = open_doors(wanted, relay_first->doors());
+  ASSERT_TRUE(opened) << opened.error().text();
+  EXPECT_EQ(opened->size(), 3U) << "and not those for clients";
+  EXPECT_FALSE(open_listener({.address = at("10.77.0.1:9702")})) << "the old one is still there";
+  relay_first->apply(wanted, *std::move(opened));
+  EXPECT_EQ(relay_first->doors(), doors_of(wanted));
+  EXPECT_TRUE(open_listener({.address = at("10.77.0.1:9702")}));
+  const UniqueFd leg = connect_from(network->last, "10.77.0.1:9722");
+  EXPECT_TRUE(until([&] { return relay_first->snapshot().accepted_legs == 1; }));
+  send_and_end(client, server, "goes on");
+  const UniqueFd next = connect_from(network->client, "192.0.2.80:8080");
+  EXPECT_TRUE(until([&] { return relay_first->snapshot().accepted_clients == 2; }));
 }
 
 TEST_F(RelayNetTest, ANewPolicyEndsWhatItRefusesAndNothingElse) {

@@ -1,6 +1,5 @@
 #include "relay/relay_state.h"
 
-#include <net/if.h>
 #include <sys/epoll.h>
 
 #include <algorithm>
@@ -137,43 +136,6 @@ void Relay::State::poll_legs(Instant now) {
   });
 }
 
-Result<void> Relay::State::open_listeners() {
-  std::vector<std::string> devices{settings.tun_device};
-  devices.insert(devices.end(), settings.client_devices.begin(), settings.client_devices.end());
-  for (const std::string& device : devices) {
-    for (const IpAddress& any : {IpAddress::v4({}), IpAddress::v6({})}) {
-      auto opened = open_door({any, settings.listen_port, 0}, device, Listener::Kind::clients);
-      const bool absent = !opened && opened.error().os_errno == EAFNOSUPPORT && !any.is_v4();
-      if (!opened && !absent) return opened;
-    }
-  }
-  for (const IpAddress& address : settings.leg_addresses) {
-    auto opened =
-        open_door({address, settings.leg_port, 0}, settings.tun_device, Listener::Kind::legs);
-    if (!opened) return opened;
-  }
-  return {};
-}
-
-Result<void> Relay::State::open_door(const Endpoint& address, const std::string& device,
-                                     Listener::Kind kind) {
-  const bool legs = kind == Listener::Kind::legs;
-  auto socket = open_listener({.address = address,
-                               .device = device,
-                               .transparent = !legs,
-                               .turbo = legs ? &settings.turbo : nullptr,
-                               .limits = &settings.limits,
-                               .fast_open = settings.fast_open && !legs});
-  if (!socket) return std::unexpected(std::move(socket.error()));
-  epoll_event event{.events = EPOLLIN | EPOLLET, .data = {.u64 = doors_.size()}};
-  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, socket->get(), &event) != 0) {
-    return system_error("watch " + address.text());
-  }
-  doors_.push_back({.listener = Listener{*std::move(socket), kind},
-                    .device_index = static_cast<int>(::if_nametoindex(device.c_str()))});
-  return {};
-}
-
 Result<void> Relay::State::take_syns_from(std::vector<SynSource*> syns) {
   for (const SynSource* const source : syns_) {
     static_cast<void>(::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, source->fd(), nullptr));
@@ -207,7 +169,7 @@ std::size_t Relay::State::poll(Instant now, std::size_t budget) {
   // What is over needs no more than to be closed, and closing takes long: bytes went first.
   for (const ConnectionId id : over_) table.make_runnable(id);
   over_.clear();
-  if (draining_ && std::ranges::none_of(doors_, &Door::knocked)) doors_.clear();
+  refusing_ = draining_ && (refusing_ || std::ranges::none_of(doors_, &Door::knocked));
   while (handled < budget) {
     const auto id = table.next_runnable();
     if (!id) break;
@@ -417,23 +379,9 @@ RelaySnapshot Relay::State::snapshot() {
 
 bool Relay::State::has_work() const noexcept {
   const bool knocked = std::ranges::any_of(doors_, &Door::knocked);
-  if (draining_ && !doors_.empty()) return true;
+  if (draining_ && !refusing_) return true;
   if (!swept_pops_.empty()) return true;
   return table.has_runnable() || legs_ready_ || (knocked && accept_again_ == Instant::max());
-}
-
-// What has completed its handshake already is served: only new connections find the doors shut.
-void Relay::State::drain() noexcept {
-  draining_ = true;
-  for (Door& door : doors_) door.knocked = true;
-  for (const auto& legs : by_pop_) legs->close_idle();
-  table.for_each([&](ConnectionId id, Connection& connection) {
-    // Whoever still waits for an answer is told to go elsewhere.
-    if (!connection.is_waiting_leg() && !connection.held()) return;
-    connection.finish(connection.held() ? Outcome::shutdown : Outcome::closed);
-    end(id, connection, connection.begun());
-  });
-  wake_holder();
 }
 
 std::size_t Relay::State::revoke() {

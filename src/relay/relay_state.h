@@ -18,6 +18,7 @@
 #include "relay/connection_log.h"
 #include "relay/connection_table.h"
 #include "relay/direct_probes.h"
+#include "relay/doors.h"
 #include "relay/kernel_route.h"
 #include "relay/leg_counts.h"
 #include "relay/leg_watch.h"
@@ -34,8 +35,8 @@ namespace tw::relay {
 struct Relay::State {
   State(RelaySettings wanted, int tun, UniqueFd epoll, std::unique_ptr<RouteLookup> lookup);
 
-  /// Listens on everything the settings name.
-  Result<void> open_listeners();
+  /// Listens where the settings say: see relay_doors.cc.
+  Result<void> change_doors(std::vector<OpenDoor> opened);
   /// SYNs that somebody has seen before us.
   Result<void> take_syns_from(std::vector<SynSource*> syns);
   void answer_syns(SynAnswers* answers) noexcept { answers_ = answers; }
@@ -48,7 +49,10 @@ struct Relay::State {
   Instant next_deadline() const noexcept;
   Instant coalescing_until() const noexcept;
   bool has_work() const noexcept;
-  void drain() noexcept;
+  std::vector<DoorPlan> doors() const;
+  void drain(Instant now) noexcept;
+  void resume() noexcept;
+  void refuse_all(Instant now) noexcept;
   /// Resets what the settings refuse now; returns how many connections.
   std::size_t revoke();
   void reset_all() noexcept;
@@ -68,7 +72,7 @@ struct Relay::State {
   // A source that may have connections waiting; edge-triggered, so it is asked until it is empty.
   struct Door {
     Listener listener;
-    int device_index;  // that it is bound to
+    DoorPlan plan;
     bool knocked = true;
   };
 
@@ -91,7 +95,7 @@ struct Relay::State {
   void bury(std::size_t pop, Instant now);
   void note_leg_end(ConnectionId id, const Connection& connection) noexcept;
   Instant next_question() const noexcept;
-  Result<void> open_door(const Endpoint& address, const std::string& device, Listener::Kind kind);
+  Result<void> watch_doors() noexcept;
   bool watch_socket(int socket, ConnectionId id, Side side) noexcept;
   void take_events();
   std::size_t accept_some(Instant now, std::size_t most);
@@ -114,6 +118,7 @@ struct Relay::State {
   void start_client(Connection& connection);
   void share(Connection& connection) noexcept;
   bool may_take_leg(const IpAddress& pop) const noexcept;
+  void say_exhausted(Instant now);
   void say_crowd(const IpAddress& client, Instant now);
   void say_crowd_of_pop(const IpAddress& pop, Instant now);
   void refuse(Listener::Kind kind, const Accepted& accepted, Outcome outcome);
@@ -164,7 +169,8 @@ struct Relay::State {
   std::vector<ConnectionId> over_;  // both sides of one of their sockets have ended
   ConnectionLog log_;
   std::uint64_t underway_ = 0;  // connections in `table` whose target is known
-  bool draining_ = false;
+  bool draining_ = false;       // no new connections
+  bool refusing_ = false;       // and who had come before has been served
   Instant polled_at_;
   Instant ask_again_ = Instant::max();  // the next question to a leg; max: none is in use
   std::vector<SilentLeg> silent_;       // by PoP: of watch_legs()
@@ -173,7 +179,8 @@ struct Relay::State {
   std::size_t swept_to_ = 0;                                 // places of `table`
   Instant accept_again_ = Instant::max(), pipes_again_ = Instant::max();
   Instant coalescing_until_ = Instant::max();  // max: nobody is set apart
-  Instant crowd_said_again_;                   // when the next crowded-out client may be logged
+  Instant exhausted_said_again_;
+  Instant crowd_said_again_;  // when the next crowded-out client may be logged
 };
 
 }  // namespace tw::relay

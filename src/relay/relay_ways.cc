@@ -63,7 +63,9 @@ PopCounters* Relay::State::counters_of(std::string_view pop) noexcept {
   return index ? &pops[*index] : nullptr;
 }
 
-// A PoP that a leg cannot even be begun to, for its tunnel is down, is passed over at once.
+// A PoP that a leg cannot even be begun to, for its tunnel is down, is passed over at once. A half
+// that could not be begun waits to be claimed, as one that was refused does: that its client is not
+// served is told, and counted, once.
 void Relay::State::go_onward(ConnectionId id, Connection& connection, Way way, Instant now) {
   Outcome outcome = begin_back(id, connection, way, /*fresh=*/false, now);
   for (std::size_t tried = 1; outcome == Outcome::connect_failed && way.pop; ++tried) {
@@ -73,7 +75,7 @@ void Relay::State::go_onward(ConnectionId id, Connection& connection, Way way, I
     way = *other;
     outcome = begin_back(id, connection, way, /*fresh=*/false, now);
   }
-  if (connection.is_finished()) return end(id, connection, now);
+  if (connection.is_finished()) return settle(id, connection, connection.give_up_back(), now);
   measure(connection, way, now);
 }
 
@@ -129,7 +131,7 @@ void Relay::State::go_again(ConnectionId id, Connection& connection, Step step, 
              elsewhere ? "another way" : "another one", connection.target().text());
   if (lost && elsewhere) ++pops[*lost].left;
   if (begin_back(id, connection, *verdict, /*fresh=*/!elsewhere, now) != Outcome::closed) {
-    return end(id, connection, now);
+    return settle(id, connection, connection.give_up_back(), now);
   }
   table.make_runnable(id);
 }

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/spare_fd.h"
 #include "relay/receive_window.h"
 #include "wire/sockaddr.h"
 
@@ -122,6 +123,8 @@ Result<UniqueFd> open_listener(const ListenerOptions& wanted) {
   if (!v4) options.set(IPPROTO_IPV6, IPV6_V6ONLY, 1, "IPv6 only");
   if (wanted.transparent && v4) options.set(IPPROTO_IP, IP_TRANSPARENT, 1, "transparent");
   if (wanted.transparent && !v4) options.set(IPPROTO_IPV6, IPV6_TRANSPARENT, 1, "transparent");
+  if (wanted.before_address && v4) options.set(IPPROTO_IP, IP_FREEBIND, 1, "free bind");
+  if (wanted.before_address && !v4) options.set(IPPROTO_IPV6, IPV6_FREEBIND, 1, "free bind");
   if (wanted.fast_open) options.set(IPPROTO_TCP, TCP_FASTOPEN, fast_open_backlog, "fast open");
   auto done = std::move(options).result();
   if (done && wanted.turbo) done = start_fast(socket->get(), *wanted.turbo);
@@ -140,6 +143,7 @@ Result<UniqueFd> open_onward(const OnwardOptions& wanted) {
   const What what{"connect to", &wanted.target};
   auto socket = open_tcp(wanted.target.address.family(), what);
   if (!socket) return socket;
+  if (is_in_reserve(socket->get())) return system_error(EMFILE, what.text() + ": socket");
   if (wanted.limits) {
     auto done = notice_death(socket->get(), *wanted.limits);
     if (!done) return std::unexpected(std::move(done.error()));

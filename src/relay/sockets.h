@@ -18,11 +18,14 @@ struct ListenerOptions {
   Endpoint address;                      ///< unspecified: all addresses of that family
   std::string device{};                  ///< accepts what comes in by this device only
   bool transparent = false;              ///< TPROXY: answers for addresses that are not ours
+  bool before_address = false;           ///< `address` need not be this machine's yet
   const TurboSettings* turbo = nullptr;  ///< of a listener for legs
   const RelayLimits* limits = nullptr;   ///< when a silent side is dead; null: the system's
   bool fast_open = false;                ///< takes data in a SYN that has a cookie (RFC 7413)
 };
-/// Listening, non-blocking, close-on-exec. What is accepted from it inherits the options.
+/// Listening, non-blocking, close-on-exec. What is accepted from it inherits the options. Nobody
+/// else can listen there as long as it is open: SO_REUSEADDR shares nothing with one that listens,
+/// and SO_REUSEPORT, which would, is not set.
 Result<UniqueFd> open_listener(const ListenerOptions& options);
 
 struct OnwardOptions {

@@ -7,6 +7,8 @@
 #include <climits>
 #include <utility>
 
+#include "base/spare_fd.h"
+
 namespace tw::relay {
 
 PipePool::PipePool(std::size_t pipe_bytes, std::size_t keep)
@@ -23,6 +25,7 @@ std::optional<SplicePipe> PipePool::take() noexcept {
   int ends[2];
   if (::pipe2(ends, O_NONBLOCK | O_CLOEXEC) != 0) return std::nullopt;
   SplicePipe pipe{UniqueFd{ends[0]}, UniqueFd{ends[1]}, 0};
+  if (is_in_reserve(std::max(ends[0], ends[1]))) return std::nullopt;
   // Refused when this user's pipes hold too many pages already: then the size is what it is.
   const auto asked = static_cast<int>(std::min<std::size_t>(pipe_bytes_, INT_MAX));
   static_cast<void>(::fcntl(pipe.entry.get(), F_SETPIPE_SZ, asked));

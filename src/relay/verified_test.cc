@@ -199,7 +199,8 @@ TEST_F(VerifiedTest, ADrainedRelayRefusesWhoWaitsAndLetsTheRestPass) {
   start_verified();
   hold(1, silent_target);
   ASSERT_TRUE(no_answer());
-  relay_first->drain();
+  jump += 3s;
+  relay_first->drain(now());
   EXPECT_EQ(next_answer(1), SynVerdict::refuse);
   EXPECT_EQ(verdict_on(2), SynVerdict::pass);
 }

@@ -100,7 +100,7 @@ TEST_F(WarmLegsTest, APopThatIsGoneCostsNothingButItsConnections) {
 TEST_F(WarmLegsTest, DrainingClosesThemInOrder) {
   start(with_pool(), settings_of_last());
   ASSERT_TRUE(until_warm(PoolSettings{}.low));
-  relay_first->drain();
+  relay_first->drain(now());
   ASSERT_TRUE(until([&] { return relay_last->snapshot().active == 0; }));
   EXPECT_EQ(count(*relay_last, Outcome::closed), PoolSettings{}.low);
   EXPECT_EQ(warm().idle, 0U);
