@@ -3,8 +3,11 @@
 #include <cctype>
 #include <cerrno>
 #include <chrono>
+#include <cstring>
+#include <memory>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "base/log.h"
@@ -65,6 +68,21 @@ std::shared_ptr<const relay::PopClients> pop_clients(const NodeConfig& config) {
   return std::make_shared<relay::PopClients>(std::move(allowed), std::move(own), std::move(pops));
 }
 
+/// All peers but the PoPs, whose addresses are their own clients'.
+std::shared_ptr<const relay::Principals> principals_of(const NodeConfig& config) {
+  std::unordered_set<std::string_view> pops;
+  for (const PopConfig& pop : config.pops) pops.insert(pop.peer);
+  std::vector<relay::PeerNetworks> peers;
+  for (const PeerConfig& peer : config.peers) {
+    if (pops.contains(peer.name)) continue;
+    relay::PeerNetworks networks{.id = 0, .allowed_ips = peer.allowed_ips};
+    std::memcpy(&networks.id, peer.public_key.bytes.data(), sizeof networks.id);
+    networks.id |= 1;
+    peers.push_back(std::move(networks));
+  }
+  return std::make_shared<relay::Principals>(peers);
+}
+
 relay::RelaySettings relay_settings(const NodeConfig& config) {
   relay::RelaySettings settings;
   settings.tun_device = config.tunnel.interface;
@@ -76,6 +94,7 @@ relay::RelaySettings relay_settings(const NodeConfig& config) {
   settings.leg_port = config.relay.leg_port;
   for (const PopConfig& pop : config.pops) settings.pops.push_back(pop.pop);
   settings.pop_clients = pop_clients(config);
+  settings.principals = principals_of(config);
   settings.policy = relay::Policy{config.policy};
   settings.local_targets = config.relay.local_targets;
   settings.direct = config.relay.direct;

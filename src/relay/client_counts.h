@@ -1,5 +1,5 @@
-// How many connections each client address has, so that one cannot take the room of all. Only
-// addresses that have any are kept: as many as there are connections at most.
+// How many connections each client has (principal.h), so that one cannot take the room of all. Only
+// those that have any are kept: as many as there are connections at most.
 #pragma once
 
 #include <cstddef>
@@ -7,20 +7,20 @@
 #include <unordered_map>
 
 #include "base/assert.h"
-#include "wire/address.h"
+#include "relay/principal.h"
 
 namespace tw::relay {
 
 class ClientCounts {
  public:
-  std::size_t of(const IpAddress& client) const noexcept {
-    const auto found = counts_.find(client.unmapped());
+  std::size_t of(const Principal& client) const noexcept {
+    const auto found = counts_.find(client);
     return found == counts_.end() ? 0 : found->second;
   }
-  void add(const IpAddress& client) { ++counts_[client.unmapped()]; }
+  void add(const Principal& client) { ++counts_[client]; }
   /// Once for each add().
-  void remove(const IpAddress& client) noexcept {
-    const auto found = counts_.find(client.unmapped());
+  void remove(const Principal& client) noexcept {
+    const auto found = counts_.find(client);
     TW_ASSERT(found != counts_.end());
     if (--found->second == 0) counts_.erase(found);
   }
@@ -30,7 +30,7 @@ class ClientCounts {
  private:
   // Entries that have gone make room for those that come.
   std::pmr::unsynchronized_pool_resource entries_;
-  std::pmr::unordered_map<IpAddress, std::size_t> counts_{&entries_};
+  std::pmr::unordered_map<Principal, std::size_t> counts_{&entries_};
 };
 
 }  // namespace tw::relay

@@ -11,31 +11,24 @@ constexpr double after_loss = 0.7;
 constexpr double confirms_from = 0.85;
 constexpr std::uint64_t smallest_part = 4;  // of what is known: less is not worth a start
 
-// What one customer has: an IPv4 address, or a /64.
-IpAddress key_of(const IpAddress& client) noexcept {
-  const IpAddress address = client.unmapped();
-  return address.is_v4() ? address : Prefix::of(address, 64).address;
-}
-
 std::uint64_t scale(std::uint64_t bps, double factor) noexcept {
   return static_cast<std::uint64_t>(static_cast<double>(bps) * factor);
 }
 
 }  // namespace
 
-ClientRates::Client* ClientRates::remember(const IpAddress& key, Instant now) {
-  if (const auto found = clients_.find(key); found != clients_.end()) return &found->second;
+ClientRates::Client* ClientRates::remember(const Principal& client, Instant now) {
+  if (const auto found = clients_.find(client); found != clients_.end()) return &found->second;
   if (clients_.size() >= most_clients) {
     std::erase_if(clients_, [now](const auto& entry) { return !is_fresh(entry.second, now); });
   }
-  return clients_.size() < most_clients ? &clients_[key] : nullptr;
+  return clients_.size() < most_clients ? &clients_[client] : nullptr;
 }
 
-void ClientRates::learn(const IpAddress& client, const Stretch& stretch, Instant now) {
+void ClientRates::learn(const Principal& client, const Stretch& stretch, Instant now) {
   const bool lossy = stretch.retransmitted_bytes > few_bytes &&
                      stretch.retransmitted_bytes > stretch.sent_bytes / tolerated;
-  const IpAddress key = key_of(client);
-  const auto found = clients_.find(key);
+  const auto found = clients_.find(client);
   // Another download that goes on says so again soon.
   if (found != clients_.end() && stretch.ends) found->second.busy_until = now;
   if (lossy) {
@@ -48,7 +41,7 @@ void ClientRates::learn(const IpAddress& client, const Stretch& stretch, Instant
     return;
   }
   if (stretch.delivered_bytes < enough_bytes || stretch.delivery_bps == 0) return;
-  Client* const known = remember(key, now);  // `found` is not valid any more
+  Client* const known = remember(client, now);  // `found` is not valid any more
   if (known == nullptr) return;
   const std::uint64_t before = is_fresh(*known, now) ? known->bps : 0;
   // A slower one may have had a slow server or reader: then the faster one is forgotten in time.
@@ -57,9 +50,9 @@ void ClientRates::learn(const IpAddress& client, const Stretch& stretch, Instant
   if (stretch.goes_on) known->busy_until = now + busy_time;
 }
 
-std::uint64_t ClientRates::take(const IpAddress& client, std::uint64_t cap_bps,
+std::uint64_t ClientRates::take(const Principal& client, std::uint64_t cap_bps,
                                 Instant now) noexcept {
-  const auto found = clients_.find(key_of(client));
+  const auto found = clients_.find(client);
   if (found == clients_.end() || !is_fresh(found->second, now)) return 0;
   Client& known = found->second;
   const std::uint64_t all = std::min(known.bps, cap_bps);
@@ -71,8 +64,8 @@ std::uint64_t ClientRates::take(const IpAddress& client, std::uint64_t cap_bps,
 }
 
 // What is not there any more was forgotten meanwhile.
-void ClientRates::give_back(const IpAddress& client, std::uint64_t bps) noexcept {
-  const auto found = clients_.find(key_of(client));
+void ClientRates::give_back(const Principal& client, std::uint64_t bps) noexcept {
+  const auto found = clients_.find(client);
   if (found == clients_.end()) return;
   found->second.taken_bps -= std::min(found->second.taken_bps, bps);
 }

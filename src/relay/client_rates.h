@@ -10,7 +10,7 @@
 #include <unordered_map>
 
 #include "base/time.h"
-#include "wire/address.h"
+#include "relay/principal.h"
 
 namespace tw::relay {
 
@@ -19,7 +19,7 @@ class ClientRates {
  public:
   /// For so long without news. What is confirmed, or exceeded, is remembered anew.
   static constexpr Duration memory = 5min;
-  /// Clients that are known at one time, an IPv4 address or an IPv6 /64 each; further ones start
+  /// Clients that are known at one time (principal.h); further ones start
   /// as the system does.
   static constexpr std::size_t most_clients = 4096;
   /// Less says little about a path.
@@ -38,12 +38,12 @@ class ClientRates {
     bool goes_on = false;  ///< the connection has more to send
     bool ends = false;     ///< it said before that it goes on
   };
-  void learn(const IpAddress& client, const Stretch& stretch, Instant now);
+  void learn(const Principal& client, const Stretch& stretch, Instant now);
 
   /// What a start to this client may use, at most `cap_bps`, all its starts together; 0: nothing is
   /// known, or others have it. To be given back.
-  std::uint64_t take(const IpAddress& client, std::uint64_t cap_bps, Instant now) noexcept;
-  void give_back(const IpAddress& client, std::uint64_t bps) noexcept;
+  std::uint64_t take(const Principal& client, std::uint64_t cap_bps, Instant now) noexcept;
+  void give_back(const Principal& client, std::uint64_t bps) noexcept;
 
   /// Clients of whom something is remembered. Costs a look at each.
   std::size_t known(Instant now) const noexcept;
@@ -60,9 +60,9 @@ class ClientRates {
   static bool is_fresh(const Client& client, Instant now) noexcept {
     return client.bps > 0 && now - client.learned < memory;
   }
-  Client* remember(const IpAddress& key, Instant now);
+  Client* remember(const Principal& client, Instant now);
 
-  std::unordered_map<IpAddress, Client> clients_;
+  std::unordered_map<Principal, Client> clients_;
   std::uint64_t starts_ = 0;
 };
 

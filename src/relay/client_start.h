@@ -24,7 +24,7 @@ class ClientStart {
   static constexpr std::uint64_t stretch_bytes = 256U << 10U;
 
   /// `socket`, accepted from `client`, stays the caller's; this goes first.
-  ClientStart(std::shared_ptr<ClientRates> rates, const IpAddress& client, int socket,
+  ClientStart(std::shared_ptr<ClientRates> rates, const Principal& client, int socket,
               const ClientStartSettings& settings, Resumer& resumer) noexcept
       : rates_(std::move(rates)),
         client_(client),
@@ -60,7 +60,7 @@ class ClientStart {
   void learn(bool goes_on, Instant now) noexcept;
 
   std::shared_ptr<ClientRates> rates_;  // null: moved from
-  IpAddress client_;
+  Principal client_;
   int socket_ = -1;
   std::uint64_t cap_bps_ = 0, taken_bps_ = 0;
   std::uint32_t most_ = 0;  // segments

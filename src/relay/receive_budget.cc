@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/assert.h"
-#include "relay/client_network.h"
 
 namespace tw::relay {
 namespace {
@@ -19,23 +18,22 @@ void ReceiveBudget::set_limits(std::uint64_t total, std::uint64_t per_client) no
   per_client_ = per_client;
 }
 
-std::uint64_t ReceiveBudget::take(const IpAddress& client, std::uint64_t wanted,
+std::uint64_t ReceiveBudget::take(const Principal& client, std::uint64_t wanted,
                                   std::uint64_t part) {
-  const IpAddress network = network_of(client);
-  const auto known = by_client_.find(network);
+  const auto known = by_client_.find(client);
   const std::uint64_t used = known == by_client_.end() ? 0 : known->second;
   const std::uint64_t given = std::min(
       {wanted, left_of(per_client_, used) / part, left_of(total_, promised_) / (2 * part)});
   if (given < wanted) ++cut_short_;
   if (given == 0) return 0;
   promised_ += given;
-  by_client_[network] += given;
+  by_client_[client] += given;
   return given;
 }
 
-void ReceiveBudget::give_back(const IpAddress& client, std::uint64_t bytes) noexcept {
+void ReceiveBudget::give_back(const Principal& client, std::uint64_t bytes) noexcept {
   if (bytes == 0) return;
-  const auto known = by_client_.find(network_of(client));
+  const auto known = by_client_.find(client);
   TW_ASSERT(known != by_client_.end() && known->second >= bytes);
   promised_ -= bytes;
   known->second -= bytes;

@@ -8,7 +8,7 @@
 #include <memory_resource>
 #include <unordered_map>
 
-#include "wire/address.h"
+#include "relay/principal.h"
 
 namespace tw::relay {
 
@@ -25,10 +25,10 @@ class ReceiveBudget {
 
   /// Of what the client has left one part in `part`, and half as much of what all have left, is the
   /// most that is given at once: 2 for who has shown that it drains, more for who has not. Returns
-  /// bytes, `wanted` at most; 0 if there is nothing. `client`: an IPv4 address, or one of a /64.
-  std::uint64_t take(const IpAddress& client, std::uint64_t wanted, std::uint64_t part);
+  /// bytes, `wanted` at most; 0 if there is nothing. `client`: see principal.h.
+  std::uint64_t take(const Principal& client, std::uint64_t wanted, std::uint64_t part);
   /// What was taken by the same client.
-  void give_back(const IpAddress& client, std::uint64_t bytes) noexcept;
+  void give_back(const Principal& client, std::uint64_t bytes) noexcept;
 
   ReceiveBudgetState state() const noexcept;
 
@@ -37,7 +37,7 @@ class ReceiveBudget {
   std::uint64_t promised_ = 0, cut_short_ = 0;
   // Entries that have gone make room for those that come.
   std::pmr::unsynchronized_pool_resource entries_;
-  std::pmr::unordered_map<IpAddress, std::uint64_t> by_client_{&entries_};
+  std::pmr::unordered_map<Principal, std::uint64_t> by_client_{&entries_};
 };
 
 }  // namespace tw::relay

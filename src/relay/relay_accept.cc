@@ -64,7 +64,8 @@ void Relay::State::serve_client(Accepted accepted, Instant now) {
   if (table.full()) return refuse(Listener::Kind::clients, accepted, Outcome::limit);
   const Verdict verdict = admit(accepted.peer, accepted.address, now);
   if (!verdict) return refuse(Listener::Kind::clients, accepted, verdict.error());
-  if (clients_.of(accepted.peer.address) >= settings.limits.max_connections_per_client) {
+  const Principal who = principal_of(accepted.peer.address);
+  if (clients_.of(who) >= settings.limits.max_connections_per_client) {
     say_crowd(accepted.peer.address, now);
     return refuse(Listener::Kind::clients, accepted, Outcome::client_limit);
   }
@@ -73,7 +74,7 @@ void Relay::State::serve_client(Accepted accepted, Instant now) {
   const ConnectionId id = table.add(
       Connection::client(std::move(accepted.socket), accepted.peer, accepted.address, now));
   ++underway_;
-  clients_.add(accepted.peer.address);
+  clients_.add(who);
   // One that is there already has lost its client, who has come back from the same port.
   index_.erase(key);
   index_.insert(key, id);
@@ -98,7 +99,7 @@ void Relay::State::share(Connection& connection) noexcept {
 void Relay::State::start_client(Connection& connection) {
   const ClientStartSettings& wanted = settings.client_start;
   if (!wanted.enabled || settings.resumer == nullptr) return;
-  connection.start_client(ClientStart{client_rates_, connection.client().address,
+  connection.start_client(ClientStart{client_rates_, principal_of(connection.client().address),
                                       connection.socket(Side::front), wanted, *settings.resumer});
 }
 
@@ -154,9 +155,10 @@ void Relay::State::say_crowd(const IpAddress& client, Instant now) {
   if (now < crowd_said_again_) return;
   crowd_said_again_ = now + crowd_pause;
   log::warning(
-      "relay: {} has {} connections, as many as one client may (relay.max_connections_per_client): "
+      "relay: {} and its like have {} connections, as many as one client may "
+      "(relay.max_connections_per_client): "
       "further ones are refused; {} so far, of all clients",
-      client.text(), clients_.of(client),
+      client.text(), clients_.of(principal_of(client)),
       counters.outcomes[std::to_underlying(Outcome::client_limit)] + 1);
 }
 

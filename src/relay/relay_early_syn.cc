@@ -4,7 +4,6 @@
 #include <cerrno>
 #include <utility>
 
-#include "relay/client_network.h"
 #include "relay/relay_state.h"
 
 namespace tw::relay {
@@ -53,10 +52,11 @@ std::optional<SynVerdict> Relay::State::begin_half(const SynReport& syn, const S
   const ConnectionId id = table.add(
       Connection::half(syn.client, syn.target, now + settings.early_syn.claim_timeout, now));
   ++underway_;
-  clients_.add(syn.client.address);
+  const Principal who = principal_of(syn.client.address);
+  clients_.add(who);
   index_.insert(key, id);
   ++unclaimed;
-  unclaimed_of_.add(network_of(syn.client.address));
+  unclaimed_of_.add(who);
   Connection& connection = *table.find(id);
   share(connection);
   if (!syn.proven) {
@@ -83,7 +83,7 @@ bool Relay::State::came_by_its_device(const SynReport& syn, const SynSource& sou
 
 void Relay::State::forget_half(const Connection& connection) noexcept {
   --unclaimed;
-  unclaimed_of_.remove(network_of(connection.client().address));
+  unclaimed_of_.remove(principal_of(connection.client().address));
   if (connection.is_stranger()) --strangers;
 }
 
@@ -95,13 +95,13 @@ void Relay::State::remember(const Door& door, const IpAddress& client) noexcept 
 
 // Strangers, who may not exist, have half of the places.
 bool Relay::State::may_begin_half(const SynReport& syn, Instant now) noexcept {
+  const Principal who = principal_of(syn.client.address);
   const bool has_place =
       syn.proven || strangers < std::max<std::size_t>(settings.early_syn.max_unclaimed / 2, 1);
   return has_place && !table.full() && unclaimed < settings.early_syn.max_unclaimed &&
-         unclaimed_of_.of(network_of(syn.client.address)) <
-             settings.early_syn.max_unclaimed_per_client &&
-         clients_.of(syn.client.address) < settings.limits.max_connections_per_client &&
-         syn_budget_.allow(syn.client.address, settings.early_syn, now);
+         unclaimed_of_.of(who) < settings.early_syn.max_unclaimed_per_client &&
+         clients_.of(who) < settings.limits.max_connections_per_client &&
+         syn_budget_.allow(who, settings.early_syn, now);
 }
 
 void Relay::State::claim(ConnectionId id, Connection& connection, Accepted accepted, Instant now) {

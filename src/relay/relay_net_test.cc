@@ -254,6 +254,50 @@ TEST_F(RelayNetTest, AClientWithTooManyIsResetAndOthersAreServed) {
   send_and_end(fourth_server, fourth, "and whoever has ended one may have another");
 }
 
+// An address is what a client says: whoever has a /64 has as many as he likes, and a peer has those
+// that it is allowed.
+TEST_F(RelayNetTest, AClientIsItsSixtyFourOrItsPeer) {
+  RelaySettings first = settings_of_first();
+  first.limits.max_connections_per_client = 2;
+  const auto peers = std::vector<PeerNetworks>{
+      {.id = 1, .allowed_ips = {net("10.77.0.101"), net("fd77:0:0:5::/64")}}};
+  first.principals = std::make_shared<Principals>(peers);
+  RelaySettings last = settings_of_last();
+  last.policy = Policy{{{.action = Action::relay}}};
+  start(first, last);
+  network->client.enter();
+  for (const char* address : {"fd77::101/64", "fd77::102/64", "fd77:0:0:5::1/64"}) {
+    ASSERT_TRUE(run(std::string{"ip address add "} + address + " dev eth0 nodad"));
+  }
+  ASSERT_TRUE(run("ip address add 10.77.0.101/24 dev eth0"));
+  network->first.enter();
+  ASSERT_TRUE(run("ip -6 route add fd77:0:0:5::/64 dev tun0"));
+  const auto connect = [&](const char* source, const char* to) {
+    return connect_from(network->client, Endpoint{ip(source), 0, 0}, to);
+  };
+  constexpr const char *server4 = "192.0.2.80:8080", *server6 = "[2001:db8:2::80]:8080";
+  const UniqueFd listener = listen_at(server4), listener6 = listen_at(server6);
+  std::vector<UniqueFd> kept;
+  for (const char* source : {"fd77::100", "fd77::101"}) {
+    kept.push_back(connect(source, server6));
+    kept.push_back(accept_at(listener6));
+  }
+  EXPECT_EQ(end_of(connect("fd77::102", server6)), ECONNRESET) << "the same /64";
+  kept.push_back(connect("fd77:0:0:5::1", server6));
+  kept.push_back(accept_at(listener6));
+  kept.push_back(connect("10.77.0.101", server4));
+  kept.push_back(accept_at(listener));
+  EXPECT_EQ(end_of(connect("10.77.0.101", server4)), ECONNRESET) << "the same peer";
+  EXPECT_EQ(count(*relay_first, Outcome::client_limit), 2U);
+  // A reload after which the peer's are two clients again counts as from the beginning.
+  first.principals = nullptr;
+  relay_first->apply(first);
+  kept.push_back(connect("10.77.0.101", server4));
+  kept.push_back(accept_at(listener));
+  kept.clear();
+  EXPECT_TRUE(until([&] { return relay_first->snapshot().active == 0; }));
+}
+
 TEST_F(RelayNetTest, DrainingFinishesWhatRunsAndRefusesTheRest) {
   start();
   const UniqueFd listener = listen_at("192.0.2.80:8080");

@@ -69,6 +69,7 @@ void Relay::State::use_settings() {
   log_.apply(settings.log);
   use_pops();
   end_disowned_legs(polled_at_);
+  count_clients();
   if (!settings.client_start.enabled) client_rates_ = std::make_shared<ClientRates>();
   legs_ready_ = true;
   pipes_.set_pipe_bytes(settings.limits.pipe_bytes);
@@ -81,6 +82,23 @@ void Relay::State::use_settings() {
       log::warning("relay: accepted legs keep their turbo settings: {}", done.error().text());
     }
   }
+}
+
+Principal Relay::State::principal_of(const IpAddress& client) const noexcept {
+  return principals_ ? principals_->of(client) : Principal{client};
+}
+
+// Under new settings an address may be another's.
+void Relay::State::count_clients() {
+  principals_ = settings.principals;
+  clients_.clear();
+  unclaimed_of_.clear();
+  table.for_each([&](ConnectionId /*id*/, const Connection& connection) {
+    if (connection.is_leg()) return;
+    const Principal who = principal_of(connection.peer().address);
+    clients_.add(who);
+    if (!connection.is_claimed()) unclaimed_of_.add(who);
+  });
 }
 
 // What is known of a PoP that stays is kept: its legs, its path, its counters.
@@ -327,7 +345,7 @@ void Relay::State::end(ConnectionId id, Connection& connection, Instant now) {
                connection.bytes_upstream(), connection.bytes_downstream(), lasted.count());
   }
   if (!connection.is_leg()) {
-    clients_.remove(connection.peer().address);
+    clients_.remove(principal_of(connection.peer().address));
     const ClientKey key{connection.client(), connection.target()};
     // The client may have come back from the same port meanwhile: that one stays.
     if (index_.find(key) == id) index_.erase(key);

@@ -136,6 +136,8 @@ struct Relay::State {
   void refuse(Listener::Kind kind, const Accepted& accepted, Outcome outcome);
   void take_turn(ConnectionId id, Instant now);
   void decide_leg(ConnectionId id, Connection& connection, Instant now);
+  Principal principal_of(const IpAddress& client) const noexcept;
+  void count_clients();
   Verdict admit(const Endpoint& client, const Endpoint& target, Instant now);
   Verdict admit(const Connection& connection, Instant now);
   bool is_refused_now(const Connection& connection) const;
@@ -170,8 +172,9 @@ struct Relay::State {
   bool legs_ready_ = false;  // one of them has something to do
   std::vector<Door> doors_;
   SpareFd spare_;
+  std::shared_ptr<const Principals> principals_;  // by which clients_ counts
   ClientCounts clients_;
-  ClientCounts unclaimed_of_;  // by client_network.h's network_of()
+  ClientCounts unclaimed_of_;
   LegCounts legs_of_;
   ClientIndex index_;  // of all connections of clients
   SynBudget syn_budget_;

@@ -14,6 +14,7 @@
 #include "relay/log_format.h"
 #include "relay/policy.h"
 #include "relay/pop_clients.h"
+#include "relay/principal.h"
 #include "relay/proxy_targets.h"
 #include "relay/resumer.h"
 #include "wire/address.h"
@@ -83,7 +84,7 @@ struct PoolSettings {
 /// budgets is not refused: it waits for the client's handshake, as without early SYN.
 struct EarlySynSettings {
   bool enabled = true;
-  std::uint32_t per_source_rate = 50;   ///< halves begun a second, for one client address
+  std::uint32_t per_source_rate = 50;   ///< halves begun a second, for one client
   std::uint32_t per_source_burst = 50;  ///< a browser opens dozens at once
   std::uint32_t total_rate = 2000;      ///< a second, all clients together
   std::uint32_t total_burst = 500;
@@ -113,7 +114,7 @@ struct RelayLimits {
   /// Each holds two sockets and at most four pipe ends: nine thousand fit 20,000 descriptors only
   /// because pipes are held while bytes are in them.
   std::size_t max_connections = 9000;
-  /// Of one client address, where it enters the overlay. A network behind one address may have
+  /// Of one client (principal.h), where it enters the overlay. A network behind one may have
   /// hundreds of users; a client gone wild must not have everybody's room.
   std::size_t max_connections_per_client = 2000;
   /// How long the bytes of a transfer gather that arrive in small pieces; zero: not at all.
@@ -171,6 +172,8 @@ struct RelaySettings {
   std::vector<PopSettings> pops;
   /// Whom they may name as clients; null: anybody.
   std::shared_ptr<const PopClients> pop_clients;
+  /// Whose clients' addresses are, but for the PoPs'; null: nobody's.
+  std::shared_ptr<const Principals> principals;
   Policy policy;
   std::vector<Prefix> local_targets;  ///< addresses of this machine that may be a target after all
   TurboSettings turbo;

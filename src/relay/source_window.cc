@@ -18,7 +18,7 @@ constexpr std::uint64_t unused_part = 4;
 
 }  // namespace
 
-SourceWindow::SourceWindow(ReceiveBudget& budget, const IpAddress& client, int socket, Kind kind,
+SourceWindow::SourceWindow(ReceiveBudget& budget, const Principal& client, int socket, Kind kind,
                            std::uint32_t held, std::uint32_t most) noexcept
     : budget_(&budget),
       client_(client),

@@ -39,7 +39,7 @@ class SourceWindow {
   /// `budget` must outlive this. `socket` stays the caller's and is not touched any more when this
   /// goes; `held` is the memory that it has now, which is nobody's promise. A leg never has more
   /// than `most`.
-  SourceWindow(ReceiveBudget& budget, const IpAddress& client, int socket, Kind kind,
+  SourceWindow(ReceiveBudget& budget, const Principal& client, int socket, Kind kind,
                std::uint32_t held, std::uint32_t most) noexcept;
   SourceWindow(const SourceWindow&) = delete;
   SourceWindow& operator=(const SourceWindow&) = delete;
@@ -66,7 +66,7 @@ class SourceWindow {
   void review_system(std::uint64_t drained) noexcept;
 
   ReceiveBudget* budget_;
-  IpAddress client_;
+  Principal client_;
   int socket_;
   Kind kind_;
   bool open_ = false, stalled_ = false;

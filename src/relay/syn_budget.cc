@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <functional>
 
-#include "relay/client_network.h"
-
 namespace tw::relay {
 namespace {
 
@@ -23,9 +21,9 @@ void TokenBucket::take(std::uint32_t rate, Instant now) noexcept {
 
 SynBudget::SynBudget() : by_source_(source_buckets) {}
 
-bool SynBudget::allow(const IpAddress& client, const EarlySynSettings& settings,
+bool SynBudget::allow(const Principal& client, const EarlySynSettings& settings,
                       Instant now) noexcept {
-  TokenBucket& source = by_source_[std::hash<IpAddress>{}(network_of(client)) % by_source_.size()];
+  TokenBucket& source = by_source_[std::hash<Principal>{}(client) % by_source_.size()];
   if (!source.has_token(settings.per_source_rate, settings.per_source_burst, now) ||
       !total_.has_token(settings.total_rate, settings.total_burst, now)) {
     return false;

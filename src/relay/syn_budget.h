@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "relay/principal.h"
 #include "relay/settings.h"
 #include "wire/address.h"
 
@@ -27,9 +28,9 @@ class TokenBucket {
 class SynBudget {
  public:
   SynBudget();
-  /// Takes a token of the client (IPv4 address or IPv6 /64) and one of all; false, and neither
+  /// Takes a token of the client and one of all; false, and neither
   /// taken, if one is missing. Costs a hash.
-  bool allow(const IpAddress& client, const EarlySynSettings& settings, Instant now) noexcept;
+  bool allow(const Principal& client, const EarlySynSettings& settings, Instant now) noexcept;
 
  private:
   /// Sources that share a bucket share its tokens: with 8,192 a thousand busy ones rarely do.
