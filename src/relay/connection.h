@@ -274,8 +274,8 @@ class Connection {
   Instant announce_at_ = Instant::max();
   std::uint64_t told_upstream_ = 0;  // bytes that had left when the back's window was opened
   std::uint32_t leg_memory_most_ = 0;
-  std::uint32_t bound_from_ = 0;   // Leg::bound_from, until the client is here
-  std::uint64_t undelivered_ = 0;  // bytes in both send queues when last looked at
+  std::uint32_t bound_from_ = 0;        // Leg::bound_from, until the client is here
+  std::uint64_t undelivered_ = 0;       // bytes in both send queues when last looked at
   std::uint64_t delivered_before_ = 0;  // by the back, when it was taken
   int os_errno_ = 0;
   std::uint32_t unskipped_ = 0;  // of a LOCAL header

@@ -67,24 +67,22 @@ std::vector<std::string> split(std::string_view line, bool& valid) {
 
 std::string to_line(const Change& change) {
   return std::visit(
-      Overloaded{[](const RuleSpec& rule) {
-                   return fmt::format("rule\t{}\t{}\t{}\t{}\t{}\t{}\t{}",
-                                      rule.family == Family::v4 ? "v4" : "v6", rule.priority,
-                                      rule.mark, rule.table, escaped(rule.in_device),
-                                      rule.inverted ? "not" : "is", rule.suppressed_length);
-                 },
-                 [](const RouteSpec& route) {  // metrics do not matter for its removal
-                   return fmt::format("route\t{}\t{}\t{}\t{}", route.prefix.text(),
-                                      escaped(route.device), route.table,
-                                      route.local ? "local" : "unicast");
-                 },
-                 [](const SysctlChange& sysctl) {
-                   return fmt::format("sysctl\t{}\t{}\t{}", escaped(sysctl.key),
-                                      escaped(sysctl.old_value), escaped(sysctl.value));
-                 },
-                 [](const TableChange& floor) {
-                   return fmt::format("table\t{}", escaped(floor.table));
-                 }},
+      Overloaded{
+          [](const RuleSpec& rule) {
+            return fmt::format("rule\t{}\t{}\t{}\t{}\t{}\t{}\t{}",
+                               rule.family == Family::v4 ? "v4" : "v6", rule.priority, rule.mark,
+                               rule.table, escaped(rule.in_device), rule.inverted ? "not" : "is",
+                               rule.suppressed_length);
+          },
+          [](const RouteSpec& route) {  // metrics do not matter for its removal
+            return fmt::format("route\t{}\t{}\t{}\t{}", route.prefix.text(), escaped(route.device),
+                               route.table, route.local ? "local" : "unicast");
+          },
+          [](const SysctlChange& sysctl) {
+            return fmt::format("sysctl\t{}\t{}\t{}", escaped(sysctl.key), escaped(sysctl.old_value),
+                               escaped(sysctl.value));
+          },
+          [](const TableChange& floor) { return fmt::format("table\t{}", escaped(floor.table)); }},
       change);
 }
 
