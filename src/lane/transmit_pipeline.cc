@@ -56,14 +56,17 @@ std::uint32_t TransmitPipeline::largest_inner() noexcept {
   return static_cast<std::uint32_t>(train_bytes_max - overhead);
 }
 
+TransmitPipeline::Outer TransmitPipeline::outer_of(const GsoView& packet) const noexcept {
+  return {dscp_.outer(packet.traffic_class()), Nesting::of(packet.packet()).hop_limit};
+}
+
 void TransmitPipeline::queue(LanePeer& peer, const wg::Session::SealSlot& slot,
-                             const GsoView& packet, std::size_t segment) noexcept {
+                             const GsoView& packet, std::size_t segment, Outer outer) noexcept {
   const std::size_t length = packet.segment_length(segment);
   TW_ASSERT(!full(length) && !too_large(length));
   std::uint8_t* inner = arena_.get() + arena_used_ + wg_data_header_size;
   packet.segment(segment, {inner, length});
-  append(peer, slot, static_cast<std::uint32_t>(length),
-         {dscp_.outer(packet.traffic_class()), Nesting::of(packet.packet()).hop_limit});
+  append(peer, slot, static_cast<std::uint32_t>(length), outer);
 }
 
 void TransmitPipeline::queue_keepalive(LanePeer& peer, const wg::Session::SealSlot& slot) noexcept {

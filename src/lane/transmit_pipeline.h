@@ -45,11 +45,17 @@ class TransmitPipeline {
   static bool too_large(std::size_t inner_bytes) noexcept;
   /// The most that is not too_large().
   static std::uint32_t largest_inner() noexcept;
+  /// What the outer headers of a packet's segments take from it: once a packet.
+  struct Outer {
+    std::uint8_t traffic_class;
+    std::uint8_t hop_limit;
+  };
+  Outer outer_of(const GsoView& packet) const noexcept;
   /// One segment of a packet that is the caller's again at once. Not when full() or too_large().
   /// The slot is the session's and must be sealed, so the keypair must live until flush(); the peer
-  /// must have an endpoint.
+  /// must have an endpoint. `outer` is the packet's.
   void queue(LanePeer& peer, const wg::Session::SealSlot& slot, const GsoView& packet,
-             std::size_t segment) noexcept;
+             std::size_t segment, Outer outer) noexcept;
   /// An empty packet; counted as generated here. Not when full(0).
   void queue_keepalive(LanePeer& peer, const wg::Session::SealSlot& slot) noexcept;
 
@@ -79,12 +85,6 @@ class TransmitPipeline {
   struct Outgoing {
     std::vector<Train> trains;
     std::vector<std::size_t> pending;
-  };
-
-  /// What the outer header takes from the inner packet.
-  struct Outer {
-    std::uint8_t traffic_class;
-    std::uint8_t hop_limit;
   };
 
   void append(LanePeer& peer, const wg::Session::SealSlot& slot, std::uint32_t inner,

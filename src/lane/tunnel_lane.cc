@@ -282,10 +282,11 @@ void TunnelLane::transmit_packet(const Train& train, const GsoView& packet, std:
 
 void TunnelLane::transmit_segments(LanePeer& peer, const GsoView& packet, std::size_t first,
                                    std::size_t count) noexcept {
+  const TransmitPipeline::Outer outer = transmit_.outer_of(packet);
   for (std::size_t segment = first; segment < first + count; ++segment) {
     if (transmit_.full(packet.segment_length(segment))) flush();
     if (const std::optional<wg::Session::SealSlot> slot = peer.session.next_seal(now_)) {
-      transmit_.queue(peer, *slot, packet, segment);
+      transmit_.queue(peer, *slot, packet, segment, outer);
     } else {
       stage(peer, packet, segment);
     }
@@ -318,7 +319,7 @@ void TunnelLane::flush_staged(LanePeer& peer) noexcept {
     const std::optional<GsoView> packet = GsoView::of(bytes, {});
     TW_ASSERT(packet);  // it was one when it was staged
     if (transmit_.full(bytes.size())) flush();
-    transmit_.queue(peer, *slot, *packet, 0);
+    transmit_.queue(peer, *slot, *packet, 0, transmit_.outer_of(*packet));
   });
   staging_.drop_all(peer.staged);
 }

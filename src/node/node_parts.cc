@@ -65,7 +65,7 @@ std::shared_ptr<const relay::PopClients> pop_clients(const NodeConfig& config) {
     const auto none = static_cast<std::uint32_t>(config.peers.size());
     pops.push_back({.peer = peer == peers.end() ? none : peer->second, .given = pop.pop.clients});
   }
-  return std::make_shared<relay::PopClients>(std::move(allowed), std::move(own), std::move(pops));
+  return std::make_shared<relay::PopClients>(allowed, std::move(own), std::move(pops));
 }
 
 /// All peers but the PoPs, whose addresses are their own clients'.

@@ -1,33 +1,23 @@
 #include "relay/pop_clients.h"
 
 #include <algorithm>
-#include <functional>
+#include <map>
 #include <utility>
 
 namespace tw::relay {
 
-PopClients::PopClients(std::vector<Owned> allowed_ips, std::vector<IpAddress> own,
+PopClients::PopClients(const std::vector<Owned>& allowed_ips, std::vector<IpAddress> own,
                        std::vector<Pop> pops)
-    : owned_(std::move(allowed_ips)), own_(std::move(own)), pops_(std::move(pops)) {
-  std::ranges::sort(owned_, {}, &Owned::prefix);
-  for (const Owned& owned : owned_) {
-    auto& lengths = owned.prefix.address.is_v4() ? lengths_v4_ : lengths_v6_;
-    if (std::ranges::find(lengths, owned.prefix.length) == lengths.end()) {
-      lengths.push_back(owned.prefix.length);
-    }
-  }
-  std::ranges::sort(lengths_v4_, std::greater{});
-  std::ranges::sort(lengths_v6_, std::greater{});
+    : own_(std::move(own)), pops_(std::move(pops)) {
+  std::map<Prefix, std::uint32_t> peer_of;
+  for (const Owned& owned : allowed_ips) peer_of.emplace(owned.prefix, owned.peer);
+  peers_ = PrefixTable{std::move(peer_of)};
 }
 
 std::optional<PopClients::Owned> PopClients::owner_of(const IpAddress& client) const noexcept {
-  const IpAddress address = client.unmapped();
-  for (const std::uint8_t length : address.is_v4() ? lengths_v4_ : lengths_v6_) {
-    const Prefix prefix = Prefix::of(address, length);
-    const auto found = std::ranges::lower_bound(owned_, prefix, {}, &Owned::prefix);
-    if (found != owned_.end() && found->prefix == prefix) return *found;
-  }
-  return std::nullopt;
+  const auto* const owner = peers_.longest(client.unmapped());
+  if (owner == nullptr) return std::nullopt;
+  return Owned{owner->prefix, owner->value};
 }
 
 bool PopClients::may_name(std::size_t pop, const IpAddress& client) const noexcept {

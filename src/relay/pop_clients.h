@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "relay/prefix_table.h"
 #include "wire/address.h"
 
 namespace tw::relay {
@@ -23,7 +24,8 @@ class PopClients {
     std::vector<Prefix> given;  ///< what it may name whosever it is (`[[pop]] clients`)
   };
   /// `allowed_ips`: of all peers. `own`: addresses of this node, which no client has.
-  PopClients(std::vector<Owned> allowed_ips, std::vector<IpAddress> own, std::vector<Pop> pops);
+  PopClients(const std::vector<Owned>& allowed_ips, std::vector<IpAddress> own,
+             std::vector<Pop> pops);
 
   /// The longest match decides. v4-mapped addresses are taken as IPv4; loopback, multicast and
   /// unspecified ones are nobody's to name. Cost: a binary search for each length that occurs.
@@ -36,8 +38,7 @@ class PopClients {
   std::uint32_t peer_of(std::size_t pop) const noexcept { return pops_[pop].peer; }
 
  private:
-  std::vector<Owned> owned_;                           // by prefix
-  std::vector<std::uint8_t> lengths_v4_, lengths_v6_;  // that occur, longest first
+  PrefixTable<std::uint32_t> peers_;  // by allowed IP
   std::vector<IpAddress> own_;
   std::vector<Pop> pops_;
 };

@@ -1,6 +1,7 @@
 #include "relay/principal.h"
 
-#include <algorithm>
+#include <map>
+#include <utility>
 
 #include "wire/embedded_ipv4.h"
 
@@ -37,27 +38,19 @@ Principal Principal::of_peer(std::uint64_t id) noexcept {
 }
 
 Principals::Principals(const std::vector<PeerNetworks>& peers) {
+  std::map<Prefix, std::uint64_t> peer_of;
   for (const PeerNetworks& peer : peers) {
     for (const Prefix& prefix : peer.allowed_ips) {
-      if (prefix.length <= longest_default) continue;
-      peers_[prefix] = peer.id;
-      (prefix.address.is_v4() ? lengths_v4_ : lengths_v6_).push_back(prefix.length);
+      if (prefix.length > longest_default) peer_of[prefix] = peer.id;
     }
   }
-  for (auto* lengths : {&lengths_v4_, &lengths_v6_}) {
-    std::ranges::sort(*lengths, std::ranges::greater{});
-    const auto repeated = std::ranges::unique(*lengths);
-    lengths->erase(repeated.begin(), repeated.end());
-  }
+  peers_ = PrefixTable{std::move(peer_of)};
 }
 
 Principal Principals::of(const IpAddress& client) const noexcept {
   const IpAddress address = client.unmapped();
-  for (const std::uint8_t length : address.is_v4() ? lengths_v4_ : lengths_v6_) {
-    const auto peer = peers_.find(Prefix::of(address, length));
-    if (peer != peers_.end()) return Principal::of_peer(peer->second);
-  }
-  return Principal{address};
+  const auto* const peer = peers_.longest(address);
+  return peer != nullptr ? Principal::of_peer(peer->value) : Principal{address};
 }
 
 }  // namespace tw::relay

@@ -7,9 +7,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <vector>
 
+#include "relay/prefix_table.h"
 #include "wire/address.h"
 
 namespace tw::relay {
@@ -40,8 +40,7 @@ class Principals {
   Principal of(const IpAddress& client) const noexcept;
 
  private:
-  std::map<Prefix, std::uint64_t> peers_;
-  std::vector<std::uint8_t> lengths_v4_, lengths_v6_;  // longest first
+  PrefixTable<std::uint64_t> peers_;
 };
 
 }  // namespace tw::relay

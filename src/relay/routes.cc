@@ -1,36 +1,32 @@
 #include "relay/routes.h"
 
-#include <algorithm>
-#include <functional>
+#include <map>
+#include <utility>
 
 namespace tw::relay {
 
 Routes::Routes(const std::vector<PopSettings>& pops) {
+  std::map<Prefix, std::vector<std::size_t>> pops_of;
   for (std::size_t pop = 0; pop < pops.size(); ++pop) {
-    for (const Prefix& prefix : pops[pop].routes) {
-      pops_of_[prefix].push_back(pop);
-      (prefix.address.is_v4() ? lengths_v4_ : lengths_v6_).push_back(prefix.length);
-    }
+    for (const Prefix& prefix : pops[pop].routes) pops_of[prefix].push_back(pop);
   }
-  for (auto* lengths : {&lengths_v4_, &lengths_v6_}) {
-    std::ranges::sort(*lengths, std::ranges::greater{});
-    const auto repeated = std::ranges::unique(*lengths);
-    lengths->erase(repeated.begin(), repeated.end());
-  }
+  pops_of_ = PrefixTable{std::move(pops_of)};
 }
 
 std::optional<Routes::Choice> Routes::find(const IpAddress& target, const PopFilter& usable,
                                            std::optional<std::size_t> except) const {
   std::optional<Choice> preferred;
-  for (const std::uint8_t length : target.is_v4() ? lengths_v4_ : lengths_v6_) {
-    const auto route = pops_of_.find(Prefix::of(target, length));
-    if (route == pops_of_.end()) continue;
-    for (const std::size_t pop : route->second) {
+  pops_of_.find(target, [&](const auto& route) {
+    for (const std::size_t pop : route.value) {
       if (pop == except) continue;
-      if (usable(pop)) return Choice{.pop = pop};
+      if (usable(pop)) {
+        preferred = Choice{.pop = pop};
+        return true;
+      }
       if (!preferred) preferred = Choice{.pop = pop, .usable = false};
     }
-  }
+    return false;
+  });
   return preferred;
 }
 

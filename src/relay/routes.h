@@ -5,10 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <optional>
 #include <vector>
 
+#include "relay/prefix_table.h"
 #include "relay/settings.h"
 #include "wire/address.h"
 
@@ -28,14 +28,13 @@ class Routes {
   /// Several PoPs may have the same prefix: those that come first are asked first.
   explicit Routes(const std::vector<PopSettings>& pops);
 
-  /// Empty if no PoP but `except` has a route. Cost: one lookup in a sorted map per distinct
+  /// Empty if no PoP but `except` has a route. Cost: one lookup in a sorted array per distinct
   /// length, and one call of `usable` for each PoP that is passed over.
   std::optional<Choice> find(const IpAddress& target, const PopFilter& usable,
                              std::optional<std::size_t> except = std::nullopt) const;
 
  private:
-  std::map<Prefix, std::vector<std::size_t>> pops_of_;
-  std::vector<std::uint8_t> lengths_v4_, lengths_v6_;  // that occur, longest first
+  PrefixTable<std::vector<std::size_t>> pops_of_;
 };
 
 }  // namespace tw::relay

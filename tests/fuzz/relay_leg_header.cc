@@ -10,28 +10,16 @@
 #include <cstdint>
 
 #include "base/assert.h"
-#include "base/unique_fd.h"
+#include "leg_pair.h"
 #include "relay/leg_header.h"
 
 namespace {
 
+using tw::testing::LegPair, tw::testing::leg_with;
 using State = tw::relay::LegHeader::State;
 
-struct Pair {
-  tw::UniqueFd ours, theirs;
-};
-
-Pair pair_with(tw::ByteView bytes) {
-  std::array<int, 2> ends{};
-  TW_ASSERT(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()) == 0);
-  Pair pair{tw::UniqueFd{ends[0]}, tw::UniqueFd{ends[1]}};
-  const auto sent = ::send(pair.theirs.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
-  TW_ASSERT(sent == static_cast<ssize_t>(bytes.size()));
-  return pair;
-}
-
 // What is left in the socket.
-std::size_t rest_of(const Pair& pair) {
+std::size_t rest_of(const LegPair& pair) {
   std::array<std::uint8_t, 4096> rest;
   const auto count = ::recv(pair.ours.get(), rest.data(), rest.size(), MSG_DONTWAIT);
   return count < 0 ? 0 : static_cast<std::size_t>(count);
@@ -43,7 +31,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   const tw::ByteView received{bytes, std::min<std::size_t>(size, 4096)};
   const auto parse = tw::parse_proxy_header(received, tw::ProxyCrc::optional);
   for (const bool ended : {false, true}) {
-    const Pair pair = pair_with(received);
+    const LegPair pair = leg_with(received);
     std::uint32_t unskipped = 0;
     const auto header = tw::relay::read_leg_header(pair.ours.get(), ended, unskipped);
     if (tw::relay::looks_like_hello(received) && !received.empty()) {
@@ -62,7 +50,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     TW_ASSERT(rest_of(pair) == received.size() - gone);
     TW_ASSERT(unskipped == (parse.header.local ? parse.length - gone : 0));
   }
-  const Pair pair = pair_with(received);
+  const LegPair pair = leg_with(received);
   int os_errno = 0;
   const auto answer = tw::relay::read_leg_answer(pair.ours.get(), os_errno);
   if (received.empty()) {

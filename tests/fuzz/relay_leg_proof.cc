@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "base/assert.h"
-#include "base/unique_fd.h"
+#include "leg_pair.h"
 #include "relay/leg_header.h"
 #include "relay/pop_proof.h"
 #include "wire/proxy_v2.h"
@@ -20,6 +20,7 @@
 namespace {
 
 using namespace tw::relay;
+using tw::testing::LegPair, tw::testing::leg_with;
 using State = LegHeader::State;
 
 constexpr tw::Instant now{tw::Duration{1000}};
@@ -33,19 +34,6 @@ LegKey fixed_key() {
 LegEnds fixed_ends() {
   return {tw::Endpoint::parse("10.9.0.1:41000").value(),
           tw::Endpoint::parse("10.9.0.3:9702").value()};
-}
-
-struct Pair {
-  tw::UniqueFd ours, theirs;
-};
-
-Pair pair_with(tw::ByteView bytes) {
-  std::array<int, 2> ends{};
-  TW_ASSERT(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()) == 0);
-  Pair pair{tw::UniqueFd{ends[0]}, tw::UniqueFd{ends[1]}};
-  const auto sent = ::send(pair.theirs.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
-  TW_ASSERT(sent == static_cast<ssize_t>(bytes.size()));
-  return pair;
 }
 
 // Whatever is accepted is, byte for byte, what sealing the same would have made.
@@ -78,7 +66,7 @@ void judge(const LegHeader& header, const std::optional<tw::crypto::Mac>& bond) 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   if (size == 0) return 0;
   const tw::ByteView received{bytes + 1, std::min<std::size_t>(size - 1, 1024)};
-  const Pair pair = pair_with(received);
+  const LegPair pair = leg_with(received);
   static const tw::crypto::MacKey key{fixed_key()};
   if (bytes[0] % 3 == 2) {
     AnswerProofReader reader;
