@@ -476,6 +476,12 @@ void Connection::close() noexcept {
   client_start_.reset();
   front_start_.reset();
   back_start_.reset();
+  // The proof of who we are goes before the reset: without it the other PoP takes the refusal of a
+  // target for somebody else's at our port.
+  if (is_leg_ && outcome_ != Outcome::closed && front_.get() >= 0 && !down_.prefix().empty()) {
+    down_.sink_ready();
+    static_cast<void>(down_.push_prefix(front_.get()));
+  }
   if (outcome_ == Outcome::closed) {
     for (const int socket : {front_.get(), back_.get()}) {
       if (socket >= 0) end_in_order(socket);

@@ -141,6 +141,28 @@ TEST_F(RelayProofTest, ThePopItselfIsServedInBothFamilies) {
   }
 }
 
+// A target that refuses, and one that the last PoP's policy refuses, are answers of the PoP itself:
+// it proves who it is before it resets the leg.
+TEST_F(RelayProofTest, ARefusalIsProvenToo) {
+  for (const bool pool : {false, true}) {
+    RelaySettings first = proven(settings_of_first());
+    first.pool.enabled = pool;
+    start(first, proven(settings_of_last()));
+    if (pool) {
+      ASSERT_TRUE(until_warm());
+    }
+    EXPECT_TRUE(exchange());
+    for (int i = 0; i < 8; ++i) {
+      EXPECT_EQ(end_of(connect_from(network->client, "192.0.2.80:8081")), ECONNRESET);  // nobody
+      EXPECT_EQ(end_of(connect_from(network->client, "192.0.2.80:22")), ECONNRESET);  // the policy
+    }
+    EXPECT_EQ(count(*relay_first, Outcome::refused_proof), 0U) << "pool: " << pool;
+    EXPECT_EQ(count(*relay_first, Outcome::reset), 16U) << "pool: " << pool;
+    EXPECT_EQ(proof_of(*relay_first).to_authenticated, true);
+    relay_first.reset();
+  }
+}
+
 TEST_F(RelayProofTest, WarmLegsAreProvenByBothSides) {
   start(with_pool(proven(settings_of_first())), proven(settings_of_last()));
   ASSERT_TRUE(until_warm());
