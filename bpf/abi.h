@@ -14,6 +14,8 @@ enum { tw_tun_buckets = 256 };
 /// The most that a TUN may ever hold; what a burst may cost in memory.
 enum { tw_tun_most_bytes = 16 << 20 };
 enum { tw_tun_small_bytes = 256 };
+/// What a bucket may hold above the limit: a packet of any usual MTU.
+enum { tw_tun_share_bytes = 2048 };
 /// So long a turn of the process may last before it counts as away, and so long it may be away.
 enum { tw_tun_longest_turn_ns = 1 << 20, tw_tun_longest_absence_ns = 32 << 20 };
 
@@ -62,8 +64,15 @@ static inline __u64 tw_tun_limit(__u64 limit, __u64 now_ns, __u64 served_at_ns,
 /// alone gets half of the limit, and n of them get 1/(n+1) each; who has nothing queued gets in as
 /// long as the limit is not reached. Small packets (acknowledgements, which are not sent again;
 /// questions and answers) find an eighth of the limit more.
+///
+/// The limit may fall below what is queued: the process is back and has not caught up yet, or the
+/// queue stands. A bucket that holds next to nothing did not cause that, and keeps a share of its
+/// own: all buckets together at most 512 KB more.
 static inline int tw_tun_keeps(__u64 limit, __u64 queued, __u64 bucket_queued, __u64 length) {
-  if (queued >= limit) return 0;
+  if (queued >= limit) {
+    return limit > 0 && bucket_queued + length <= tw_tun_share_bytes &&
+           queued + length <= tw_tun_most_bytes;
+  }
   const __u64 more = length <= tw_tun_small_bytes ? limit >> 3 : 0;
   return bucket_queued == 0 || bucket_queued + length <= limit - queued + more;
 }

@@ -100,9 +100,11 @@ TEST_F(TunQueueTest, AnotherOneStillGetsInAndIsNotPushedOut) {
   EXPECT_LT(queued(), shared_.limit_bytes + full_packet);
 }
 
-TEST_F(TunQueueTest, APacketThatFindsItsBucketEmptyIsKeptBelowTheLimitOnly) {
+TEST_F(TunQueueTest, AnEmptyBucketTakesAnyPacketBelowTheLimitAndASmallOneAbove) {
   EXPECT_TRUE(tw_tun_keeps(100, 99, 0, 65535));
-  EXPECT_FALSE(tw_tun_keeps(100, 100, 0, 1));
+  EXPECT_FALSE(tw_tun_keeps(100, 100, 0, 65535));
+  EXPECT_TRUE(tw_tun_keeps(100, 100, 0, tw_tun_share_bytes));
+  EXPECT_FALSE(tw_tun_keeps(100, tw_tun_most_bytes, 0, 1));
   EXPECT_FALSE(tw_tun_keeps(10'000, 6'000, 3'000, 1'001));
   EXPECT_TRUE(tw_tun_keeps(10'000, 6'000, 3'000, 1'000));
 }
@@ -239,6 +241,26 @@ TEST_F(TunQueueTest, AbsencesDoNotMakeTheWorkerLookSlow) {
   flood(2s, 1ms);
   EXPECT_EQ(shared_.bytes_per_us, rate);
   EXPECT_LT(queue_.limit(), target * 3 / 2);
+}
+
+TEST_F(TunQueueTest, WhoSendsLittleGetsInBeforeTheWorkerHasCaughtUp) {
+  flood(500ms);
+  now_ = now_ + 10ms;
+  fill(0);
+  turn(0, 0ms);  // back, with more in the queue than the limit is
+  ASSERT_GT(queued(), shared_.limit_bytes);
+  EXPECT_FALSE(arrive(0, 1'000));
+  EXPECT_TRUE(arrive(9, 1'420));
+  std::uint64_t bytes = 0;
+  while (arrive(9, 1'000)) bytes += 1'000;
+  EXPECT_LT(bytes, std::uint64_t{tw_tun_share_bytes});
+  // Nor do all the others together push the wait far.
+  const std::uint64_t before = queued();
+  for (std::uint32_t bucket = 1; bucket < tw_tun_buckets; ++bucket) {
+    while (arrive(bucket, 1'000)) bytes += 1'000;
+  }
+  EXPECT_LE(queued(), before + tw_tun_buckets * std::uint64_t{tw_tun_share_bytes});
+  EXPECT_LE(queued(), std::uint64_t{tw_tun_most_bytes});
 }
 
 TEST_F(TunQueueTest, WhileTheWorkerIsAwayAsMuchMoreGetsInAsItWouldHaveTaken) {

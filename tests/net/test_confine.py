@@ -144,7 +144,9 @@ class Node(Confined):
         self.start(devices=f'"{device}"')
         for server in SERVERS:
             self.assertEqual(self.fetch(client, server), "200")
-        self.assertIn(SERVERS[0], pathlib.Path(f"{self.folder}/connections.log").read_text(encoding="utf-8"))
+        log = pathlib.Path(f"{self.folder}/connections.log")
+        lib.wait_until(lambda: all(server in log.read_text(encoding="utf-8") for server in SERVERS),
+                       "lines in the log")
 
         later, new_device = self.client_device(2)
         self.reload(devices=f'"{device}", "{new_device}"', key=f"{self.elsewhere}/node.key",
