@@ -1,7 +1,8 @@
-# What makes a mistake in memory harder to use, in every build that is not for finding such mistakes:
-# sanitizers see more without it, and FORTIFY does not go together with them. tests/hardening/check.py reads all of
-# it from the finished program; docs/security.md says what each is for. What a large array on a packet's path
-# pays for being zeroed is spared where it is declared, by __attribute__((uninitialized)) and a reason.
+# Settings that make a mistake in memory harder to use, in every build that is not for finding such mistakes:
+# sanitizers see more without these, and FORTIFY does not go together with sanitizers.
+# tests/hardening/check.py reads all of them from the finished program; docs/security.md says what each is
+# for. A large array on a packet's path is spared the cost of being zeroed where it is declared, by
+# __attribute__((uninitialized)) and a reason.
 
 # -fPIE by itself: CMake would compile libraries as if somebody could put a function in another's place (-fPIC).
 add_library(tw_hardening INTERFACE)

@@ -12,7 +12,7 @@ SYS_PIDFD_GETFD = 438
 
 
 def enlarge(pid):
-    """Of every UDP socket that the process has open now; returns how many there were. Needs root."""
+    """Enlarges the buffers of all UDP sockets that the process has open; returns their number. Needs root."""
     libc = ctypes.CDLL(None, use_errno=True)
     process = os.pidfd_open(pid)
     try:

@@ -1,5 +1,5 @@
-// How this process opens files that people name to it: by itself, or, once it is confined and may
-// not any more, by whoever was asked to do it in its place.
+// Opens files that people name to this process. The process does so itself, or, once it is confined
+// and may not any more, asks the FileOpener that was set.
 #pragma once
 
 #include <sys/types.h>

@@ -9,8 +9,8 @@
 namespace tw {
 namespace {
 
-// What accept4 may say of a connection that died in the queue, or of a network that changed under
-// it (accept(2), "Error handling"): the next one is asked for.
+// True for errors that accept4 gives for a connection that died in the queue, or for a network that
+// changed under it (accept(2), "Error handling"): the next connection is asked for.
 bool is_of_one_connection(int code) noexcept {
   switch (code) {
     case EINTR:

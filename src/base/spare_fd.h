@@ -14,9 +14,9 @@
 
 namespace tw {
 
-/// Whether `fd` is among the last that this process may have: a sixteenth of its limit, 64 at most.
-/// Descriptors are given out lowest first, so a number so high says that few are left. Who serves
-/// the public closes such a one, and takes it for EMFILE.
+/// True if `fd` is among the last that this process may have: a sixteenth of its limit, 64 at most.
+/// Descriptors are given out lowest first, so a number so high says that few are left. A server of
+/// the public closes such a descriptor, and takes it for EMFILE.
 bool is_in_reserve(int fd) noexcept;
 
 class SpareFd {

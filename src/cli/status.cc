@@ -77,7 +77,7 @@ void print_stages(const Json& stages) {
   }
 }
 
-// Whether the last leg each way was authenticated, and what was refused of theirs.
+// Prints whether the last leg each way was authenticated, and counts of refused legs and clients.
 void print_last_legs(const Json& pop) {
   const Json& last = pop["last_leg"];
   const auto word = [](const Json& authenticated) -> std::string_view {
@@ -193,7 +193,7 @@ void print_tuning(const Json& tuning) {
   }
 }
 
-/// What is not as it should be; nothing else.
+/// Prints what is not as it should be; nothing else.
 void print_confinement(const Json& confinement) {
   for (const Json& lacking : confinement["lacks"]) {
     fmt::print("  not confined: this kernel lacks {}\n", lacking.get<std::string>());

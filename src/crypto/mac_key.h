@@ -22,8 +22,8 @@ class MacKey {
  public:
   explicit MacKey(const SymmetricKey& key) noexcept;
 
-  /// What blake2s_mac() computes of this key and the parts, one after the other. Never allocates;
-  /// under a microsecond for a few hundred bytes.
+  /// Returns blake2s_mac() of this key and the parts, one after the other. Never allocates; under a
+  /// microsecond for a few hundred bytes.
   Mac of(std::initializer_list<ByteView> parts) const noexcept;
 
  private:

@@ -1,5 +1,5 @@
-// What functions that have returned left on the stack: copies of keys in frames and spilled
-// registers, which no destructor knows of.
+// Wipes the stack below a function: functions that have returned left copies of keys there, in
+// frames and spilled registers, which no destructor knows of.
 #pragma once
 
 namespace tw::crypto {

@@ -13,7 +13,7 @@
 namespace tw {
 namespace {
 
-/// Of this process's timers: seconds until the one on `clock` goes off; 0: none is armed.
+/// Returns the seconds until this process's timer on `clock` goes off; 0: none is armed.
 long armed_seconds(int clock) {
   long seconds = 0;
   for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fdinfo")) {

@@ -20,7 +20,7 @@ void HandshakeGate::remember(const Endpoint& source) noexcept {
   known_addresses_.remember(std::hash<IpAddress>{}(source.address));
 }
 
-/// How many slots may be taken when an initiation of `source` without a second mac comes.
+/// Returns how many slots may be taken when an initiation of `source` without a second mac comes.
 std::size_t HandshakeGate::room_for(const Endpoint& source) const noexcept {
   if (known_.has(std::hash<Endpoint>{}(source))) return for_known;
   if (known_addresses_.has(std::hash<IpAddress>{}(source.address))) return for_known_address;

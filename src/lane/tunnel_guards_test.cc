@@ -1,4 +1,5 @@
-// What a lane does not carry: tunnels in each other without end, and what would steer the host.
+// Tests that a lane carries neither tunnels in each other without end nor packets that would steer
+// the host.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -37,7 +38,7 @@ class TunnelGuardsTest : public test::TwoMachinesTest {
     settle();
     ASSERT_EQ(right_.to_host().size(), 1U);
   }
-  /// What the left has sent and the right has not taken yet.
+  /// Returns the trains that the left has sent and the right has not taken yet.
   std::vector<Train> sent() {
     std::vector<Train> trains;
     left_.context().run_until_idle();

@@ -1,7 +1,7 @@
-// What one turn of a lane may handle, all that it takes from together: a context with other work
-// waits for no more than a turn. A train that does not fit into what is left of a turn waits for
-// the next one, as cutting it costs a system call more; only one that fits no turn is cut, and its
-// rest waits in its buffer.
+// Limits how much one turn of a lane handles, of all its sources together: a context with other
+// work waits for no more than a turn. A train that does not fit into what is left of a turn waits
+// for the next one, as cutting it costs a system call more; only one that fits no turn is cut, and
+// its rest waits in its buffer.
 #pragma once
 
 #include <algorithm>
@@ -13,8 +13,8 @@ class TurnBudget {
  public:
   explicit TurnBudget(std::size_t total) noexcept : total_(total) {}
 
-  /// How many of `segments` that wait may be handled now; they count as handled. Fewer, and so
-  /// perhaps none: the turn is over, and there is more to do.
+  /// Returns how many of `segments` that wait may be handled now, and counts them as handled. If
+  /// they are fewer, perhaps none, the turn is over and there is more to do.
   std::size_t take(std::size_t segments) noexcept {
     std::size_t taken = segments;
     if (segments > left()) {
@@ -37,7 +37,7 @@ class TurnBudget {
   bool cut_ = false;
 };
 
-/// How far a batch of trains has been handled.
+/// A place in a batch of trains: all before it has been handled.
 struct BatchPlace {
   std::size_t train = 0;    ///< the next one
   std::size_t segment = 0;  ///< its next one

@@ -1,4 +1,4 @@
-// What a lane may do in one turn, with everything that it takes from full to the brim.
+// Tests how much a lane does in one turn, with everything that it takes from full to the brim.
 #include "lane/turn_budget.h"
 
 #include <gtest/gtest.h>

@@ -12,7 +12,7 @@
 
 namespace tw::node {
 
-/// What a PoP's key is made of; empty where the device has no private key, or not this peer.
+/// The keys that make a PoP's leg key; empty where the device has no private key, or not this peer.
 struct LegIdentity {
   crypto::PrivateKey ours;
   crypto::PublicKey theirs;

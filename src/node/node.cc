@@ -43,7 +43,7 @@ NodeConfig packed(NodeConfig scattered) {
   return together;
 }
 
-/// Of two times that poll() may wait, in ms; negative: for ever.
+/// Returns the sooner of two times that poll() may wait, in ms; negative: for ever.
 int sooner(int left, int right) noexcept {
   if (left < 0 || right < 0) return std::max(left, right);
   return std::min(left, right);
@@ -151,7 +151,7 @@ Result<void> Node::start_parts() {
   if (!links) return std::unexpected(links.error());
   links_ = std::move(*links);
   for (const std::string& warning : links_->warnings()) log::warning("{}", warning);
-  // Of a node before this one, or of the time without any.
+  // These are flows of a node before this one, or of the time without any.
   if (const Result<void> ended = end_refused_flows(); !ended) {
     log::warning("flows that were established before may go on, though they are refused now: {}",
                  ended.error().text());
@@ -243,7 +243,7 @@ relay::RelaySettings Node::wanted_relay(const NodeConfig& config) {
   return settings;
 }
 
-// What somebody has set by UAPI: legs are proven by what the tunnel goes by.
+// Follows keys that somebody has set by UAPI: the tunnel's present keys prove legs.
 void Node::follow_leg_keys() {
   const std::lock_guard lock{mutex_};
   if (!relay_ || drained_ || leg_identities(config_, *device_) == leg_identities_) return;
@@ -287,8 +287,8 @@ Result<void> Node::apply_device(WantedDevice wanted) {
   return {};
 }
 
-// What the next configuration listens on and this one does not: before anything else is changed,
-// so that a port that somebody has leaves all as it was.
+// Opens the doors that the next configuration has and this one has not, before anything else is
+// changed, so that a port that somebody has leaves all as it was.
 Result<std::vector<relay::OpenDoor>> Node::open_next_doors(const NodeConfig& next) {
   if (!next.relay.enabled) return {};
   std::vector<relay::DoorPlan> open;

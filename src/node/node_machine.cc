@@ -7,7 +7,7 @@
 namespace tw::node {
 namespace {
 
-/// How often it is looked whether foreign packets were dropped, and how often that is said.
+/// The time between two looks for dropped foreign packets, and between two reports of them.
 constexpr Duration foreign_look{5s}, foreign_pause{60s};
 
 }  // namespace

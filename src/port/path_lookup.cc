@@ -55,7 +55,7 @@ std::optional<Path> KernelPaths::ask(const PathQuestion& question) noexcept {
   Path path{.device = (*answer)->device_index};
   if (!question.target.address.is_v4()) return path;
   if ((*answer)->is_learned) {
-    // What an ICMP message said hides what the administrator has said.
+    // The MTU that an ICMP message told hides the one that the administrator has set.
     route.as_configured = true;
     answer = ask_route(route);
     if (!answer || !*answer || (*answer)->is_learned) return path;

@@ -1,6 +1,6 @@
-// What is known of the ways to destinations: by which device, from which source, and whether
-// trains pass. One destination's trouble is kept with that destination, in bounded memory, and what
-// is remembered ends when the machine's routes change.
+// Remembers the ways to destinations: by which device, from which source, and whether trains pass.
+// One destination's trouble is kept with that destination, in bounded memory, and what is
+// remembered ends when the machine's routes change.
 #pragma once
 
 #include <atomic>
@@ -15,7 +15,7 @@
 
 namespace tw {
 
-/// What all sockets of a tunnel are told, from any thread.
+/// The changes that all sockets of a tunnel are told of, from any thread.
 struct PathChanges {
   /// Counts changes of routes, rules, addresses and interfaces: what was learned before is asked
   /// again.

@@ -1,4 +1,4 @@
-// What is remembered of the ways to destinations, for how long, and of whom.
+// Tests what is remembered of the ways to destinations, for how long, and of which of them.
 #include "port/path_table.h"
 
 #include <gtest/gtest.h>

@@ -41,11 +41,11 @@ Result<UdpSocket> open_udp(const UdpOptions& options);
 /// Changes the mark of a socket in use. 0 clears it.
 Result<void> set_fwmark(int fd, std::uint32_t fwmark);
 
-/// Of an IPv4 socket; false is what open_udp() chooses. Datagrams leave without DF, so that a hop
-/// that takes less cuts them, and no ICMP message can shorten them: whoever guesses two addresses
-/// can forge "fragmentation needed" (RFC 5927, section 7), and it lasts ten minutes. The kernel
-/// looks at the device's MTU alone then. With `obey` it cuts them for the MTU of the route as well,
-/// and for what other sockets have learned, while this socket still learns nothing.
+/// Takes an IPv4 socket; open_udp() chooses false. Datagrams leave without DF, so that a hop that
+/// takes less cuts them, and no ICMP message can shorten them: whoever guesses two addresses can
+/// forge "fragmentation needed" (RFC 5927, section 7), and it lasts ten minutes. The kernel looks
+/// at the device's MTU alone then. With `obey` it cuts them for the MTU of the route as well, and
+/// for what other sockets have learned, while this socket still learns nothing.
 ///
 /// IPv6 has no such switch, as nobody on the way cuts there: a socket that believes nothing would
 /// send into nothing. The kernel's own floor, 1,280 bytes, bounds what a forged message costs.

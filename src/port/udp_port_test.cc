@@ -274,7 +274,7 @@ TEST(UdpPort, NothingLeavesByTheTunnelItself) {
   EXPECT_EQ(right.port.poll(batch), 0U);
 }
 
-// What a route's MTU cuts goes with the socket set for it, and what follows without.
+// Datagrams that a route's MTU cuts go with the socket set for it, and those that follow without.
 TEST(UdpPort, ObeysTheMtuOfARouteOnlyWhereItCuts) {
   static std::vector<std::pair<std::size_t, int>> modes;
   modes.clear();

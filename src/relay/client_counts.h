@@ -1,5 +1,5 @@
-// How many connections each client has (principal.h), so that one cannot take the room of all. Only
-// those that have any are kept: as many as there are connections at most.
+// Counts the connections of each client (principal.h), so that one cannot take the room of all.
+// Only clients that have any are kept: as many as there are connections at most.
 #pragma once
 
 #include <cstddef>

@@ -275,7 +275,7 @@ Step Connection::take_answer(Instant now) noexcept {
 
 Step Connection::begin_relaying(Instant now) noexcept {
   phase_ = Phase::relaying;
-  // What is connected without Fast Open, or has answered, has been heard.
+  // A back that is connected without Fast Open, or has answered, has been heard.
   if (!on_probation_ && !fast_open_) connect_by_ = Instant::max();
   last_activity_ = now;
   if (asked_ && !std::exchange(told_, true)) down_.prepend({leg_answer_connected});

@@ -84,9 +84,9 @@ class Connection {
   static Connection client(UniqueFd front, Endpoint peer, Endpoint target, Instant now) noexcept;
   /// The client's SYN carried data (RFC 7413).
   void set_fast_open() noexcept { fast_open_ = true; }
-  /// What its sources may hold comes out of `budget`, which must outlive it; a leg never has more
-  /// than `leg_memory_most`. `announcer` tells the other side of a leg that it has been opened; may
-  /// be null. Before anything else happens to it. Without, all sockets stay as they are.
+  /// Its sources' memory comes out of `budget`, which must outlive it; a leg never has more than
+  /// `leg_memory_most`. `announcer` tells the other side of a leg that it has been opened; may be
+  /// null. Before anything else happens to it. Without, all sockets stay as they are.
   void share(ReceiveBudget& budget, std::uint32_t leg_memory_most, Resumer* announcer) noexcept;
   /// What the onward half is to be asked for with, at this moment.
   LegRequest request() const noexcept;
@@ -172,14 +172,14 @@ class Connection {
   /// A warm leg of the other PoP's.
   bool is_waiting_leg() const noexcept { return phase_ == Phase::header && !header_begun_; }
   bool is_claimed() const noexcept { return front_.get() >= 0; }
-  /// Of a leg: all of it has come.
+  /// True if all of a leg's header has come.
   bool has_header() const noexcept { return has_header_; }
   bool is_local() const noexcept { return is_local_; }       ///< a LOCAL header: a health check
   bool is_connected() const noexcept { return connected_; }  ///< the onward half, once
   bool was_warm() const noexcept { return warm_; }           ///< the back is a leg from the pool
   /// After Step::stale: its PoP lives, and another leg to it may do.
   bool may_ask_again() const noexcept { return warm_ || ask_again_; }
-  /// Of a leg: whose it must prove to be; and why it is not known to be that, so far.
+  /// The PoP whose a leg must prove to be; and why it is not known to be that PoP's, so far.
   const std::shared_ptr<PopProof>& front_proof() const noexcept { return front_proof_; }
   LegFault fault() const noexcept { return fault_; }
   bool has_said_hello() const noexcept { return bond_.has_value(); }
@@ -215,7 +215,7 @@ class Connection {
   Step read_header(Instant now) noexcept;
   Step take_hello(const LegHeader& hello, Instant now) noexcept;
   Step take_header(const LegHeader& header, Instant now) noexcept;
-  // What the back's PoP has to prove: connection_proof.cc.
+  // The back's PoP has to prove itself: connection_proof.cc.
   Step prove_back(Instant now) noexcept;
   Step take_welcome(Instant now) noexcept;
   Step take_proof(Instant now) noexcept;
@@ -237,7 +237,7 @@ class Connection {
   bool has_heard_us() const noexcept;
   Instant end_of_silence(const RelayLimits& limits) const noexcept;
   bool still_delivering() noexcept;
-  // How much sources may hold: connection_windows.cc.
+  // The limits of what sources may hold: connection_windows.cc.
   void await_client() noexcept;
   bool client_is_here() const noexcept;
   void meet_client(Instant now) noexcept;
@@ -255,7 +255,7 @@ class Connection {
   Resumer* announcer_ = nullptr;
   OnDemand<SourceWindow> front_window_, back_window_;
   std::optional<HeldSyn> held_;
-  // Of the back, while it has to prove itself.
+  // The proof that the back's PoP still has to give.
   struct AwaitedProof {
     PopProof::Said said;
     AnswerProofReader answer{};

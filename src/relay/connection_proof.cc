@@ -45,7 +45,7 @@ Step Connection::read_header(Instant now) noexcept {
   }
 }
 
-// What is no hello of the pair's is a health check, as any LOCAL header.
+// A hello that is not the pair's is a health check, as any LOCAL header.
 Step Connection::take_hello(const LegHeader& hello, Instant now) noexcept {
   const auto ends = ends_of_accepted(front_.get());
   if (!front_proof_ || !ends) return end(Outcome::closed);

@@ -68,7 +68,7 @@ class Direction {
     first_.append(bytes.view());
     first_may_wait_ = may_wait;
   }
-  /// What was given to begin_sink(), before any of it has been sent.
+  /// Returns the bytes that were given to begin_sink(), before any of them has been sent.
   ByteSpan prefix() noexcept { return first_.span(); }
 
   /// Edges, as epoll reports them.

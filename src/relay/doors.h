@@ -14,7 +14,7 @@
 
 namespace tw::relay {
 
-/// What a listening socket is bound to. It is the same one as long as this is the same.
+/// The place that a listening socket is bound to. While this is the same, so is the socket.
 struct DoorPlan {
   Endpoint address;
   std::string device;

@@ -1,5 +1,5 @@
-// How many legs each PoP has opened to us, so that one cannot take the room of all: those that
-// carry a connection, and those that wait for their target. Only PoPs that have any are kept.
+// Counts the legs that each PoP has opened to us, so that one cannot take the room of all: those
+// that carry a connection, and those that wait for their target. Only PoPs that have any are kept.
 #pragma once
 
 #include <cstddef>

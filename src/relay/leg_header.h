@@ -53,7 +53,7 @@ struct LegHeader {
   LegOptions options{};
   int os_errno = 0;
   std::optional<ReceivedProof> proof{};  ///< of `complete` and `hello`, unchecked
-  /// What the proof is of: all bytes of the header. Not of a LOCAL one.
+  /// The bytes that the proof covers: all of the header. None of a LOCAL one that is no hello.
   std::array<std::uint8_t, proxy_max_size> bytes{};
   std::size_t size = 0;
   ByteView view() const noexcept { return ByteView{bytes}.first(size); }

@@ -31,8 +31,8 @@ class LegPool {
   /// Begins one connection to the PoP: non-blocking, without waiting for it.
   using Connect = std::function<Result<UniqueFd>()>;
 
-  /// Of connections being made, which takes two round trips: the second is for the PoP's proof. 64
-  /// of them keep up with 150 connections a second over a path of 215 ms.
+  /// The most legs that are being made at once. Making one takes two round trips: the second is for
+  /// the PoP's proof. 64 of them keep up with 150 connections a second over a path of 215 ms.
   static constexpr std::size_t most_connecting = 64;
   /// Begun in one poll: making a socket takes 20 us, and the connections in use wait meanwhile.
   static constexpr std::size_t begun_per_poll = 4;
@@ -50,7 +50,7 @@ class LegPool {
   /// `probe`: one leg is made even where none are kept, if that is needed to let the PoP prove
   /// itself before somebody waits for it.
   void apply(const PoolSettings& settings, const RelayLimits& limits, bool probe = false);
-  /// Of legs that are made from now on: drop_all() goes before.
+  /// Legs that are made from now on prove themselves by this: drop_all() goes before.
   void prove_by(std::shared_ptr<PopProof> proof) noexcept { proof_ = std::move(proof); }
   /// The leg that was made last of those that are still alive; it is the caller's, and no longer
   /// watched. Empty if there is none. At most seven system calls, and three for each that was dead;

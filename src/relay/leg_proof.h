@@ -1,4 +1,4 @@
-// What a leg says of who opened it, as bytes: a TLV of the PROXY v2 header (old readers skip it),
+// The bytes by which a leg says who opened it: a TLV of the PROXY v2 header (old readers skip it),
 // and the answer to it. Both end with a MAC by the pair's key (leg_key.h) over all that was said
 // and over the leg's own addresses and ports. Pure; pop_proof.h has the rules.
 //
@@ -21,13 +21,13 @@
 
 namespace tw::relay {
 
-/// What a MAC is over beside the bytes. Both sides see the same: nothing translates addresses
-/// inside the tunnel.
+/// The addresses and ports that a MAC covers beside the bytes. Both sides see the same: nothing
+/// translates addresses inside the tunnel.
 struct LegEnds {
   Endpoint connector, acceptor;
   friend bool operator==(const LegEnds&, const LegEnds&) noexcept = default;
 };
-/// Of the socket that connected, or was accepted; empty if it has failed.
+/// Returns the ends of a socket that connected, or was accepted; empty if it has failed.
 std::optional<LegEnds> ends_of_connected(int socket) noexcept;
 std::optional<LegEnds> ends_of_accepted(int socket) noexcept;
 
@@ -52,7 +52,7 @@ inline constexpr std::size_t proof_tlv_size = 3 + 2 + 3 * 8 + 16;
 /// Room for the proof in a header that seal_header() will fill in.
 using ProofTlv = std::array<std::uint8_t, proof_tlv_size>;
 ProofTlv blank_proof() noexcept;
-/// Of a header by write_proxy_header() whose last TLV is blank_proof(). `bond`: the MAC of the
+/// Seals a header by write_proxy_header() whose last TLV is blank_proof(). `bond`: the MAC of the
 /// answer that it follows; bound headers only, else zero. Returns the header's MAC, and renews its
 /// CRC-32C.
 crypto::Mac seal_header(ByteSpan header, const HeaderProof& proof, const crypto::MacKey& key,
@@ -73,7 +73,7 @@ inline constexpr std::size_t hello_tlvs_at = 16;
 inline constexpr std::size_t hello_size = hello_tlvs_at + proof_tlv_size + 7;
 /// The LOCAL header that is a hello, unsealed.
 std::array<std::uint8_t, hello_size> blank_hello() noexcept;
-/// Whether `received` is the beginning of a hello, or (if it is as long) a hello, as far as can be
+/// True if `received` is the beginning of a hello, or (if it is as long) a hello, as far as can be
 /// known without the key.
 bool looks_like_hello(ByteView received) noexcept;
 
@@ -99,7 +99,7 @@ AnswerBytes write_answer(const LegAnswerProof& answer, const crypto::MacKey& key
 /// Empty if it is not this key's answer to that, on this leg. In constant time.
 std::optional<LegAnswerProof> read_answer(const AnswerBytes& bytes, const crypto::MacKey& key,
                                           const LegEnds& ends, const crypto::Mac& said) noexcept;
-/// What headers are bound to.
+/// Returns the MAC that headers are bound to.
 crypto::Mac bond_of(const AnswerBytes& answer) noexcept;
 
 }  // namespace tw::relay

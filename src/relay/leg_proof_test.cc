@@ -115,7 +115,7 @@ TEST(LegProof, OfTheEndsAndTheirFamilies) {
   }
 }
 
-// What stands behind the proof is outside its MAC: there may be nothing but the CRC-32C.
+// Bytes behind the proof are outside its MAC: only the CRC-32C may stand there.
 TEST(LegProof, NothingMayFollowIt) {
   const crypto::MacKey key{key_of(1)};
   auto header = blank_header();

@@ -65,8 +65,8 @@ TEST(LegProbe, IsAnsweredWithInFlightDataWithAClosedWindowAndHalfClosed) {
   EXPECT_TRUE(is_answered(pair.ours.get())) << "half-closed";
 }
 
-// What an accepted socket inherits from its listener stays: else a restarted node could not have
-// its port while the ends of such connections are remembered.
+// An accepted socket keeps SO_REUSEADDR, which it inherits from its listener: else a restarted node
+// could not have its port while the ends of such connections are remembered.
 TEST(LegProbe, LeavesTheAddressReusable) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs CAP_NET_ADMIN";
   const LoopbackPair pair = connect_pair();

@@ -51,7 +51,7 @@ class PopLegs final : public LegSource {
   bool is_usable(Instant now) const noexcept { return health_.is_usable(pool_.state(), now); }
   /// A leg was silent for patience(), or could not be made. What is warm is given up.
   void suspect(Instant now);
-  /// Whether it still has the legs in use.
+  /// Finds out whether the PoP still has the legs in use.
   LegWatch& watch() noexcept { return watch_; }
   /// One that had to has not proven to be this PoP: said in the log, at most once a minute.
   void say_unproven(Instant now);

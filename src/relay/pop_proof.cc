@@ -18,7 +18,7 @@ std::uint64_t random_number() noexcept {
   return number;
 }
 
-// Of a machine that has been up for less than 584 years.
+// The number fits if the machine has been up for less than 584 years.
 std::uint64_t nanoseconds_of(Instant now) noexcept {
   return static_cast<std::uint64_t>(now.since_origin().count());
 }

@@ -81,7 +81,7 @@ class PopProof {
     greet,   ///< a hello first: it has not proven itself since it was last doubted
   };
   Way way(Instant now) const noexcept;
-  /// What has been said, to be held against the answer.
+  /// The ends and the MAC of our message, to be held against the answer.
   struct Said {
     LegEnds ends;
     crypto::Mac mac{};

@@ -1,6 +1,6 @@
-// How much kernel memory the sources of all connections may be promised together, and those of one
-// client: a reader that has paused keeps what was on its way to it, and the next one must still
-// find room. Nobody is given all that is left, so that something always is.
+// Limits the kernel memory that the sources of all connections may be promised together, and those
+// of one client: a reader that has paused keeps what was on its way to it, and the next one must
+// still find room. Nobody is given all that is left, so that something always is.
 #pragma once
 
 #include <cstddef>
@@ -23,11 +23,11 @@ class ReceiveBudget {
   /// Bytes of kernel memory. What has been promised stays.
   void set_limits(std::uint64_t total, std::uint64_t per_client) noexcept;
 
-  /// Of what the client has left one part in `part`, and half as much of what all have left, is the
-  /// most that is given at once: 2 for who has shown that it drains, more for who has not. Returns
-  /// bytes, `wanted` at most; 0 if there is nothing. `client`: see principal.h.
+  /// Gives at most one part in `part` of what the client has left, and half such a part of what all
+  /// have left; `part` is 2 for a source that has shown that it drains, more for one that has not.
+  /// Returns bytes, `wanted` at most; 0 if there is nothing. `client`: see principal.h.
   std::uint64_t take(const Principal& client, std::uint64_t wanted, std::uint64_t part);
-  /// What was taken by the same client.
+  /// Gives back bytes that the same client has taken.
   void give_back(const Principal& client, std::uint64_t bytes) noexcept;
 
   ReceiveBudgetState state() const noexcept;

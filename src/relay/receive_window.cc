@@ -66,7 +66,7 @@ class Repair {
 
 }  // namespace
 
-// What has been offered is what the kernel remembers to have offered.
+// The offered window is the one that the kernel remembers to have offered (rcv_wnd).
 bool hold_window(int socket, std::uint32_t memory) noexcept {
   if (!set_memory(socket, memory)) return true;
   const Repair repair{socket};

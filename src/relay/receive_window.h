@@ -1,5 +1,5 @@
-// How much a socket's other side may send before its bytes are taken: the receive buffer, and the
-// window that TCP offers of it. "Memory" is the kernel's sk_rcvbuf: bytes of packets with their
+// Sets how much a socket's other side may send before its bytes are taken: the receive buffer, and
+// the window that TCP offers of it. "Memory" is the kernel's sk_rcvbuf: bytes of packets with their
 // bookkeeping; the window is a half to nine tenths of it.
 //
 // TCP never takes back what it has offered, and the scale of all windows is fixed by the SYN. So a
@@ -47,7 +47,7 @@ void shrink_window(int socket, std::uint32_t memory) noexcept;
 /// From now on so much, whatever the kernel's own tuning finds. Returns what it had: for
 /// free_memory(). Before connect() the window's scale would follow it: see tune_memory().
 std::uint32_t bound_memory(int socket, std::uint32_t memory) noexcept;
-/// Whether the kernel's tuning may change it.
+/// Lets the kernel's tuning change the memory, or not.
 void tune_memory(int socket, bool tuned) noexcept;
 /// `memory`, and from now on what the kernel's own tuning finds.
 void free_memory(int socket, std::uint32_t memory) noexcept;
@@ -57,9 +57,9 @@ void bound_unsent(int socket, std::uint32_t bytes) noexcept;
 
 /// sk_rcvbuf; 0 if it cannot be read.
 std::uint32_t memory_of(int socket) noexcept;
-/// What its unread packets hold of that.
+/// Returns how much of that its unread packets hold.
 std::uint32_t memory_used(int socket) noexcept;
-/// What the other side offers now; 0 if it cannot be read.
+/// Returns the window that the other side offers now; 0 if it cannot be read.
 std::uint32_t peer_window(int socket) noexcept;
 /// False: its SYN has been accepted with its data (RFC 7413), and nothing more has come.
 bool has_completed_handshake(int socket) noexcept;

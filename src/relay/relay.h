@@ -141,7 +141,7 @@ class Relay final : public Poller {
   /// do not name are closed after those have been taken over, and the others stay the same sockets.
   /// The TUN device stays what it is. On the relay's context.
   std::size_t apply(RelaySettings settings, std::vector<OpenDoor> opened = {});
-  /// What listens now. On the relay's context.
+  /// Returns the doors that listen now. On the relay's context.
   std::vector<DoorPlan> doors() const;
   /// SYNs from these from now on, and from no other. On the relay's context; a source that is left
   /// out is not touched any more. Fails if one cannot be watched; the others are taken.

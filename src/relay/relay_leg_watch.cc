@@ -17,7 +17,7 @@ constexpr Duration sweep_pause = 500ms;  // nobody answers more often
 
 }  // namespace
 
-// Of a connection's two sides, those that are legs of a PoP that is still configured.
+// Visits those of a connection's two sides that are legs of a PoP that is still configured.
 template <typename Visitor>
 void Relay::State::visit_legs(const Connection& connection, Visitor&& visit) const {
   if (connection.has_leg(Side::back)) {

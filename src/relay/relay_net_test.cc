@@ -173,7 +173,7 @@ TEST_F(HostileLegTest, AHealthCheckEndsInOrder) {
   const std::string usual = header("10.77.0.100:4000", "192.0.2.80:8080", true);
   EXPECT_EQ(end_of(leg(usual)), 0);
   EXPECT_EQ(count(*relay_last, Outcome::closed), 1U);
-  // Of an unknown family, with a block that is no TLVs, longer than any other header may be.
+  // A header of an unknown family, with a block that is no TLVs, longer than any other may be.
   const std::string odd =
       usual.substr(0, 13) + "\xff\x20" + std::string(1, '\0') + std::string(0x2000, '\xff');
   EXPECT_EQ(end_of(leg(odd)), 0);

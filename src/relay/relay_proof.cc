@@ -11,7 +11,7 @@ namespace {
 
 constexpr Duration fault_pause = 1min;  // between two lines of one PoP on the same fault
 
-// What is known of it, and the sentence to write.
+// Returns what is known of the fault, and how to mend it, for a sentence in the log.
 std::string_view reason_of(LegFault fault) noexcept {
   switch (fault) {
     case LegFault::none:

@@ -1,5 +1,5 @@
-// Whose a leg is, is proven and not read off its address: two relays in namespaces, and whoever
-// else is on their machines. Needs root, and skips without it.
+// A leg's owner is proven and not read off its address: two relays in namespaces, and whoever else
+// is on their machines. Needs root, and skips without it.
 #include <gtest/gtest.h>
 #include <poll.h>
 
@@ -277,7 +277,7 @@ TEST_F(RelayProofTest, ANewKeyEndsWhatWaits) {
     return warm.opened >= before + PoolSettings{}.low && warm.idle >= PoolSettings{}.low;
   }));
   EXPECT_TRUE(exchange());
-  // Of one side only: nothing goes.
+  // One side alone gets a new key: nothing goes.
   network->last.enter();
   relay_last->apply(proven(settings_of_last(), 7));
   const UniqueFd client = connect_from(network->client, target);

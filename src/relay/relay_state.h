@@ -91,14 +91,14 @@ struct Relay::State {
 
   std::unique_ptr<PopLegs> legs_to(const PopSettings& pop, const std::shared_ptr<PopProof>& proof);
   void use_pops();
-  // What legs have to prove: relay_proof.cc.
+  // Legs have to prove themselves: relay_proof.cc.
   static PopGate gate_of(const PopSettings& pop, PopGate known);
   void end_disowned_legs(Instant now);
   void say_refused(const Connection& leg, Instant now);
   void refuse_client(const Connection& leg, std::size_t pop, Instant now);
   void start_leg(Connection& connection, Side side, std::size_t pop, Instant now);
   void poll_legs(Instant now);
-  // Whether the PoPs still have the legs in use: relay_leg_watch.cc.
+  // PoPs are asked whether they still have the legs in use: relay_leg_watch.cc.
   template <typename Visitor>
   void visit_legs(const Connection& connection, Visitor&& visit) const;
   void watch_legs(Instant now);

@@ -21,7 +21,7 @@
 
 namespace tw::relay {
 
-/// What a PoP and we ask of each other's legs.
+/// The proof that a PoP and we ask of each other's legs.
 enum class Legs : std::uint8_t {
   authenticated,  ///< proof that they are the PoP's, by its WireGuard identity
   any,            ///< nothing: for the time until all PoPs know how to
@@ -114,8 +114,8 @@ struct RelayLimits {
   /// Each holds two sockets and at most four pipe ends: nine thousand fit 20,000 descriptors only
   /// because pipes are held while bytes are in them.
   std::size_t max_connections = 9000;
-  /// Of one client (principal.h), where it enters the overlay. A network behind one may have
-  /// hundreds of users; a client gone wild must not have everybody's room.
+  /// The most connections of one client (principal.h), where it enters the overlay. A network
+  /// behind one may have hundreds of users; a client gone wild must not have everybody's room.
   std::size_t max_connections_per_client = 2000;
   /// How long the bytes of a transfer gather that arrive in small pieces; zero: not at all.
   Duration coalesce = 200us;
@@ -172,7 +172,7 @@ struct RelaySettings {
   std::vector<PopSettings> pops;
   /// Whom they may name as clients; null: anybody.
   std::shared_ptr<const PopClients> pop_clients;
-  /// Whose clients' addresses are, but for the PoPs'; null: nobody's.
+  /// The peers that clients' addresses belong to, all but the PoPs; null: they are nobody's.
   std::shared_ptr<const Principals> principals;
   Policy policy;
   std::vector<Prefix> local_targets;  ///< addresses of this machine that may be a target after all

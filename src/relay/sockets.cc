@@ -131,7 +131,7 @@ Result<UniqueFd> open_listener(const ListenerOptions& wanted) {
   if (done && wanted.turbo) done = start_fast(socket->get(), *wanted.turbo);
   if (done && wanted.limits) done = notice_death(socket->get(), *wanted.limits);
   if (!done) return std::unexpected(std::move(done.error()));
-  // Of what is accepted, too.
+  // Accepted sockets inherit this, too.
   bound_unsent(socket->get(), wanted.turbo != nullptr ? unsent_of_leg : unsent_most);
 
   const SocketAddress address = to_sockaddr(wanted.address);

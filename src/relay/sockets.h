@@ -41,7 +41,7 @@ struct OnwardOptions {
   bool fast_open = false;
   /// Receives unclaimed_memory at most, until free_memory() gives it what it had.
   std::uint32_t* bound_from = nullptr;
-  /// Of a leg: whether it is held only from its second byte on (hold_window()).
+  /// Says of a leg whether it is held only from its second byte on (hold_window()).
   bool* held_late = nullptr;
   std::uint32_t mark = 0;  ///< of a leg, as above
 };
@@ -63,7 +63,7 @@ Result<void> notice_death(int socket, const RelayLimits& limits);
 /// if it was not measured: a retransmitted SYN tells nothing of the path's length.
 Duration connect_rtt(int socket) noexcept;
 
-/// Whether less waits unsent than TCP_NOTSENT_LOWAT has it; if not, epoll tells when it is. send()
+/// True if less waits unsent than TCP_NOTSENT_LOWAT has it; if not, epoll tells when it is. send()
 /// asks that only once for each train of 64 KB.
 bool is_writable(int socket) noexcept;
 
@@ -73,7 +73,7 @@ bool has_bytes(int socket) noexcept;
 /// Whether the SYN of an accepted connection carried data that was taken.
 bool came_by_fast_open(int socket) noexcept;
 
-/// Whether its handshake has had no answer yet, though it may take bytes (Fast Open).
+/// True if its handshake has had no answer yet, though it may take bytes (Fast Open).
 bool is_connecting(int socket) noexcept;
 
 /// From now on close() ends the connection in order: what the kernel holds is still delivered.

@@ -7,13 +7,13 @@
 namespace tw::relay {
 namespace {
 
-// Of what all and the client have left: who has not drained anything yet is one of many.
+// Parts of what all and the client have left: a source that has drained nothing yet is one of many.
 constexpr std::uint64_t newcomers_part = 4, drainers_part = 2;
 // Drained so much of what it may hold, a leg gets as much again: before the sender, who doubles its
 // own window in each round trip, can have used it up.
 constexpr std::uint64_t grow_after_part = 8;
-// What is drained between two reviews is several round trips' worth: a reader that is slower than
-// this part of its memory has no use for it.
+// The bytes drained between two reviews are several round trips' worth: a reader that is slower
+// than this part of its memory has no use for it.
 constexpr std::uint64_t unused_part = 4;
 
 }  // namespace

@@ -1,13 +1,13 @@
-// How much one source of a connection may hold in the kernel for a reader that is slower, or has
-// paused. It grows with what is drained, within a budget that all connections share
+// Decides how much one source of a connection may hold in the kernel for a reader that is slower,
+// or has paused. It grows with what is drained, within a budget that all connections share
 // (receive_budget.h), and what is not used for a while goes back to it.
 //
 //   leg     held ──▶ open ──▶ held            (we say how large its buffer is)
 //   system  small ──▶ counted ──▶ bounded     (the kernel's tuning does, until the budget ends)
 //
 // A leg is open from the moment that its client is there: the answer's first flight finds room.
-// What has been offered once cannot be taken back from a sender that has used it; so the sum of
-// what is offered is what is bounded, and not the sum of what has come.
+// A window that has been offered cannot be taken back from a sender that has used it; so the sum of
+// the windows offered is bounded, and not the sum of the bytes that have come.
 #pragma once
 
 #include <cstdint>
@@ -26,14 +26,14 @@ class SourceWindow {
   static constexpr std::uint32_t first_memory = 24U << 20U;
   /// The kernel's tuning may reach so much: 200 Mbps over 200 ms, or 2 Gbps over 20 ms.
   static constexpr std::uint32_t system_memory_most = 8U << 20U;
-  /// What any connection has of the kernel, and is not counted.
+  /// Any connection has so much of the kernel, and it is not counted.
   static constexpr std::uint32_t system_memory = 128U << 10U;
   /// A source of the kernel's is looked at each time it has brought so much: until then it is not
   /// counted.
   static constexpr std::uint64_t system_stretch = 1U << 20U;
-  /// What brings less needs none of this: it goes through as fast with what any connection has.
+  /// A source that brings less needs none of this: it is as fast with what any connection has.
   static constexpr std::uint64_t counted_from = 128U << 10U;
-  /// How often it is asked whether what is promised is used.
+  /// The time between two checks whether promised memory is used.
   static constexpr Duration review_interval = 2s;
 
   /// `budget` must outlive this. `socket` stays the caller's and is not touched any more when this

@@ -25,7 +25,7 @@ inline IpAddress ip(std::string_view text) { return IpAddress::parse(text).value
 inline Endpoint at(std::string_view text) { return Endpoint::parse(text).value(); }
 inline Prefix net(std::string_view text) { return Prefix::parse(text).value(); }
 
-/// Of any two PoPs of the tests.
+/// Returns the key of any two PoPs of the tests.
 inline LegKey test_key(std::uint8_t byte = 7) {
   LegKey key;
   key.span()[0] = byte;

@@ -1,6 +1,6 @@
-// How little comes of a server whose client has not completed its handshake, by a leg and directly,
-// and that nothing is slower afterwards. Two relays in namespaces; needs root, and skips without
-// it.
+// Tests that little comes of a server whose client has not completed its handshake, by a leg and
+// directly, and that nothing is slower afterwards. Two relays in namespaces; needs root, and skips
+// without it.
 #include <gtest/gtest.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
@@ -31,7 +31,7 @@ class UnclaimedTest : public TwoRelaysTest, public testing::WithParamInterface<W
   void knock() {
     ASSERT_TRUE(syns->push({.client = client, .target = at(GetParam().target), .sequence = 1}));
   }
-  // What the server's socket takes until nothing more has gone for a while.
+  // Sends until nothing more has gone for a while; returns the bytes that the server's socket took.
   std::uint64_t push(const UniqueFd& server) {
     const std::string piece = noise(16U << 10U, 1);
     std::uint64_t sent = 0;
@@ -50,7 +50,7 @@ class UnclaimedTest : public TwoRelaysTest, public testing::WithParamInterface<W
     ASSERT_TRUE(until([&] { return get(server.get()).bytes == "question"; }));
   }
   std::uint32_t widest_while_pushing(const UniqueFd& server, const UniqueFd& claimant);
-  // What of that has not left the server's own buffer.
+  // Returns how many bytes have not left the server's own buffer.
   static std::uint64_t waiting_in(const UniqueFd& server) {
     int bytes = 0;
     EXPECT_EQ(::ioctl(server.get(), SIOCOUTQ, &bytes), 0);

@@ -46,7 +46,7 @@ TEST_F(ReplyLimiterTest, NoMoreIsSavedUp) {
   EXPECT_EQ(count, stranger_reply_burst + other_reply_burst);
 }
 
-// What follows is a stranger's chance beside 25,000 a second from one address.
+// The tests below try a stranger's chance beside 25,000 a second from one address.
 TEST_F(ReplyLimiterTest, AFloodFromOnePortOfAnAddressKeepsNoOtherPortFromACookie) {
   for (int second = 0; second < 2; ++second) {
     flood(25'000, [](int) { return "192.0.2.1:1"; });
@@ -69,7 +69,7 @@ TEST_F(ReplyLimiterTest, AFloodFromOneIpv6SubnetKeepsNoOtherFromACookie) {
   }
 }
 
-/// Of 100 strangers, each in the middle of a flood, how many get a reply at the first try.
+/// Returns how many of 100 strangers, each in the middle of a flood, get a reply at the first try.
 template <typename Allowed, typename Flood>
 int lucky_ones(Flood&& flood, Allowed&& allowed) {
   int lucky = 0;

@@ -17,7 +17,7 @@
 
 namespace tw::wg {
 
-/// Of fixed size: a source that finds its place taken by another is a stranger again.
+/// Has a fixed size: a source that finds its place taken by another is a stranger again.
 class SourceLimiter {
  public:
   explicit SourceLimiter(RandomSource& random);

@@ -19,8 +19,9 @@ struct Nesting {
   bool is_too_deep = false;
   std::uint8_t hop_limit = 0;  ///< of the header around it; 0: what the host gives its own packets
 
-  /// Of a packet that is about to be wrapped: a WireGuard message, by its form, or a fragment of
-  /// UDP, which may be part of one. Everything else is not nested. Cost: the protocol's byte.
+  /// Returns the nesting of a packet that is about to be wrapped. A WireGuard message, by its form,
+  /// is nested, and a fragment of UDP, which may be part of one. Everything else is not. Cost: the
+  /// protocol's byte.
   static Nesting of(ByteView packet) noexcept;
 };
 

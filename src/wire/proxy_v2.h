@@ -25,7 +25,7 @@ struct ProxyHeader {
   friend bool operator==(const ProxyHeader&, const ProxyHeader&) noexcept = default;
 };
 
-/// Whether a PROXY header without a CRC-32C is taken. Ours always have one; and only where it is
+/// `optional` takes a PROXY header without a CRC-32C. Ours always have one; and only where it is
 /// required is every damaged byte noticed, the type of the CRC's own TLV among them.
 enum class ProxyCrc : std::uint8_t { optional, required };
 

@@ -13,8 +13,8 @@
 
 namespace tw {
 
-/// What is known of the packet. What is left at 0 is not asked about: rules that look at it do not
-/// match.
+/// The known facts of the packet. A field left at 0 is not asked about: rules that look at it do
+/// not match.
 struct RouteQuestion {
   IpAddress target;
   std::optional<IpAddress> source{};  ///< of the target's family

@@ -15,7 +15,7 @@
 namespace tw {
 namespace {
 
-/// Of the machine that the test runs on: its loopback is all that every machine has.
+/// Asks about the machine that the test runs on: its loopback is all that every machine has.
 std::vector<std::uint8_t> ask(const RouteQuestion& question, std::uint32_t sequence) {
   const UniqueFd netlink{::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE)};
   const RouteRequest request{question, sequence};

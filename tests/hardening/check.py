@@ -12,7 +12,7 @@ import re
 import subprocess
 import sys
 
-# Of a compile unit: the option, and what it does.
+# Options of a compile unit, and what each does.
 options = {
     "-fstack-protector-strong": "a canary in every function that has an array",
     "-fstack-clash-protection": "no step over the page that guards a stack",
@@ -38,7 +38,7 @@ def readelf(program, *arguments):
 
 
 def flaws_of_file(program, machine):
-    """Of segments, notes and imports."""
+    """Yields the flaws of segments, notes and imports."""
     header = readelf(program, "--file-header")
     segments = readelf(program, "--program-headers")
     dynamic = readelf(program, "--dynamic")
@@ -65,7 +65,7 @@ def flaws_of_file(program, machine):
 
 
 def flaws_of_units(program, machine):
-    """Of the compilers' command lines."""
+    """Yields the flaws of the compilers' command lines."""
     units = readelf(program, "--debug-dump=info", "--dwarf-depth=1")
     producers = re.findall(r"DW_AT_producer\s*:.*?(GNU .*|clang .*|.*clang version .*)", units)
     # Units of link-time optimisation are of no source file: what they hold keeps its own file's options.

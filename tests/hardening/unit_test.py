@@ -13,7 +13,7 @@ most = 2.5
 
 
 def exposure(text):
-    """What `systemd-analyze security` says of a unit file with this text, as a number."""
+    """Returns the number that `systemd-analyze security` gives a unit file with this text."""
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder) / unit.name
         file.write_text(text, encoding="utf-8")

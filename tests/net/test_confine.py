@@ -1,5 +1,5 @@
-"""What a running process of ours has given up, and that a reload, a stop and a crash still work. What each
-forbidden thing answers is tried from inside, by processes that are confined by the same function:
+"""Tests what a running process of ours has given up, and that a reload, a stop and a crash still work. The
+answer to each forbidden thing is tried from inside, by processes that are confined by the same function:
 src/node/confine/*_test.cc.
 """
 
@@ -50,7 +50,7 @@ SERVERS = ("192.0.2.80", "2001:db8:80::80")
 
 
 def fields_of(pid):
-    """What /proc says of a process, by name."""
+    """Returns the fields that /proc has of a process, by name."""
     text = pathlib.Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace")
     return dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
 

@@ -1,4 +1,4 @@
-"""What the firewall promises while a node lives, dies, reloads and is tampered with: attacks with real
+"""Tests what the firewall promises while a node lives, dies, reloads and is tampered with: attacks with real
 packets, in both families, by a neighbour, a host on another device, a local user, and whoever flushes,
 renames and kills.
 """
@@ -203,7 +203,7 @@ class Firewall(lib.NetTest):
         """In which families (4, 6) a datagram gets from these sources to these targets at host `label`."""
         words = {family: self.send(sender, source, target, port)
                  for family, source, target in zip((4, 6), sources, targets)}
-        # What is sent later, by a way that is always open, has come: so has all that was to come.
+        # A datagram sent later, by a way that is always open, has come: so has all that was to come.
         if sender is self.client:
             lib.ping(self.client, "10.9.0.1", 1)
         for target in targets:
@@ -231,7 +231,7 @@ class Alive(Firewall):
             before = self.counters()["spoofed"]
             self.send(self.hosts[label], "10.20.3.4", targets[0], ALLOWED)
             self.assertGreater(self.counters()["spoofed"], before)
-        # What only has an address that would be masqueraded has no way out.
+        # A host that only has an address that would be masqueraded has no way out.
         self.assertEqual(self.arrives(self.hosts["other"], OTHER, "wan", WAN, ALLOWED), [])
         # To the tunnel from elsewhere: the policy says no.
         before = self.counters()["to_tunnel"]

@@ -75,7 +75,7 @@ class IdleLegs(RelayCase):
         self.wire.wait_log("joined")
 
     def first_flight(self):
-        """Of a download, in packets."""
+        """Returns the number of packets in a download's first flight."""
         before = self.wire.log().count("flight")
         got = lib.curl(self.client, f"http://192.0.2.80:{PORT}/file")
         self.assertEqual(got.bytes, 2_000_000)
@@ -88,7 +88,7 @@ class IdleLegs(RelayCase):
                        "a warm leg", timeout=20)
 
     def await_idleness(self, seconds):
-        """Of all legs that the last PoP has accepted, by their kernel."""
+        """Waits until all legs that the last PoP has accepted are idle for so long, as their kernel says."""
         def idle_ms():
             legs = self.last.run(["ss", "-tinH", "state", "established", "sport", "=", ":9702"]).stdout
             return [int(ms) for ms in re.findall(r" lastrcv:(\d+)", legs)]
@@ -109,7 +109,7 @@ class IdleLegs(RelayCase):
         self.assertGreater(path["probes_passed"] + path["probes_failed"] + path["probes_undecided"], 0)
 
     def test_without_pacing_it_begins_as_any_other(self):
-        """What the test above would see if the window were not opened."""
+        """Shows what the test above would see if the window were not opened."""
         lib.serve_files(self.server, "192.0.2.80", {"file": os.urandom(2_000_000)}, PORT)
         for host in ("first", "last"):
             for key, value in (("pacing", "off"), ("initcwnd", "10")):

@@ -103,18 +103,18 @@ class LivenessTest(RelayCase):
         return client
 
     def tell(self, word):
-        """What the client begun last does next."""
+        """Tells the client begun last what to do next."""
         self.commands.write(word + "\n")
         self.commands.flush()
 
     @staticmethod
     def last_for(seconds):
-        """What is tested is how long something may last."""
+        """Waits so long: the test is about how long something may last."""
         end = time.monotonic() + seconds
         lib.wait_until(lambda: time.monotonic() >= end, f"{seconds} s to be over", timeout=seconds + 5)
 
     def late(self, family=4):
-        """What a client that connects now is told, and after how long."""
+        """Returns what a client that connects now is told, and after how long."""
         code = LATE_CLIENT.format(address=SERVER[family])
         return self.client.run(["python3", "-c", code], timeout=60).stdout.split()
 

@@ -71,7 +71,7 @@ class PortsTest(RelayCase):
         return found
 
     def connect(self, family=4):
-        """What a client meets, and after how many seconds."""
+        """Returns what a client meets, and after how many seconds."""
         code = CONNECT.format(address=SERVER[family], port=PORT)
         what, after = self.client.run(["python3", "-c", code], timeout=30).stdout.split()
         return what, float(after)

@@ -1,4 +1,4 @@
-"""Whose legs are served, and whom a PoP may name, on the product's path: a local user of one PoP who
+"""Tests whose legs are served, and whom a PoP may name, on the product's path: a local user of one PoP who
 makes himself a leg, keys that change while the nodes run, and a client that is another peer's.
 """
 

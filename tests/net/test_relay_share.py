@@ -1,5 +1,5 @@
-"""What one client, one server or one PoP may hold of a relay: bytes of a server for a client who never
-comes, kernel memory for readers who have paused, and places.
+"""Tests how much one client, one server or one PoP may hold of a relay: bytes of a server for a client who
+never comes, kernel memory for readers who have paused, and places.
 """
 
 import os
@@ -123,7 +123,7 @@ class UnclaimedTest(ShareCase):
             knocker = self.knock(self.client, address, times=12)
             lib.wait_until(lambda before=before: self.early()["over_budget"] >= before + 7, "the rest")
             self.assertEqual(self.early()["unclaimed"], 5)
-            # What is not begun early is served when it has come.
+            # A connection that is not begun early is served when it has come.
             self.client.run("nft delete table inet deaf")
             lib.wait_until(lambda: self.status("last")["active"] == 12, "all to be served", 20)
             knocker.end()
@@ -162,9 +162,9 @@ class PausedTest(ShareCase):
     """Sixteen downloads whose readers pause, at once or after they have been fast."""
 
     def kernel_memory(self, host):
-        """Of one PoP: what its sockets hold, and as much as its pipes can."""
+        """Returns the memory of one PoP: what its sockets hold, and as much as its pipes can."""
         text = getattr(self, host).run(["ss", "-tmnH"]).stdout
-        # What is reserved (f) may be below nothing, which is printed as nearly 2^32.
+        # Reserved memory (f) may be below nothing, which is printed as nearly 2^32.
         held = sum(int(r) + int(w) + (int(f) if int(f) < 1 << 31 else 0) for r, f, w in
                    re.findall(r"skmem:\(r(\d+),rb\d+,t\d+,tb\d+,f(\d+),w(\d+)", text))
         folder = f"/proc/{self.nodes[host].pid}/fd"
@@ -257,7 +257,7 @@ signal.pause()
             self.assertLessEqual(self.last_of()["waiting_here"], 40)
             self.assertGreater(self.status("last")["outcomes"]["pop_limit"], 0)
             self.nodes["last"].wait_log(r"PoP first has \d+ legs here")
-            # What was warm before is not touched, and serves.
+            # A leg that was warm before is not touched, and serves.
             self.assertEqual(lib.curl(self.client, f"http://{SERVER[4]}:8080/small").sha256, digests["small"])
             hoarder.end()
             lib.wait_until(lambda: self.last_of()["legs_here"] <= 10, "its legs to go", 20)

@@ -198,7 +198,7 @@ class RoutedFlows(Revocation):
         for name in self.names:
             client.wait_log(rf"back \({name[0]!r}, {name[1]}\) before")
         pings.wait_log("icmp_seq=3")
-        # What stays allowed keeps its address translation and loses nothing.
+        # A flow that stays allowed keeps its address translation and loses nothing.
         self.reload("first", first.replace(f', "{REFUSED}"', ""))
         self.say("after")
         for address in LAN.values():

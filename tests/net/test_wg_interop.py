@@ -123,7 +123,7 @@ class Interop(Tunnel):
 
 
 class Transfer(Tunnel):
-    """What one end counts as sent is what the other counts as received: handshakes, keepalives and data."""
+    """One end counts as received what the other counts as sent: handshakes, keepalives and data."""
 
     def bytes_of(self, end):
         """Received and sent."""
@@ -141,7 +141,7 @@ class Transfer(Tunnel):
         received, sent = self.bytes_of(self.left)
         self.assertGreaterEqual(sent, 148 + 3 * (96 + 32) + 3 * (112 + 32))
         self.assertGreaterEqual(received, 92 + 3 * (96 + 32) + 3 * (112 + 32))
-        # Of one end only: what comes from the far one counts against sending a keepalive.
+        # One end alone sends keepalives: a packet from the far end counts against sending one.
         lib.wg(self.right.host, "set", self.right.name, "peer", lib.pubkey(self.left.key),
                "persistent-keepalive", "1")
         lib.wait_until(lambda: self.bytes_of(self.left)[0] >= received + 2 * 32, "keepalives came")

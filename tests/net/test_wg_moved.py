@@ -121,7 +121,7 @@ class Moved(lib.NetTest):
         self.expect_works(self.inner)
 
         def wire_bytes():
-            """Of one echo request of 1,301 bytes in the tunnel."""
+            """Returns the bytes on the wire of one echo request of 1,301 bytes in the tunnel."""
             def sent():
                 shown = json.loads(self.born.ip("-s -j link show to-far"))
                 return shown[0]["stats64"]["tx"]["bytes"]

@@ -20,7 +20,7 @@ class Hooks(lib.QuickCase):
         return self.told.read_text(encoding="utf-8").splitlines() if self.told.exists() else []
 
     def both(self, hook):
-        """Whether wg-quick and ours failed with the hook, and what it told each time; both are down again."""
+        """Returns whether wg-quick and ours failed with the hook, and what it told; both are down again."""
         self.conf("10.79.0.0/16", f"PostUp = {hook}")
         results = []
         wg_quick = ["wg-quick", "up", str(self.file)]

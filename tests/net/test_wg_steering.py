@@ -1,4 +1,4 @@
-"""What a peer says that would change the host behind the tunnel: nothing is learned from it."""
+"""A peer's messages that would change the host behind the tunnel teach it nothing."""
 
 import textwrap
 
@@ -93,7 +93,7 @@ class Steering(lib.NetTest):
         before = self.learned(host)
         for kind in KINDS:
             self.peer.run(["python3", "-c", SENDER, self.names[1], kind, INNER[0][1], INNER[0][0]])
-            # What comes after it by the same way has been handled after it.
+            # A packet that comes after it by the same way has been handled after it.
             self.assertEqual(lib.ping(self.peer, INNER[0][1], count=2).received, 2)
             self.assertEqual(self.learned(host), before, kind)
 

@@ -1,4 +1,4 @@
-"""What `wg` and wg-quick take of a .conf, `thalweg wg up` takes, and makes the same of it."""
+"""`thalweg wg up` takes of a .conf what `wg` and wg-quick take, and makes the same of it."""
 
 import itertools
 import os
@@ -80,7 +80,7 @@ class Syntax(lib.NetTest):
         self.addCleanup(lambda: self.host.ip(f"link delete {self.ours}", check=False))
 
     def run_both(self, text):
-        """What `wg setconf` and `thalweg wg up` end with."""
+        """Returns the results of `wg setconf` and `thalweg wg up`."""
         self.file.write_text(text, encoding="utf-8", newline="")
         self.file.chmod(0o600)
         env = {"WG_ENDPOINT_RESOLUTION_RETRIES": "0"}
@@ -212,7 +212,7 @@ class Zones(lib.NetTest):
             self.near.run([BINARY, "wg", "down", str(file)])
             saved = file.read_text(encoding="utf-8")
             self.assertIn(f"Endpoint = {self.endpoint}\n", saved)
-            # What was asked for is kept, what the kernel made for itself is not.
+            # The address that was asked for is kept, the one that the kernel made for itself is not.
             self.assertEqual(re.findall(r"Address = (fe80\S+)", saved), ["fe80::77/64"])
 
     def test_in_toml(self):

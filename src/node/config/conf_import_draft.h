@@ -20,8 +20,8 @@ struct ImportedConf {
   std::vector<std::string> notes;              ///< what has no counterpart, a line each
 };
 
-/// What a device would have after the file: sections of the same peer are one, and an allowed IP
-/// belongs to the peer that named it last. Of use only if `mistakes` is empty afterwards.
+/// Returns a device's settings after the file: sections of the same peer are one, and an allowed IP
+/// belongs to the peer that named it last. Valid only if `mistakes` is empty afterwards.
 ImportedConf draft_of(const WgConf& conf, MistakeList& mistakes);
 
 /// The TOML of what was read without a mistake.

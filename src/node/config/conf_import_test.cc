@@ -178,8 +178,8 @@ TEST(ConfImport, WhatDoesNotFitTogetherIsNamedAsInTheConf) {
                                         "[Interface]"));
 }
 
-// What the device would have: `wg` changes a peer twice, and an allowed IP belongs to whom it was
-// given last.
+// The import has what the device would have: `wg` changes a peer twice, and an allowed IP belongs
+// to the peer that was given it last.
 TEST(ConfImport, RepetitionsAreWhatTheDeviceMakesOfThem) {
   const std::string other = "[Peer]\nPublicKey = TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0=\n";
   const auto toml = import_conf(

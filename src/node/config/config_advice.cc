@@ -28,7 +28,7 @@ void advise_on_legs(const NodeConfig& config, const std::string& path,
   }
 }
 
-/// Who may come from the addresses of a policy line, and who not.
+/// Tells whether anybody may come from the addresses of a policy line, and if nobody may, why.
 class Origins {
  public:
   explicit Origins(const NodeConfig& config) : config_(config), clients_(pop_clients(config)) {}

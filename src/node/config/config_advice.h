@@ -1,5 +1,5 @@
-// What in a good configuration may not be meant: lines that open what another closes, or that
-// nothing can come by. Pure; `thalweg check` says it.
+// Finds lines of a good configuration that may not be meant: they open what another closes, or
+// nothing can come by them. Pure; `thalweg check` says it.
 #pragma once
 
 #include <string>

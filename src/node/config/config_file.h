@@ -10,7 +10,8 @@
 
 namespace tw::node {
 
-/// Whether a file that somebody else than root and the caller may write is read all the same.
+/// `trusted` refuses a file that somebody else than root and the caller may write; `anybody` reads
+/// it all the same.
 enum class WrittenBy : std::uint8_t { anybody, trusted };
 
 /// The whole file, or one mistake that says why not. The caller wipes what it got.

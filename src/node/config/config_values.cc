@@ -83,7 +83,7 @@ bool is_zone(std::string_view zone) {
   return !zone.empty() && zone.size() <= longest_interface_name && std::ranges::all_of(zone, fits);
 }
 
-/// Of UDP, in /etc/services; empty if there is none.
+/// Returns the port of a UDP service in /etc/services; empty if there is none.
 std::optional<std::uint16_t> service_port(std::string_view name) {
   if (name.empty() || name.size() > longest_label || !std::ranges::all_of(name, is_service_char)) {
     return {};

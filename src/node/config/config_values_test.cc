@@ -15,7 +15,7 @@ TEST(ConfigValues, EndpointNames) {
   EXPECT_TRUE(is("[fe80::1%eth0]:65535", "fe80::1%eth0", 65535));
   EXPECT_TRUE(is("[fe80::1%3]:5", "fe80::1%3", 5));
   EXPECT_TRUE(is("vpn.example.net:7", "vpn.example.net", 7));
-  // What `wg` takes as well.
+  // `wg` takes these forms as well.
   EXPECT_TRUE(is("2001:db8::1:51820", "2001:db8::1", 51820));
   EXPECT_TRUE(is("fe80::1%eth0:51820", "fe80::1%eth0", 51820));
   EXPECT_TRUE(is("[192.0.2.1]:5", "192.0.2.1", 5));

@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::string_view blank = " \t\r\v\f";
 constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
-/// Of a TUN device, by the kernel: 68 is what RFC 791 asks of every link.
+/// The kernel's lowest MTU of a TUN device: RFC 791 asks 68 of every link.
 constexpr std::uint32_t lowest_link_mtu = 68;
 
 bool is_blank(char c) { return blank.contains(c); }

@@ -44,7 +44,7 @@ std::vector<std::string> allowed(const std::string& text) {
   return texts;
 }
 
-// What tests/net/test_wg_syntax.py shows of `wg` itself is the same table at more length.
+// The table in tests/net/test_wg_syntax.py, which tests `wg` itself, is the same at more length.
 TEST(WgConf, BlanksInsideKeysSectionsAndValuesCountForNothing) {
   const WgConf conf = parsed(
       "[ Inter face ]\nPri vate\tKey = yAnz5TF+lXXJte14 tji3zlMNq+hd2rYUIgJBgB3fBmk=\n"

@@ -1,4 +1,4 @@
-// What a running process of ours keeps the power to do, beyond its capabilities.
+// Confines a running process of ours further than its lack of capabilities does.
 //
 // It stays uid 0, and root's files are its own: without more, whoever takes it over could write a
 // cron job, a core_pattern or a password. So it leaves itself, for good, the files that it needs
@@ -16,7 +16,7 @@
 
 namespace tw::node {
 
-/// What the kernel has taken away, and what it could not.
+/// Says which powers the kernel has taken away, and which it could not.
 struct Confinement {
   int landlock_version = 0;        ///< 0: files are not confined
   bool system_calls = false;       ///< filtered

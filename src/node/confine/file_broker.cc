@@ -25,7 +25,7 @@
 namespace tw::node {
 namespace {
 
-/// Of one packet; the path, without a zero, follows.
+/// The head of a question, which is one packet; the path, without a zero, follows.
 struct Question {
   std::int32_t flags;
   std::uint32_t mode;
@@ -45,7 +45,7 @@ struct alignas(cmsghdr) Control {
 
 // ---- The broker's side
 
-/// What it may open, as the configuration says now.
+/// Decides which files the broker may open, as the configuration says now.
 class Authority {
  public:
   explicit Authority(std::string config_path) : config_path_(std::move(config_path)) {}

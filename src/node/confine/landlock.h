@@ -1,6 +1,6 @@
 // Landlock: which files a process may reach from here on, whoever it is.
 //
-// What a rule does not name cannot be opened, made or removed any more, uid 0 or not, by this
+// A path that no rule names cannot be opened, made or removed any more, uid 0 or not, by this
 // process, its threads to come and its children; what is open already stays open. The kernel's
 // interface is called directly, for Debian 12 has no library of it.
 #pragma once
@@ -13,7 +13,7 @@
 
 namespace tw::node {
 
-/// What may be done with a file, or with everything beneath a folder.
+/// The access that a rule gives to a file, or to everything beneath a folder.
 enum class Reach : std::uint8_t {
   read,    ///< and list
   change,  ///< read and overwrite what is there
@@ -31,7 +31,7 @@ struct ReachRule {
 /// The version of Landlock that this kernel offers: 0 without any, 1 since Linux 5.13.
 int landlock_version() noexcept;
 
-/// What a version lacks of what is asked for here, each a phrase; empty from 6 (Linux 6.12) on.
+/// Returns a phrase for each thing asked for here that a version lacks; none since 6 (Linux 6.12).
 std::vector<std::string> landlock_lacks(int version);
 
 /// Leaves the calling thread, and all it will start, no more than the rules. A path that is not

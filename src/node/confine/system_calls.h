@@ -23,7 +23,7 @@ bool can_filter_calls() noexcept;
 /// process.
 Result<void> restrict_calls();
 
-/// How many calls that are on no list were made since then.
+/// Returns how many calls that are on no list were made since restrict_calls().
 std::uint64_t refused_calls() noexcept;
 
 /// By name, for the test that makes them all.

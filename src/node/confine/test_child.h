@@ -15,8 +15,8 @@
 
 namespace tw::node::testing {
 
-/// What the work returns: 0, or the number of the check that failed; or minus the signal that has
-/// ended it.
+/// Returns the work's result, 0 or the number of the check that failed; or minus the signal that
+/// has ended the child.
 inline int in_child(const std::function<int()>& work) {
   const pid_t child = ::fork();
   if (child == 0) ::_exit(work());

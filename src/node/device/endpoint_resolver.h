@@ -22,7 +22,7 @@
 
 namespace tw::node {
 
-/// What the system says of a name now.
+/// The answer that the system gives about a name now.
 struct Lookup {
   std::optional<Endpoint> endpoint;  ///< empty: none
   int failure = 0;                   ///< of getaddrinfo(3)

@@ -1,5 +1,5 @@
-// What a tunnel's interface learns and says by itself: nothing. It is no LAN: whatever comes out of
-// it has been sent by a peer, and who is a peer is not therefore a router.
+// Keeps a tunnel's interface from learning anything, and from saying anything by itself. It is no
+// LAN: whatever comes out of it has been sent by a peer, and a peer is not therefore a router.
 #pragma once
 
 #include <string>

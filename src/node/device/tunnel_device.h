@@ -72,7 +72,7 @@ class Device final : public DeviceControl, private TunnelWatch::Listener {
   /// 10,000 new peers take some 0.1 s, in messages of 256.
   Result<void> apply(const DeviceChange& change) override;
   Result<DeviceState> state() override;
-  /// How often apply() has changed something, whoever called it. Any thread.
+  /// Returns how often apply() has changed something, whoever called it. Any thread.
   std::uint64_t changes() const noexcept { return changes_.load(std::memory_order_relaxed); }
 
   const std::string& interface() const noexcept { return interface_; }

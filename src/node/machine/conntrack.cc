@@ -30,7 +30,7 @@ Octets payload(const nlattr* attribute) {
   return {first, first + nla_len(attribute)};
 }
 
-// What names an entry: the kernel's own words for it, given back as they came.
+// The name of an entry: the kernel's own words for it, given back as they came.
 struct Entry {
   std::uint8_t family = 0;
   Octets tuple, id, zone;

@@ -22,7 +22,7 @@ Result<DeviceWatch> DeviceWatch::open() {
 }
 
 bool DeviceWatch::take_changes() noexcept {
-  // What it says does not matter, and is cut off: what is now is asked for.
+  // A message's text does not matter, and is cut off: the present state is asked for.
   std::array<std::byte, 64> start;
   bool any = false;
   while (true) {

@@ -1,5 +1,6 @@
-// What other devices of the machine do while a tunnel runs: they appear, vanish, change names and
-// addresses, and the tunnel's own may be given another name. Hears of it, and says what is.
+// Watches other devices of the machine while a tunnel runs: they appear, vanish, change names and
+// addresses, and the tunnel's own may be given another name. Hears of a change, and reports the
+// present state.
 #pragma once
 
 #include <cstdint>

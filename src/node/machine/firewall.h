@@ -35,7 +35,8 @@ class Firewall {
   Result<void> apply(const FirewallSpec& spec);
   /// The policy's table.
   Result<void> remove();
-  /// What was refused since the tables were made. From any thread that has the object to itself.
+  /// Returns the counts of refused packets since the tables were made. From any thread that has the
+  /// object to itself.
   Result<std::vector<FirewallCount>> counts();
 
   /// Readable when somebody has changed the machine's nftables.

@@ -222,7 +222,7 @@ TEST_F(FirewallInKernel, APeerTracksNoMoreFlowsThanItsShare) {
     passed += machine_->fate(machine_->tunnel, flow, i >= 5) == Fate::to_world ? 1 : 0;
   }
   EXPECT_EQ(passed, 5);
-  // What has its place keeps it.
+  // A flow that has its place keeps it.
   EXPECT_EQ(from_tunnel({ip("10.1.0.1"), server, 17, 1000, 53}), Fate::to_world);
 }
 

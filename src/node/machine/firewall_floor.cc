@@ -12,7 +12,7 @@ void write_strip(FirewallLines& text, std::string_view name, int priority) {
   text.close_chain();
 }
 
-// What the policy would have to judge, whoever else may be forwarded.
+// Applies `drop` to the packets that the policy would have to judge, whoever else may be forwarded.
 void write_floor_scope(FirewallLines& text, const FirewallSpec& spec, std::string_view drop) {
   write_client_sides(text, spec, drop);
   text.line("oif {} {}", spec.link_index, drop);

@@ -1,4 +1,4 @@
-// What the texts of both tables have in common. Nobody else includes this.
+// The parts that the texts of both tables have in common. Nobody else includes this.
 #pragma once
 
 #include <fmt/format.h>
@@ -49,7 +49,7 @@ inline bool has_family(const std::vector<OverlayRange>& ranges, Family family) {
 
 /// "set overlay4 { … }", to stand in a table's block. With `peers`, a map to their numbers.
 void declare_ranges(FirewallLines& text, std::string_view name, Family family, bool peers);
-/// What follows the block: whatever the set holds is replaced.
+/// Writes the lines behind the block: they replace whatever the set holds.
 void fill_ranges(FirewallLines& text, std::string_view table, std::string_view name, Family family,
                  const std::vector<OverlayRange>& ranges, bool peers);
 

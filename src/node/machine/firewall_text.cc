@@ -60,7 +60,7 @@ void write_guard(FirewallLines& text, const FirewallSpec& spec) {
   text.close_chain();
 }
 
-// Of the ranges of a family, those that are allowed IPs of this length.
+// Returns the ranges of a family that are allowed IPs of this length.
 std::vector<OverlayRange> of_length(const FirewallSpec& spec, Family family, std::uint32_t length) {
   std::vector<OverlayRange> ranges;
   for (const OverlayRange& range : spec.peers) {
@@ -69,7 +69,7 @@ std::vector<OverlayRange> of_length(const FirewallSpec& spec, Family family, std
   return ranges;
 }
 
-// How long the allowed IPs of a family are; none if flows are not counted.
+// Returns the lengths of the allowed IPs of a family; none if flows are not counted.
 std::set<std::uint32_t> share_lengths(const FirewallSpec& spec, Family family) {
   std::set<std::uint32_t> lengths;
   if (spec.flows_per_peer == 0) return lengths;
@@ -248,8 +248,8 @@ void write_prerouting(FirewallLines& text, const FirewallSpec& spec) {
   text.open_chain("from_client");
   if (spec.relay) write_from_client(text, spec);
   text.close_chain();
-  // What is not a client's goes on at once: each `socket` looks one up, and servers' answers are
-  // many.
+  // A packet that is no client's goes on at once: each `socket` looks one up, and servers' answers
+  // are many.
   text.open_chain("prerouting", "filter hook prerouting priority mangle");
   if (spec.relay) write_client_sides(text, spec, "goto from_client");
   text.close_chain();
@@ -282,8 +282,8 @@ void write_tunnel_input(FirewallLines& text, const FirewallSpec& spec) {
           "{}tcp dport {} socket mark != {:#x} counter name other_socket reject with tcp reset",
           from_pop, spec.leg_port, spec.own_mark);
       text.line("{}tcp dport {} accept", from_pop, spec.leg_port);
-      // Of a leg that we had before we were killed: the other PoP is to know that it is gone. Only
-      // what connection tracking has never seen: of a living leg it calls late duplicates invalid.
+      // A leg that we had before we were killed is reset: the other PoP is to know that it is gone.
+      // Only packets new to connection tracking: it calls late duplicates of a living leg invalid.
       text.line("{}tcp sport {} ct state new reject with tcp reset", from_pop, spec.leg_port);
     }
     text.line("tcp dport {{ {}, {} }} goto refused", spec.listen_port, spec.leg_port);

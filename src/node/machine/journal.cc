@@ -84,7 +84,7 @@ Result<std::string> read_all(int file, const std::string& path) {
 
 constexpr std::string_view journal_suffix = ".journal";
 
-// Of this network namespace, whoever holds them.
+// Returns the journals of this network namespace, whoever holds them.
 std::vector<std::string> journals_here(const std::string& directory) {
   std::vector<std::string> paths;
   const auto cookie = namespace_cookie();

@@ -52,7 +52,7 @@ class Journal {
   /// Removes the file, unless something still stands. The directory stays.
   ~Journal();
 
-  /// What stands in a journal of this text.
+  /// Returns the entries that stand in a journal of this text.
   static std::vector<Entry> entries_of(std::string_view text);
 
   /// What stands, in the order it was made.
@@ -98,12 +98,12 @@ class Journal {
   std::vector<Entry> entries_;
 };
 
-/// What a node that has died in this network namespace has left.
+/// The changes that a node left when it died in this network namespace.
 struct Leftovers {
   std::string device;  ///< which it had
   std::vector<Change> changes;
 };
-/// Of all nodes whose journal nobody holds and whose device is gone. Changes nothing.
+/// Finds leftovers of nodes whose journal nobody holds and whose device is gone. Changes nothing.
 std::vector<Leftovers> find_leftovers(const std::string& directory = std::string{run_directory});
 /// Undoes what they have left, as the next start on their devices would, and returns what that was.
 Result<std::vector<Leftovers>> remove_leftovers(const std::string& directory = std::string{

@@ -94,7 +94,8 @@ std::vector<SysctlChange> forwarding_devices(const std::string& tunnel) {
   return changes;
 }
 
-// Of all nodes of the namespace, and of those that we would find now.
+// Returns the devices that forwarded before us: as all nodes of the namespace have written down,
+// and as we would find them now.
 std::vector<std::string> Links::State::forwarded_before() const {
   std::vector<SysctlChange> changes = journal.settings_of_others();
   for (const Journal::Entry& entry : journal.entries()) {
@@ -265,7 +266,8 @@ Result<void> Links::State::set_policy_routing(const NetworkPlan& target) {
   return {};
 }
 
-// What other nodes have changed for forwarding we need too, and write down: the last one undoes it.
+// We need the settings that other nodes have changed for forwarding, too, and write them down: the
+// last node undoes them.
 std::vector<std::pair<std::string, std::string>> Links::State::forwarding_changes(bool v4,
                                                                                   bool v6) const {
   auto settings = forwarding_settings(v4, v6);

@@ -65,7 +65,7 @@ class Links {
   bool has_tunnel() const;
   /// SO_MARK of the relay's sockets, by which the firewall knows them.
   std::uint32_t own_mark() const noexcept;
-  /// Whether foreign packets are dropped: those that are forwarded only because we turned
+  /// True if foreign packets are dropped: those that are forwarded only because we turned
   /// forwarding on, and that neither come from nor go to devices of ours.
   bool drops_foreign() const noexcept;
 

@@ -21,8 +21,8 @@ inline constexpr std::uint32_t relay_rule_priority = 9700;
 /// two nodes in one network namespace do not meet. ("TW" in its upper half: nobody counts up
 /// there.)
 inline constexpr std::uint32_t relay_mark_base = 0x54570000;
-/// Of the relay's own sockets (SO_MARK), by which the firewall knows them: this plus the TUN's
-/// index. No rule of ours routes by it.
+/// SO_MARK of the relay's own sockets, by which the firewall knows them: this plus the TUN's index.
+/// No rule of ours routes by it.
 inline constexpr std::uint32_t own_mark_base = 0x54580000;
 
 struct NetworkPlan {
@@ -40,7 +40,7 @@ struct NetworkPlan {
   std::vector<std::string> warnings;  ///< for the operator: what was left out, and what to do
 };
 
-/// What the machine has that the configuration does not say.
+/// Facts about the machine that the configuration does not say.
 struct Surroundings {
   std::vector<std::uint32_t> client_indexes{};  ///< of client devices, now or before
   std::vector<Prefix> elsewhere{};              ///< networks that other devices are connected to

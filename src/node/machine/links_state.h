@@ -1,4 +1,4 @@
-// What Links holds; its parts are links.cc and links_attend.cc. Nobody else includes this.
+// The state of Links, whose parts are links.cc and links_attend.cc. Nobody else includes this.
 #pragma once
 
 #include <algorithm>
@@ -29,7 +29,7 @@ struct Links::State {
   bool inherited_floor = false;  // a dead node's, and we are not up yet
 
   NetworkPlan in_force{};  // the plan that was reached last
-  // What the machine has of ours. Each part is changed right after the machine was.
+  // Our changes that the machine has. Each part is changed right after the machine was.
   NetworkPlan made{};
   bool filtered = false;
   std::set<Family> uncertain{};  // whose routes may have gone with an address

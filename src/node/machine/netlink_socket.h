@@ -1,5 +1,5 @@
-// What the netlink sockets of this folder have in common: one request under construction, and the
-// exchange of it for the kernel's answer. Nobody else includes this.
+// The parts that the netlink sockets of this folder have in common: one request under construction,
+// and the exchange of it for the kernel's answer. Nobody else includes this.
 #pragma once
 
 #include <linux/rtnetlink.h>

@@ -33,8 +33,8 @@ std::vector<OverlayRange> overlay_ranges(std::vector<OwnedPrefix> owned,
 /// Without peers: what touches is one range of peer 0.
 std::vector<OverlayRange> without_peers(std::vector<OverlayRange> ranges);
 
-/// What is no overlay address whoever claims it: default routes (/0, /1), which say where to send
-/// everything, and addresses that mean something else on each link.
+/// False, whoever claims it, for a default route (/0, /1), which says where to send everything, and
+/// for addresses that mean something else on each link.
 bool names_overlay(const Prefix& allowed_ip) noexcept;
 
 }  // namespace tw::node

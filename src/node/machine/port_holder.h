@@ -1,5 +1,5 @@
-// Who has a port that we cannot have, as far as /proc tells: for the sentence that an operator
-// reads instead of "address already in use".
+// Finds the program that has a port that we cannot have, as far as /proc tells: for the sentence
+// that an operator reads instead of "address already in use".
 #pragma once
 
 #include <cstdint>

@@ -53,7 +53,7 @@ bool RefusedFlows::policy_refuses(const TrackedFlow& flow) const {
          policy_.decide(flow.source.address, flow.target, Protocol::tcp) == Action::relay;
 }
 
-// What the input chain lets in from the tunnel before it asks the policy.
+// True for flows that the input chain lets in from the tunnel before it asks the policy.
 bool RefusedFlows::may_enter(const TrackedFlow& flow) const {
   if (protocol_of(flow.protocol) == Protocol::icmp)
     return has(spec_.own_addresses, flow.target.address);

@@ -1,5 +1,5 @@
-// What the firewall's tests in the kernel have in common: the machine of firewall_test_machine.h
-// and a firewall on it, whose counters can be read.
+// The parts that the firewall's tests in the kernel have in common: the machine of
+// firewall_test_machine.h and a firewall on it, whose counters can be read.
 #pragma once
 
 #include <gtest/gtest.h>

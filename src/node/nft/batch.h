@@ -48,7 +48,7 @@ class Batch : public Attributes {
   /// back. The last message is the one that is acknowledged.
   const std::vector<std::uint8_t>& finish(bool commit);
   std::uint32_t acknowledged_sequence() const noexcept { return sequence_; }
-  /// What the message with this sequence number was made from.
+  /// Returns the text that the message with this sequence number was made from.
   std::string_view source_of(std::uint32_t sequence) const noexcept;
   bool empty() const noexcept { return sources_.empty(); }
 

@@ -1,5 +1,5 @@
-// What the compiler makes of a text, against what nft(8) makes of it: both are given the same, and
-// the kernel's listing must not differ.
+// Compares the compiler's rules with those of nft(8): both are given the same text, and the
+// kernel's listing must not differ.
 #include "node/nft/compile.h"
 
 #include <gtest/gtest.h>
@@ -20,7 +20,7 @@ namespace {
 
 using node::testing::ScratchNamespace;
 
-// What nft says, on both of its outputs.
+// Returns what nft says, on both of its outputs.
 std::string nft(std::vector<std::string> arguments) {
   std::array<int, 2> pipe{};
   if (::pipe(pipe.data()) != 0) return "no pipe";

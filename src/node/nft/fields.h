@@ -1,4 +1,4 @@
-// What a rule can look at: how it is loaded into a register, and what it presupposes.
+// The fields that a rule can look at: how each is loaded into a register, and what it presupposes.
 #pragma once
 
 #include <cstdint>

@@ -30,12 +30,12 @@ class Socket {
   /// All of the batch or nothing. Needs CAP_NET_ADMIN. The error has the kernel's errno, and says
   /// what the transaction was made for and which part of it was refused.
   Result<void> commit(Batch batch, std::string_view doing);
-  /// Whether the kernel would take it. Changes nothing.
+  /// Fails if the kernel would not take it. Changes nothing.
   Result<void> try_out(Batch batch, std::string_view doing);
 
   /// The named counters of a table of family inet. Empty if there is no such table.
   Result<std::vector<Counter>> counters(const std::string& table);
-  /// Whether there is such a table, of family inet.
+  /// True if there is such a table, of family inet.
   Result<bool> has_table(const std::string& table);
 
   /// From now on next_change() tells of what others do.

@@ -27,7 +27,7 @@ class Cursor {
   bool accept(std::string_view text);
   bool at_end() const { return at_ >= tokens_->size(); }
   bool at_statement_end() const;
-  /// Whether a statement begins here.
+  /// True if a statement begins here.
   bool follows_separator() const;
   void skip_separators();
 

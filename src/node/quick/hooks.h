@@ -16,8 +16,8 @@ namespace tw::node {
 Result<void> run_hooks(const std::vector<std::string>& hooks, const QuickConf& conf,
                        Interrupts& interrupts);
 
-/// What a hook runs in, exposed for its test: wg-quick's variables and functions, as far as hooks
-/// can mean them. The hook itself is the script's first argument.
+/// Returns the script that a hook runs in, exposed for its test: wg-quick's variables and
+/// functions, as far as hooks can mean them. The hook itself is the script's first argument.
 std::string hook_script(const QuickConf& conf);
 
 }  // namespace tw::node

@@ -42,7 +42,7 @@ Result<UniqueFd> input_file(const std::string& input) {
 
 constexpr int grace_ms = 3'000;
 
-/// What is started, and how. Signals are as a shell would leave them to it.
+/// The settings of a program to be started. Signals are as a shell would leave them to it.
 class Spawn {
  public:
   Spawn() noexcept {
@@ -143,7 +143,7 @@ void end_tree(pid_t child, int process) {
   signal_all(tree, SIGKILL);
 }
 
-/// How the child ended, as waitpid(2) has it.
+/// Waits for the child's end, and returns its status as waitpid(2) has it.
 Result<int> await(pid_t child, const std::string& name, Interrupts& interrupts) {
   const UniqueFd process = open_process(child);
   if (!process) return system_error("watch " + name);

@@ -51,7 +51,7 @@ std::vector<ConfigMistake> one_mistake(const std::string& path, std::string what
   return {{.file = path, .key = {}, .what = std::move(what), .mend = std::move(mend)}};
 }
 
-/// What everybody may do with a file: what its mode gives, if its folder lets them reach it.
+/// Returns everybody's access to a file: what its mode gives, if its folder lets them reach it.
 Result<mode_t> public_mode(const std::string& path) {
   struct stat file{}, folder{};
   const std::string above = path.substr(0, path.rfind('/') + 1);

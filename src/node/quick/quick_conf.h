@@ -25,7 +25,7 @@ struct QuickHooks {
 
 struct QuickConf {
   std::string path;  ///< of the file itself, behind symbolic links, if it was loaded
-  /// What its owner should know, though the tunnel works.
+  /// Sentences for the file's owner, who should know them though the tunnel works.
   std::vector<std::string> warnings;
   TunnelConfig tunnel;  ///< keys, port, mark and addresses; its MTU counts only if `has_mtu`
   bool has_mtu = false;
@@ -51,8 +51,8 @@ struct QuickRoute {
   Prefix prefix;
   bool is_default = false;  ///< into a table of its own, with rules
 };
-/// What is to be routed, longest prefixes first: every allowed IP that the device has, but those
-/// that an address or a route before them covers.
+/// Returns the routes to make, longest prefixes first: every allowed IP that the device has, but
+/// those that an address or a route before them covers.
 std::vector<QuickRoute> quick_routes(const QuickConf& conf, std::vector<Prefix> allowed_ips);
 
 /// The commands for nftables that keep others out of the tunnel's own addresses and carry the mark

@@ -28,7 +28,7 @@ QuickConf parsed(const std::string& text) {
 QuickConf with(const std::string& in_interface, const std::string& in_peer = "") {
   return parsed(interface_part + in_interface + peer_part + in_peer);
 }
-/// What a device would have whose only peer is the last of the file.
+/// Returns the allowed IPs of a device whose only peer is the last of the file.
 std::vector<Prefix> allowed_of(const QuickConf& conf) {
   std::vector<Prefix> prefixes;
   for (const auto& allowed : conf.peers.back().allowed_ips) prefixes.push_back(allowed.prefix);

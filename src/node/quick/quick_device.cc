@@ -117,7 +117,7 @@ constexpr std::chrono::milliseconds first_wait{1'000}, longest_wait{20'000};
 constexpr std::uint32_t usual_retries = 15;
 constexpr const char* retries_variable = "WG_ENDPOINT_RESOLUTION_RETRIES";
 
-/// How often a name is asked for again; empty: for ever.
+/// Returns how often a name is asked for again; empty: for ever.
 Result<std::optional<std::uint32_t>> resolution_retries() {
   const char* const value = std::getenv(retries_variable);  // NOLINT(concurrency-mt-unsafe)
   if (value == nullptr) return usual_retries;

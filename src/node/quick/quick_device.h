@@ -23,13 +23,13 @@ bool device_answers(const std::string& interface);
 /// deleted.
 void await_end(const std::string& interface);
 
-/// What `wg setconf` does: keys, port, mark and peers become those of the file. Resolves names;
-/// what may be known later is asked for again as often as WG_ENDPOINT_RESOLUTION_RETRIES says, a
-/// number or "infinity", or else 15 times, after waits that grow from 1 to 20 s. A signal ends
-/// that.
+/// Does what `wg setconf` does: keys, port, mark and peers become those of the file. Resolves
+/// names; what may be known later is asked for again as often as WG_ENDPOINT_RESOLUTION_RETRIES
+/// says, a number or "infinity", or else 15 times, after waits that grow from 1 to 20 s. A signal
+/// ends that.
 Result<void> configure_device(const QuickConf& conf, Interrupts& interrupts);
 
-/// What the device has, which is not always what the file says: a peer may stand in it twice.
+/// The peers of the device, which are not always those of the file: a peer may stand in it twice.
 struct QuickPeers {
   std::vector<Endpoint> endpoints;
   std::vector<Prefix> allowed_ips;

@@ -18,7 +18,7 @@ SANITIZER_OPTIONS = {
     "TSAN_OPTIONS": "halt_on_error=1 " + os.environ.get("TSAN_OPTIONS", ""),
 }
 
-# How much longer everything takes here than on a machine of its own: scripts/test-kernel emulates one.
+# Everything takes so many times longer here than on a machine of its own: scripts/test-kernel emulates one.
 SLOWNESS = float(os.environ.get("TW_SLOWNESS", "1"))
 
 

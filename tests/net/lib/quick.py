@@ -9,7 +9,7 @@ from .case import NetTest
 from .process import wait_until
 from .tunnel import genkey, genpsk, pubkey, unique_interface
 
-# What differs by nature: numbers of interfaces, times, and two marks that routing does not look at.
+# Fields that differ by nature: numbers of interfaces, times, and two marks that routing does not look at.
 LEFT_OUT = {"ifindex", "link_index", "valid_life_time", "preferred_life_time", "protocol", "nodad", "qlen",
             "gso_max_size", "tso_max_size", "link_netnsid"}
 
