@@ -147,5 +147,73 @@ TEST(FirewallPolicy, TheKernelDecidesAsPolicyDoes) {
   EXPECT_GT(seen[static_cast<std::size_t>(Fate::unreachable)], 5);
 }
 
+// Targets that stand for IPv4 ones: each form, with addresses that the policies below name, and
+// some that only look like one.
+const std::array standing_for_ipv4{ip("::ffff:0:10.1.2.1"),
+                                   ip("64:ff9b::10.1.2.1"),
+                                   ip("64:ff9b::198.51.100.200"),
+                                   ip("64:ff9b::203.0.113.5"),
+                                   ip("64:ff9b:1:a:b:c:a01:201"),
+                                   ip("64:ff9b:1:a01:2:100::"),
+                                   ip("64:ff9b:1:c633:64:c800::"),
+                                   ip("64:ff9b:1:aa0a:1:201::"),
+                                   ip("64:ff9b:1:aaaa:a:102:100:0"),
+                                   ip("64:ff9b:1::a01:201"),
+                                   ip("64:ff9b:1::"),
+                                   ip("64:ff9b:1:1::"),
+                                   ip("2002:a01:201::7"),
+                                   ip("2002:c633:64c8::7"),
+                                   ip("2001:0:a01:201::f5fe:fdfe"),
+                                   ip("2001:0:c633:64c8::34cc:8e07"),
+                                   ip("2001:0:cb00:7105::f5fe:fdfe"),
+                                   ip("2001:db8:a::5efe:a01:201"),
+                                   ip("2001:db8:a::200:5efe:c633:64c8"),
+                                   ip("2001:db8:a::5eff:a01:201"),
+                                   ip("64:ff9c::10.1.2.1"),
+                                   ip("2001:db8:a:0:100:5efe:a01:201")};
+
+TEST(FirewallPolicy, TheKernelJudgesIpv4InsideIpv6AsPolicyDoes) {
+  const ScratchNamespace scratch;
+  if (!scratch.entered()) GTEST_SKIP() << "needs root, for a network namespace";
+  Machine machine;
+  ASSERT_EQ(machine.build(), "");
+  auto firewall = Firewall::open("tw0");
+  ASSERT_TRUE(firewall);
+  FirewallSpec spec = machine.spec();
+  spec.relay = false;
+  std::uint16_t number = 1000;
+  int passed = 0, refused_for_inside = 0;
+  for (std::uint64_t seed = 1; seed <= policies; ++seed) {
+    Draw draw(seed);
+    spec.policy = draw.policy();
+    // Else most would be refused as what they are.
+    spec.policy.push_back({.to = {net("::/0")}, .action = Action::route});
+    spec.policy.push_back({.to = {net("198.51.100.0/24")}, .action = Action::route});
+    const Policy policy(spec.policy);
+    auto applied = firewall->apply(spec);
+    ASSERT_TRUE(applied) << applied.error().text() << "\n" << render_firewall(spec);
+    for (const IpAddress& target : standing_for_ipv4) {
+      for (const std::uint8_t protocol : std::array<std::uint8_t, 2>{17, 6}) {
+        const Flow flow{.source = ip("fd01::1"),
+                        .target = target,
+                        .protocol = protocol,
+                        .source_port = ++number,
+                        .target_port = port_of(draw.below(6))};
+        const Action action =
+            policy.decide(flow.source, {target, flow.target_port}, protocol_of(protocol));
+        const Fate wanted = action == Action::route ? Fate::to_world : Fate::prohibited;
+        ASSERT_EQ(machine.fate(machine.tunnel, flow, false), wanted)
+            << "seed " << seed << ": protocol " << int{protocol} << " to " << target.text()
+            << " port " << flow.target_port << "\n"
+            << render_firewall(spec);
+        passed += wanted == Fate::to_world ? 1 : 0;
+        refused_for_inside += wanted == Fate::prohibited ? 1 : 0;
+      }
+    }
+  }
+  EXPECT_GT(passed, 100);
+  EXPECT_GT(refused_for_inside, 100);
+}
+
 }  // namespace
 }  // namespace tw::node::testing

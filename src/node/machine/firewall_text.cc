@@ -9,6 +9,7 @@
 #include <set>
 
 #include "base/assert.h"
+#include "node/machine/firewall_embedded.h"
 #include "node/machine/firewall_lines.h"
 #include "node/machine/firewall_match.h"
 
@@ -155,7 +156,9 @@ void write_routed(FirewallLines& text, const FirewallSpec& spec) {
   text.line("jump share");
   text.line("goto passed");
   text.close_chain();
+  write_embedded(text, spec);
   text.open_chain("routed");
+  text.line("meta nfproto ipv6 jump {}", embedded_chain);
   for (const PolicyRule& rule : spec.policy) {
     for (const std::string& match : rule_matches(rule, false)) {
       // Relayed connections never come here: TCP that does was not taken by the listener, and

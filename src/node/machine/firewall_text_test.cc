@@ -110,6 +110,7 @@ TEST(FirewallText, KeepsTheOrderOfTheRulesAndEndsClosed) {
             "    ip saddr 10.0.0.0/8 goto to_listener\n"
             "    ip daddr 192.0.2.0/24 return\n");
   EXPECT_EQ(chain(text, "routed"),
+            "    meta nfproto ipv6 jump embedded\n"
             "    ip daddr 192.0.2.0/24 tcp dport 25 goto refused\n"
             "    ip saddr 10.0.0.0/8 meta l4proto tcp goto refused\n"
             "    ip daddr 192.0.2.0/24 goto admitted\n"
@@ -156,7 +157,9 @@ TEST(FirewallText, WithoutARelayNothingIsHandedOver) {
   const std::string text = render_firewall(spec);
   EXPECT_THAT(text, Not(HasSubstr("tproxy")));
   EXPECT_THAT(text, Not(HasSubstr("0x5457")));
-  EXPECT_EQ(chain(text, "routed"), "    meta l4proto tcp goto refused\n    goto refused\n");
+  EXPECT_EQ(chain(text, "routed"),
+            "    meta nfproto ipv6 jump embedded\n"
+            "    meta l4proto tcp goto refused\n    goto refused\n");
 }
 
 TEST(FirewallText, MasqueradesByFamilyAndNeverOnLo) {
