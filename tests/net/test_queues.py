@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import statistics
 import sys
 import textwrap
@@ -181,7 +182,7 @@ class UnderUdp(Queues):
 class UnderBurner(lib.NetTest):
     """Two nodes on a wire, and a flow from one to the other."""
 
-    RATES = (1e9, 5e8, 2.5e8, 1.25e8)  # the fastest that this build carries on this machine is taken
+    RATES = (1e9, 5e8, 2.5e8, 1.25e8, 6e7)  # half of the fastest that this build carries here is taken
 
     def setUp(self):
         super().setUp()
@@ -214,6 +215,25 @@ class UnderBurner(lib.NetTest):
         lib.ping(self.hosts["g"], INNER["p"])  # comes behind whatever still waits
         return {what: count - before[what] for what, count in self.lost().items() if count != before[what]}
 
+    def is_carried(self, rate, burners):
+        """Fails if the burners cost packets, and returns False if the machine is too slow without them."""
+        def send_burners(number):
+            for burner in burners:
+                burner.signal(number)
+
+        send_burners(signal.SIGSTOP)
+        if self.flow(2 * rate, 1):  # without reserve no absence could be made up for
+            return False
+        send_burners(signal.SIGCONT)
+        lost = self.flow(rate, SECONDS)
+        if not lost:
+            return True
+        # Another program may have taken the CPU meanwhile.
+        send_burners(signal.SIGSTOP)
+        if self.flow(rate, SECONDS):
+            return False
+        self.fail(f"lost at {rate:.0f} bits a second: {lost}")
+
     def lost(self):
         lost = {}
         for label in self.hosts:
@@ -232,13 +252,8 @@ class UnderBurner(lib.NetTest):
                 burner.wait_log("ready")
         except AssertionError as refused:
             self.skipTest(f"no real-time priority here: {refused}")
-        for burner in burners:
-            burner.signal(19)
-        rate = next((rate for rate in self.RATES if not self.flow(rate, 1)), None)
+        rate = next((rate for rate in self.RATES if self.is_carried(rate, burners)), None)
         self.assertIsNotNone(rate, "no rate is carried, even by a machine that does nothing else")
-        for burner in burners:
-            burner.signal(18)
-        self.assertEqual(self.flow(rate, SECONDS), {}, f"at {rate:.0f} bits a second")
         received = self.status("p")["workers"][0]["from_wire"]["received"]
         self.assertGreater(received, rate / (1372 * 8))
 
