@@ -23,7 +23,7 @@ bool equal(ByteView left, ByteView right) noexcept;
 /// From the kernel's getrandom(2).
 void random_bytes(ByteSpan out) noexcept;
 
-/// N bytes of key material. A copy is wiped like its original; a move is a copy.
+/// N bytes of key material. A copy is wiped like its original, and a move wipes its source at once.
 template <std::size_t N>
 class Secret {
  public:
@@ -33,6 +33,13 @@ class Secret {
   }
   Secret(const Secret&) noexcept = default;
   Secret& operator=(const Secret&) noexcept = default;
+  Secret(Secret&& other) noexcept : bytes_(other.bytes_) { wipe(other.bytes_); }
+  Secret& operator=(Secret&& other) noexcept {
+    if (this == &other) return *this;
+    bytes_ = other.bytes_;
+    wipe(other.bytes_);
+    return *this;
+  }
   ~Secret() { wipe(bytes_); }
 
   ByteView view() const noexcept { return bytes_; }

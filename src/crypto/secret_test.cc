@@ -4,6 +4,7 @@
 
 #include <new>
 #include <set>
+#include <utility>
 
 #include "crypto/test_vectors.h"
 
@@ -22,6 +23,20 @@ TEST(Secret, IsWipedWhenItGoes) {
   EXPECT_EQ(memory[31], 32);
   secret->~Secret();
   for (const unsigned char byte : memory) EXPECT_EQ(byte, 0);
+}
+
+TEST(Secret, AMoveLeavesNothingBehind) {
+  Secret<32> first{counting_key()};
+  Secret<32> second{std::move(first)};
+  EXPECT_TRUE(first.is_zero());  // NOLINT(bugprone-use-after-move)
+  EXPECT_TRUE(second == Secret<32>{counting_key()});
+  Secret<32> third;
+  third = std::move(second);
+  EXPECT_TRUE(second.is_zero());  // NOLINT(bugprone-use-after-move)
+  EXPECT_TRUE(third == Secret<32>{counting_key()});
+  Secret<32>& same = third;
+  third = std::move(same);
+  EXPECT_FALSE(third.is_zero());
 }
 
 TEST(Secret, ComparesByContents) {
