@@ -203,6 +203,17 @@ void print_confinement(const Json& confinement) {
   }
 }
 
+void print_metrics(const Json& requests) {
+  std::string refused;
+  for (const auto& [outcome, count] : requests.items()) {
+    if (outcome != "answered" && count != 0) {
+      refused += fmt::format(", {} {}", count.get<std::uint64_t>(), outcome);
+    }
+  }
+  fmt::print("metrics: {} requests answered{}\n", requests["answered"].get<std::uint64_t>(),
+             refused);
+}
+
 void print_table(const Json& status) {
   fmt::print("{} (thalweg {}), port {}, up {} s\n", status["interface"].get<std::string>(),
              status["version"].get<std::string>(), status["listen_port"].get<int>(),
@@ -227,6 +238,7 @@ void print_table(const Json& status) {
                ago_text(peer["last_handshake_s"]), bytes_text(peer["received_bytes"]),
                bytes_text(peer["sent_bytes"]));
   }
+  if (!status["metrics_requests"].is_null()) print_metrics(status["metrics_requests"]);
   if (!status["relay"].is_null()) print_relay(status["relay"]);
 }
 

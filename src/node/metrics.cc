@@ -1,13 +1,22 @@
 #include "node/metrics.h"
 
-#include <prometheus/collectable.h>
-#include <prometheus/exposer.h>
+#include <poll.h>
 #include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+#include <sys/eventfd.h>
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <initializer_list>
 #include <string_view>
+#include <system_error>
+#include <thread>
 #include <utility>
+
+#include "base/time.h"
+#include "base/unique_fd.h"
+#include "node/http/http_server.h"
 
 namespace tw::node {
 namespace {
@@ -324,64 +333,101 @@ void add_tuning(Families& families, const NodeStatus& status) {
     families.push_back(std::move(*made));
 }
 
-class StatusCollector final : public prometheus::Collectable {
- public:
-  explicit StatusCollector(MetricsServer::Source source) : source_(std::move(source)) {}
-
-  Families Collect() const override {
-    const NodeStatus status = source_();
-    Families families;
-    auto build = family("build_info", "The running version", prometheus::MetricType::Gauge);
-    add(build, {{"version", status.version}, {"cipher_engine", status.cipher_engine}}, 1.0);
-    families.push_back(std::move(build));
-    add_tuning(families, status);
-    add_workers(families, status);
-    add_handshakes(families, status.handshakes);
-    auto kernel = counters("kernel_drops_total", "Packets the kernel dropped before the lane");
-    add(kernel, {{"queue", "udp"}}, status.kernel_drops_udp);
-    add(kernel, {{"queue", "tun"}}, status.kernel_drops_tun);
-    families.push_back(std::move(kernel));
-    auto refused = counters("firewall_refused_total", "Packets the firewall refused, by counter");
-    for (const FirewallCount& count : status.firewall) {
-      add(refused, {{"counter", count.name}}, count.packets);
-    }
-    families.push_back(std::move(refused));
-    add_peers(families, status);
-    if (status.relay) {
-      add_relay(families, *status.relay);
-      add_pops(families, status.relay->pops);
-      add_syn_watches(families, status.syn_watches);
-      add_stages(families, status.relay->stages);
-      add_connection_log(families, status.relay->log);
-      add_client_start(families, status.relay->client_start);
-    }
-    return families;
+void add_scrapes(Families& families, const std::optional<HttpCounts>& scrapes) {
+  if (!scrapes) return;
+  auto requests = counters("metrics_requests_total",
+                           "Requests to this port, and connections without one, by their end");
+  for (std::size_t outcome = 0; outcome < http_outcome_count; ++outcome) {
+    add(requests, {{"outcome", std::string{http_outcome_names[outcome]}}}, (*scrapes)[outcome]);
   }
+  families.push_back(std::move(requests));
+}
 
- private:
-  MetricsServer::Source source_;
-};
+Families families_of(const NodeStatus& status) {
+  Families families;
+  auto build = family("build_info", "The running version", prometheus::MetricType::Gauge);
+  add(build, {{"version", status.version}, {"cipher_engine", status.cipher_engine}}, 1.0);
+  families.push_back(std::move(build));
+  add_tuning(families, status);
+  add_workers(families, status);
+  add_handshakes(families, status.handshakes);
+  auto kernel = counters("kernel_drops_total", "Packets the kernel dropped before the lane");
+  add(kernel, {{"queue", "udp"}}, status.kernel_drops_udp);
+  add(kernel, {{"queue", "tun"}}, status.kernel_drops_tun);
+  families.push_back(std::move(kernel));
+  auto refused = counters("firewall_refused_total", "Packets the firewall refused, by counter");
+  for (const FirewallCount& count : status.firewall) {
+    add(refused, {{"counter", count.name}}, count.packets);
+  }
+  families.push_back(std::move(refused));
+  add_peers(families, status);
+  add_scrapes(families, status.scrapes);
+  if (status.relay) {
+    add_relay(families, *status.relay);
+    add_pops(families, status.relay->pops);
+    add_syn_watches(families, status.syn_watches);
+    add_stages(families, status.relay->stages);
+    add_connection_log(families, status.relay->log);
+    add_client_start(families, status.relay->client_start);
+  }
+  return families;
+}
+
+/// What poll() may wait from `now`, in ms, rounded up; -1: for ever.
+int wait_ms(Instant now, Instant until) noexcept {
+  if (until == Instant::max()) return -1;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - now);
+  return static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 60'000));
+}
 
 }  // namespace
 
 struct MetricsServer::State {
-  std::shared_ptr<StatusCollector> collector;
-  std::unique_ptr<prometheus::Exposer> exposer;  // after what it calls, so that it goes first
+  std::unique_ptr<HttpServer> server;
+  UniqueFd stop;
+  SystemClock clock;
+  std::thread thread;
+
+  ~State() {
+    if (!thread.joinable()) return;
+    ::eventfd_write(stop.get(), 1);
+    thread.join();
+  }
+
+  void run() {
+    std::array<pollfd, 2> waits{{{server->wait_fd(), POLLIN, 0}, {stop.get(), POLLIN, 0}}};
+    for (;;) {
+      ::poll(waits.data(), waits.size(), wait_ms(clock.now(), server->next_deadline()));
+      if (waits[1].revents != 0) return;
+      server->handle(clock.now());
+    }
+  }
 };
 
 MetricsServer::MetricsServer(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
 MetricsServer::~MetricsServer() = default;
 
-Result<std::unique_ptr<MetricsServer>> MetricsServer::start(const Endpoint& listen, Source source) {
+Result<std::unique_ptr<MetricsServer>> MetricsServer::start(const Endpoint& listen, Source source,
+                                                            HttpCounters& counters) {
   auto state = std::make_unique<State>();
-  state->collector = std::make_shared<StatusCollector>(std::move(source));
-  try {  // the library throws when it cannot bind
-    state->exposer = std::make_unique<prometheus::Exposer>(listen.text(), std::size_t{1});
-    state->exposer->RegisterCollectable(state->collector);
-  } catch (const std::exception&) {
+  auto server = HttpServer::listen(
+      listen,
+      [source = std::move(source)] {
+        return prometheus::TextSerializer{}.Serialize(families_of(source()));
+      },
+      counters);
+  if (!server) {
     return make_error(Error::Kind::unavailable,
                       "node.metrics: cannot listen on " + listen.text() +
                           " — is the port in use? Choose another in [node] metrics");
+  }
+  state->server = std::move(*server);
+  state->stop.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!state->stop) return system_error("eventfd of the metrics");
+  try {
+    state->thread = std::thread{[of = state.get()] { of->run(); }};
+  } catch (const std::system_error& error) {
+    return system_error(error.code().value(), "thread of the metrics");
   }
   return std::unique_ptr<MetricsServer>(new MetricsServer(std::move(state)));
 }

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "base/result.h"
+#include "node/http/http_connection.h"
 #include "node/status.h"
 #include "wire/address.h"
 
@@ -12,11 +13,13 @@ namespace tw::node {
 
 class MetricsServer {
  public:
-  /// Asked at each scrape, from a thread of the HTTP server.
+  /// Asked for a scrape, from the server's thread, 20 times a second at most.
   using Source = std::function<NodeStatus()>;
 
   /// `listen` is a loopback address (the configuration has checked it). Fails if it is in use.
-  static Result<std::unique_ptr<MetricsServer>> start(const Endpoint& listen, Source source);
+  /// `counters` must outlive the server.
+  static Result<std::unique_ptr<MetricsServer>> start(const Endpoint& listen, Source source,
+                                                      HttpCounters& counters);
   ~MetricsServer();  ///< returns when no scrape is under way
 
  private:

@@ -167,7 +167,7 @@ Result<void> Node::start_parts() {
   }
   if (config_.process.metrics) {
     Result<std::unique_ptr<MetricsServer>> metrics =
-        MetricsServer::start(*config_.process.metrics, [this] { return status(); });
+        MetricsServer::start(*config_.process.metrics, [this] { return status(); }, scrapes_);
     if (!metrics) return std::unexpected(metrics.error());
     metrics_ = std::move(*metrics);
   }

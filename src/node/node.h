@@ -121,6 +121,7 @@ class Node {
   std::unique_ptr<Worker> relay_worker_;
   std::unique_ptr<UapiServer> uapi_;
   std::unique_ptr<ControlServer> control_;
+  HttpCounters scrapes_;
   std::unique_ptr<MetricsServer> metrics_;
 };
 

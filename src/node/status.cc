@@ -1,5 +1,6 @@
 #include "node/status.h"
 
+#include <algorithm>
 #include <chrono>
 #include <nlohmann/json.hpp>
 #include <string_view>
@@ -14,6 +15,15 @@ Json drops_json(const std::array<std::uint64_t, drop_count>& drops) {
   Json json = Json::object();
   for (std::size_t reason = 0; reason < drop_count; ++reason) {
     if (drops[reason] != 0) json[std::string{drop_names[reason]}] = drops[reason];
+  }
+  return json;
+}
+
+Json scrapes_json(const std::optional<HttpCounts>& scrapes) {
+  if (!scrapes) return {};
+  Json json = Json::object();
+  for (std::size_t outcome = 0; outcome < http_outcome_count; ++outcome) {
+    json[std::string{http_outcome_names[outcome]}] = (*scrapes)[outcome];
   }
   return json;
 }
@@ -288,6 +298,12 @@ HandshakeStatus read_counters(const lane::HandshakeCounters& counters) noexcept 
   return status;
 }
 
+HttpCounts read_counters(const HttpCounters& counters) noexcept {
+  HttpCounts counts{};
+  std::ranges::transform(counters, counts.begin(), &Counter::value);
+  return counts;
+}
+
 std::string to_json(const NodeStatus& status) {
   Json json{{"version", status.version},
             {"interface", status.interface},
@@ -309,6 +325,7 @@ std::string to_json(const NodeStatus& status) {
             {"kernel_drops", {{"udp", status.kernel_drops_udp}, {"tun", status.kernel_drops_tun}}},
             {"firewall", Json::object()},
             {"peers", Json::array()},
+            {"metrics_requests", scrapes_json(status.scrapes)},
             {"relay", Json{}}};
   for (const WorkerStatus& worker : status.workers) json["workers"].push_back(worker_json(worker));
   for (const FirewallCount& count : status.firewall) json["firewall"][count.name] = count.packets;

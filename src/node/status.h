@@ -13,6 +13,7 @@
 #include "lane/counters.h"
 #include "node/confine/confine.h"
 #include "node/device/device_tuning.h"
+#include "node/http/http_connection.h"
 #include "node/machine/firewall.h"
 #include "node/syn_watches.h"
 #include "relay/relay.h"
@@ -79,11 +80,13 @@ struct NodeStatus {
   std::vector<PeerStatus> peers;
   std::optional<relay::RelaySnapshot> relay;  ///< empty: no relay configured
   std::vector<SynWatchStatus> syn_watches;    ///< of its client devices; those that are watched
+  std::optional<HttpCounts> scrapes;          ///< of the metrics port; empty: there is none
 };
 
 DirectionStatus read_counters(const lane::DirectionCounters& counters) noexcept;
 WorkerStatus read_counters(std::string name, const lane::LaneCounters& counters);
 HandshakeStatus read_counters(const lane::HandshakeCounters& counters) noexcept;
+HttpCounts read_counters(const HttpCounters& counters) noexcept;
 
 /// One JSON object in one line. Keys are those of the structs; drops only where they are not zero.
 std::string to_json(const NodeStatus& status);
