@@ -126,8 +126,9 @@ Result<void> Node::open_sockets() {
   }
   device_ = std::move(*device);
   if (Result<void> made = make_private_folder(std::string{run_directory}); !made) return made;
-  Result<std::unique_ptr<ControlServer>> control = ControlServer::listen(
-      config_.process.control_socket, [this](std::string_view request) { return answer(request); });
+  Result<std::unique_ptr<ControlServer>> control =
+      ControlServer::listen(config_.process.control_socket, clock_,
+                            [this](std::string_view request) { return answer(request); });
   if (!control) return std::unexpected(control.error());
   control_ = std::move(*control);
   Result<std::unique_ptr<UapiServer>> uapi =

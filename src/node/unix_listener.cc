@@ -100,6 +100,12 @@ void UnixListener::close() noexcept {
   socket_.reset();
 }
 
+pid_t peer_process(int socket) noexcept {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  return ::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 ? peer.pid : 0;
+}
+
 UniqueFd UnixListener::accept() noexcept {
   UniqueFd client;
   for (int refused = 0; refused < refusals_per_call; ++refused) {

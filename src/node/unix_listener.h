@@ -3,6 +3,8 @@
 // end only while it is still its own; and it keeps its head when descriptors run out.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -18,6 +20,9 @@ struct UnixListenerWords {
   std::string_view in_use;     ///< somebody answers there
   std::string_view no_socket;  ///< the file is something else
 };
+
+/// The process that has made a connection; 0 if it is not known here.
+pid_t peer_process(int socket) noexcept;
 
 class UnixListener {
  public:

@@ -7,9 +7,12 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "base/test_descriptors.h"
 #include "node/control_server.h"
@@ -140,8 +143,15 @@ TEST(UnixListener, WithoutDescriptorsWhoeverWaitsIsHungUpOn) {
 
 // ---- The control socket on top of it
 
+ManualClock manual_clock;  // neither made nor looked at where descriptors are out
+
 Result<std::unique_ptr<ControlServer>> control_at(const std::string& path) {
-  return ControlServer::listen(path, [](std::string_view request) { return std::string{request}; });
+  return ControlServer::listen(path, manual_clock,
+                               [](std::string_view request) { return std::string{request}; });
+}
+/// Takes turns until there is nothing to do now.
+void serve(ControlServer& server) {
+  for (int turn = 0; turn < 1000 && readable(server.wait_fd()); ++turn) server.handle();
 }
 
 TEST(ControlServer, AnswersLinesAndLeavesItsSuccessorsFile) {
@@ -151,7 +161,7 @@ TEST(ControlServer, AnswersLinesAndLeavesItsSuccessorsFile) {
   EXPECT_FALSE(control_at(at.path)) << "somebody answers";
   const UniqueFd client = connect(at.path);
   ASSERT_EQ(::send(client.get(), "one\ntwo\n", 8, MSG_NOSIGNAL), 8);
-  for (int turn = 0; turn < 10 && readable((*server)->wait_fd()); ++turn) (*server)->handle();
+  serve(**server);
   std::array<char, 16> answer{};
   EXPECT_EQ(::recv(client.get(), answer.data(), answer.size(), MSG_DONTWAIT), 8);
   EXPECT_STREQ(answer.data(), "one\ntwo\n");
@@ -168,6 +178,7 @@ TEST(ControlServer, DoesNotSpinWithoutDescriptors) {
   const Folder at;
   auto server = control_at(at.path);
   ASSERT_TRUE(server);
+  (*server)->handle();  // the sanitizer looks at the clock's virtual table by a pipe, once
   const UniqueFd client = connect(at.path);
   {
     const NoDescriptorsLeft none;
@@ -177,8 +188,79 @@ TEST(ControlServer, DoesNotSpinWithoutDescriptors) {
   EXPECT_TRUE(hung_up(client));
   const UniqueFd later = connect(at.path);
   ASSERT_EQ(::send(later.get(), "x\n", 2, MSG_NOSIGNAL), 2);
-  for (int turn = 0; turn < 10 && readable((*server)->wait_fd()); ++turn) (*server)->handle();
+  serve(**server);
   EXPECT_TRUE(readable(later.get()));
+}
+
+void say(const UniqueFd& fd, std::string_view text) {
+  ASSERT_EQ(::send(fd.get(), text.data(), text.size(), MSG_NOSIGNAL),
+            static_cast<ssize_t>(text.size()));
+}
+std::string hear(const UniqueFd& fd) {
+  std::array<char, 65536> bytes;
+  const ssize_t got = ::recv(fd.get(), bytes.data(), bytes.size(), MSG_DONTWAIT);
+  return {bytes.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0))};
+}
+
+TEST(ControlServer, OneWhoIsStuckKeepsNoPlaceFromOthers) {
+  const Folder at;
+  auto server = control_at(at.path);
+  ASSERT_TRUE(server);
+  std::vector<UniqueFd> stuck;
+  for (int i = 0; i < 1000; ++i) {
+    stuck.push_back(connect(at.path));
+    say(stuck.back(), "half");
+    serve(**server);
+  }
+  const UniqueFd late = connect(at.path);
+  say(late, "x\n");
+  serve(**server);
+  EXPECT_EQ(hear(late), "x\n");
+  EXPECT_TRUE(hung_up(stuck.front()));
+  EXPECT_FALSE(hung_up(stuck.back()));
+}
+
+TEST(ControlServer, TheSilentAreHungUpOnInTime) {
+  const Folder at;
+  auto server = control_at(at.path);
+  ASSERT_TRUE(server);
+  const UniqueFd mute = connect(at.path), half = connect(at.path);
+  say(half, "half");
+  serve(**server);
+  manual_clock.advance(ControlServer::client_timeout - 1ms);
+  say(half, "again");
+  (*server)->handle();
+  EXPECT_FALSE(hung_up(mute));
+  manual_clock.advance(1ms);
+  (*server)->handle();
+  EXPECT_TRUE(hung_up(mute));
+  EXPECT_FALSE(hung_up(half));
+}
+
+// Who asks a hundred things and reads nothing has one answer made, and the rest when he reads.
+TEST(ControlServer, AnswersOneRequestATurn) {
+  const Folder at;
+  int answers = 0;
+  const std::string long_answer(100'000, 'a');
+  auto server = ControlServer::listen(at.path, manual_clock, [&](std::string_view) {
+    ++answers;
+    return long_answer;
+  });
+  ASSERT_TRUE(server);
+  const UniqueFd greedy = connect(at.path);
+  for (int i = 0; i < 100; ++i) say(greedy, "x\n");
+  (*server)->handle();
+  EXPECT_EQ(answers, 1);
+  serve(**server);
+  const int unread = answers;
+  EXPECT_LT(unread, 10);
+  std::size_t heard = 0;
+  for (int i = 0; i < 1000 && answers < 100; ++i) {
+    heard += hear(greedy).size();
+    serve(**server);
+  }
+  EXPECT_EQ(answers, 100);
+  EXPECT_GT(heard, 90 * long_answer.size());
 }
 
 }  // namespace

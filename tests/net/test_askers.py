@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import re
+import signal
 import time
 
 import lib
@@ -82,6 +83,42 @@ if how == "pipeline":
 while "churn" in how:
     connections = [connect(number) for number in range(count)]
 signal.pause()
+"""
+
+
+# A script at a Unix socket that is stuck: `how` is what each of its connections does, `count` how many there
+# are. It opens further ones for as long as it lives.
+STUCK = """
+import os, socket, sys
+how, path, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
+asks = b'{"command":"status"}\\n' if path.endswith("node.sock") else b"get=1\\n\\n"
+said = {"mute": b"", "half": asks[:5], "unread": asks * 100, "garbage": b"\\0\\xff" * 5000 + b"\\n"}[how]
+connections = []
+while True:
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(5)
+    try:
+        connection.connect(path)
+        connection.setblocking(False)
+        connection.send(said)
+    except OSError:
+        pass  # hung up on
+    connections.append(connection)
+    if len(connections) == count:
+        print("there", flush=True)
+    if len(connections) > count:
+        connections.pop(0).close()
+"""
+
+# Asks a second after it has connected, with many others who connect meanwhile.
+SLOW = """
+import socket, sys, threading
+connection = socket.socket(socket.AF_UNIX)
+connection.settimeout(10)
+connection.connect(sys.argv[1])
+threading.Event().wait(1)
+connection.sendall(sys.argv[2].encode())
+print(connection.recv(4096).decode())
 """
 
 
@@ -185,6 +222,56 @@ class MetricsFromMany(Metrics):
 class Metrics6(Metrics):
     METRICS = "[::1]:9586"
     OTHER = "::1"
+
+
+class Sockets(AskerCase):
+    """The control socket and the UAPI's, beside scripts that are stuck at either."""
+
+    def setUp(self):
+        super().setUp()
+        self.sockets = (f"{self.folder}/node.sock", f"/var/run/wireguard/{self.interface}.sock")
+
+    def reload(self):
+        before = self.node.log().count("reloaded")
+        self.node.signal(signal.SIGHUP)
+        lib.wait_until(lambda: self.node.log().count("reloaded") > before, "the reload")
+
+    def is_served(self):
+        """All that an operator does works, and soon."""
+        self.in_time(lambda: self.ask("status"))
+        shown = self.in_time(lambda: lib.wg(self.host, "show", self.interface))
+        self.assertIn("listening port: 51820", shown)
+        self.in_time(self.reload)
+        anna = self.host.run(["wg", "show", self.interface, "peers"]).stdout.strip()
+        words = ("set", self.interface, "peer", anna, "persistent-keepalive", 25)
+        self.in_time(lambda: lib.wg(self.host, *words))
+
+    def test_a_stuck_script_stops_nobody(self):
+        for how in ("mute", "half", "unread", "garbage"):
+            for path in self.sockets:
+                with self.subTest(how=how, path=path):
+                    stuck = self.host.start(["python3", "-c", STUCK, how, path, 1000])
+                    stuck.wait_log("there", 60)
+                    self.is_served()
+                    self.assertIsNone(stuck.exit_code)
+                    stuck.end()
+
+    def test_who_asks_late_keeps_his_place(self):
+        """It is the script's own connections that make way for its further ones."""
+        for path, asks, answer in zip(self.sockets, ('{"command":"no"}\n', "get=1\n\n"),
+                                      ("unknown command", "listen_port=51820")):
+            stuck = self.host.start(["python3", "-c", STUCK, "half", path, 100])
+            stuck.wait_log("there", 60)
+            self.assertIn(answer, self.host.run(["python3", "-c", SLOW, path, asks]).stdout)
+            stuck.end()
+
+    def test_they_are_roots_only(self):
+        nobody = ("import os, socket, sys\nos.setuid(65534)\n"
+                  "socket.socket(socket.AF_UNIX).connect(sys.argv[1])\n")
+        os.chmod(self.folder, 0o755)
+        for path in self.sockets:
+            done = self.host.run(["python3", "-c", nobody, path], check=False)
+            self.assertIn("PermissionError", done.stderr)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@
 #include "crypto/stack.h"
 #include "node/device/uapi_protocol.h"
 #include "node/device/wiped_input.h"
+#include "node/make_way.h"
 
 namespace tw::node {
 namespace {
@@ -38,13 +39,17 @@ constexpr UnixListenerWords words{
 /// while an answer waits for its reader, which bounds what is kept for a client.
 struct UapiServer::Client {
   Client(UniqueFd fd_given, DeviceControl& device, Instant now) noexcept
-      : fd(std::move(fd_given)), conversation(device), last_active(now) {}
+      : fd(std::move(fd_given)),
+        process(peer_process(fd.get())),
+        conversation(device),
+        last_active(now) {}
 
   bool send(Instant now);
   bool fill(Instant now) noexcept;
   void converse();
 
   UniqueFd fd;
+  pid_t process;
   UapiConversation conversation;
   WipedInput input;
   SecretText out;  // answers, of which `sent` bytes have gone
@@ -161,6 +166,7 @@ void UapiServer::handle() {
   // Last, so that a descriptor closed in this turn is not taken for its successor. Whatever has
   // happened: somebody may wait since there were no descriptors.
   accept_clients();
+  drop_finished();
   rearm_timer();
 }
 
@@ -174,6 +180,8 @@ void UapiServer::accept_clients() {
     event.data.fd = fd.get();
     if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd.get(), &event) != 0) continue;
     clients_.push_back(std::make_unique<Client>(std::move(fd), device_, clock_.now()));
+    // What it asks may be there already: then it need not fear who comes next.
+    serve(*clients_.back());
   }
   // There may be more: have them announced once more, after everybody else's turn.
   epoll_event event{};
@@ -182,12 +190,13 @@ void UapiServer::accept_clients() {
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, listener_.fd(), &event);
 }
 
-/// Whoever has been silent longest makes way.
+/// Of the process that has most clients here, whoever has been silent longest makes way.
 void UapiServer::make_room() {
+  drop_finished();
   if (clients_.size() < clients_max) return;
-  const auto longest = std::ranges::min_element(
-      clients_, {}, [](const auto& client) { return client->last_active; });
-  clients_.erase(longest);
+  clients_.erase(who_makes_way(
+      clients_, [](const auto& client) { return client->process; },
+      [](const auto& client) { return client->last_active; }));
 }
 
 void UapiServer::serve(Client& client) {

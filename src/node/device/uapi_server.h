@@ -1,6 +1,7 @@
 // The Unix socket that `wg` talks to: /var/run/wireguard/IFACE.sock, root's only. Served from the
 // control thread's loop; nothing here waits for a client. One that stalls, reads slowly or says
-// nothing keeps its place until its time is up, or until somebody else needs it.
+// nothing keeps its place until its time is up, or until somebody else needs it: a process that has
+// more of them than others loses the first.
 #pragma once
 
 #include <memory>
