@@ -323,10 +323,9 @@ void write_input(FirewallLines& text, const FirewallSpec& spec) {
 // connection is looked at: the reset of a leg must leave, whoever sends it.
 void write_output(FirewallLines& text, const FirewallSpec& spec) {
   text.open_chain("output", "filter hook output priority filter");
-  // The relay answers clients with their servers' addresses; a reset may be the kernel's own
-  // answer.
-  const std::string relayed =
-      spec.relay ? fmt::format("meta mark != {:#x} ", spec.own_mark) : std::string{};
+  // First what most packets are: the relay answers clients with their servers' addresses, and opens
+  // legs. A reset may be the kernel's own answer.
+  if (spec.relay) text.line("meta mark {:#x} return", spec.own_mark);
   text.line("tcp flags & rst == rst return");
   for (const Family family : {Family::v4, Family::v6}) {
     const std::string_view header = family == Family::v4 ? "ip" : "ip6";
@@ -336,15 +335,15 @@ void write_output(FirewallLines& text, const FirewallSpec& spec) {
     }
     const std::string others =
         own.empty() ? "" : fmt::format("{} saddr != {{ {} }} ", header, fmt::join(own, ", "));
-    text.line("{}{} saddr @{} {}counter name spoofed drop", relayed, header,
-              family_set("overlay", family), others);
+    text.line("{} saddr @{} {}counter name spoofed drop", header, family_set("overlay", family),
+              others);
   }
   for (const Family family : families_of(spec.pop_addresses)) {
     if (!spec.relay) break;
     text.line(
-        "{}tcp dport {} tcp flags & (syn | ack) == syn meta mark != {:#x} counter name "
-        "other_legs reject with tcp reset",
-        address_match(family, "daddr", spec.pop_addresses), spec.leg_port, spec.own_mark);
+        "{}tcp dport {} tcp flags & (syn | ack) == syn counter name other_legs reject with tcp "
+        "reset",
+        address_match(family, "daddr", spec.pop_addresses), spec.leg_port);
   }
   text.close_chain();
 }
