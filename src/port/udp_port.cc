@@ -13,6 +13,7 @@
 
 #include "base/assert.h"
 #include "port/sockets.h"
+#include "port/udp_control.h"
 #include "wire/sockaddr.h"
 
 namespace tw {
@@ -29,15 +30,6 @@ constexpr std::size_t kernel_max_segments = 128;
 constexpr std::size_t old_kernel_max_segments = 64;  // UDP_MAX_SEGMENTS before Linux 6.9
 constexpr unsigned queued_errors_per_poll = 8;       // each failed call takes one off the socket
 constexpr Duration oldest_train = 1s;  // what says it is older has seen the clock being set
-
-template <typename T>
-T read_control(const cmsghdr& header) noexcept {
-  T value{};
-  if (header.cmsg_len >= CMSG_LEN(sizeof value)) {
-    std::memcpy(&value, CMSG_DATA(&header), sizeof value);
-  }
-  return value;
-}
 
 // Appends control messages to a msghdr whose control buffer is large enough for all of them.
 template <typename T>
@@ -57,17 +49,6 @@ Duration since_epoch(const timespec& time) noexcept {
 Duration age_of(const timespec& arrival, Duration now) noexcept {
   const Duration age = now - since_epoch(arrival);
   return age < Duration::zero() || age > oldest_train ? Duration::zero() : age;
-}
-
-LocalAddress local_of(const in_pktinfo& info) noexcept {
-  std::array<std::uint8_t, 4> octets{};
-  std::memcpy(octets.data(), &info.ipi_spec_dst, octets.size());
-  return {IpAddress::v4(octets), static_cast<std::uint32_t>(info.ipi_ifindex)};
-}
-LocalAddress local_of(const in6_pktinfo& info) noexcept {
-  std::array<std::uint8_t, 16> octets{};
-  std::memcpy(octets.data(), &info.ipi6_addr, octets.size());
-  return {IpAddress::v6(octets), info.ipi6_ifindex};
 }
 
 void add_local(msghdr& message, const LocalAddress& local) noexcept {
@@ -259,30 +240,20 @@ bool UdpPort::append_received(std::size_t index, PacketBatch& batch, Duration no
   msghdr& message = received.msg_hdr;
   Train train;
   train.length = train.segment_size = received.msg_len;
-  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
-       header = CMSG_NXTHDR(&message, header)) {
-    if (header->cmsg_level == SOL_UDP && header->cmsg_type == UDP_GRO) {
-      const int size = read_control<int>(*header);
-      if (size > 0) train.segment_size = static_cast<std::uint32_t>(size);
-    } else if (header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_TOS) {
-      train.traffic_class = read_control<std::uint8_t>(*header);
-    } else if (header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_TCLASS) {
-      train.traffic_class = static_cast<std::uint8_t>(read_control<int>(*header));
-    } else if (header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_PKTINFO) {
-      train.local = local_of(read_control<in_pktinfo>(*header));
-    } else if (header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_PKTINFO) {
-      train.local = local_of(read_control<in6_pktinfo>(*header));
-    } else if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SO_TIMESTAMPNS) {
-      train.age = age_of(read_control<timespec>(*header), now);
-    } else if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SO_RXQ_OVFL) {
-      note_overflow(read_control<std::uint32_t>(*header));
-    }
-  }
-  train.segment_size = std::min(train.segment_size, train.length);
-  if ((message.msg_flags & MSG_TRUNC) != 0) {
+  const UdpControl control = UdpControl::read(
+      {static_cast<const std::uint8_t*>(message.msg_control), message.msg_controllen});
+  if (control.overflows) note_overflow(*control.overflows);
+  // Without its control messages nobody knows where a train's datagrams begin.
+  if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
     counters_.truncated.add();
     return false;
   }
+  if (control.segment_size > 0) {
+    train.segment_size = std::min(control.segment_size, train.length);
+  }
+  train.traffic_class = control.traffic_class;
+  train.local = control.local;
+  if (control.arrived) train.age = age_of(*control.arrived, now);
   const std::optional<Endpoint> source =
       from_sockaddr(static_cast<const sockaddr*>(message.msg_name), message.msg_namelen);
   if (!source) {

@@ -18,7 +18,8 @@ namespace tw {
 /// What happened that the caller of poll() and send() did not see. Readable by any thread.
 struct UdpPortCounters {
   Counter receive_errors;  ///< errors queued by ICMP, and other receive calls that failed
-  Counter truncated;       ///< trains larger than the batch's buffers: dropped
+  /// Trains larger than the batch's buffers, or that came without all that is said of them: dropped
+  Counter truncated;
   Counter no_source;       ///< trains without an IP sender: dropped
   Counter extra_messages;  ///< messages sent because a train did not fit one
   Counter trains_refused;  ///< trains that the kernel refused, then sent as singles
