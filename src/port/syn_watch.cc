@@ -39,8 +39,8 @@ void store(tw_syn_rate& into, const tw_syn_rate& rate) noexcept {
 }
 
 bool can_be_client(const IpAddress& address) noexcept {
-  return !address.is_unspecified() && !address.is_loopback() && !address.is_link_local() &&
-         !address.is_multicast();
+  return !address.unmapped().is_unspecified() && !address.is_loopback() &&
+         !address.is_link_local() && !address.is_multicast();
 }
 
 }  // namespace

@@ -57,10 +57,12 @@ TEST(SynRecord, IsCheckedBeforeItIsBelieved) {
 }
 
 TEST(SynRecord, OfAClientThatCannotBeOneIsNot) {
-  for (const char* client : {"0.0.0.0", "127.0.0.1", "169.254.1.1", "224.0.0.1"}) {
+  for (const char* client :
+       {"0.0.0.0", "127.0.0.1", "169.254.1.1", "224.0.0.1", "255.255.255.255"}) {
     EXPECT_FALSE(report_of(record_of(client, 4))) << client;
   }
-  for (const char* client : {"::", "::1", "fe80::1", "ff02::1"}) {
+  for (const char* client :
+       {"::", "::1", "fe80::1", "ff02::1", "::ffff:0.0.0.0", "::ffff:127.0.0.1"}) {
     EXPECT_FALSE(report_of(record_of(client, 6))) << client;
   }
 }
