@@ -40,8 +40,10 @@ SendResult MemoryPort::send(std::span<const Train> trains) noexcept {
       result.os_errno = std::exchange(partial_refusal_, 0);
       taken.length = static_cast<std::uint32_t>(result.partial * train.segment_size);
     }
+    if (in_part && result.partial == 0) break;
     const ByteSpan bytes = taken.all();
-    far_->waiting_.push_back({taken, {bytes.begin(), bytes.end()}});
+    Owned& owned = far_->waiting_.emplace_back(taken, std::vector(bytes.begin(), bytes.end()));
+    owned.train.bytes = owned.bytes.data();
     if (in_part) break;
     ++result.taken;
   }

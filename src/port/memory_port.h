@@ -36,7 +36,7 @@ class MemoryPort final : public Port {
     partial_refusal_ = os_errno;
   }
   std::size_t waiting() const noexcept { return waiting_.size(); }
-  /// Lets `change` alter each train that waits here, as a router on the way may.
+  /// Lets `change` alter each train that waits here, its bytes too, as a router on the way may.
   template <typename Change>
   void mark_waiting(Change&& change) {
     for (Owned& owned : waiting_) change(owned.train);

@@ -1,0 +1,85 @@
+// Two lanes with their handshake contexts, joined in memory and in virtual time, for fuzz targets:
+// what lane/test_machines.h is for unit tests, without their framework, with limits small enough to
+// be reached. Most addresses are on the other side; some are nowhere.
+#pragma once
+
+#include <cstdint>
+
+#include "base/assert.h"
+#include "crypto/primitives.h"
+#include "exec/manual_context.h"
+#include "lane/handshake_lane.h"
+#include "lane/tunnel_lane.h"
+#include "port/memory_port.h"
+
+namespace tw::testing {
+
+struct LaneMachine {
+  static constexpr wg::PeerId only_peer{0};
+  static constexpr std::size_t staged_packets = 24;
+
+  LaneMachine(std::uint8_t number, const Clock& clock, crypto::AeadEngine& engine)
+      : random(number),
+        codec(random.next()),
+        key(key_of(number)),
+        context(ContextId{0}, clock),
+        lane({context, channel, engine, tun, codec, steering, ContextId{0}},
+             {.peers = 4,
+              .staged_packets = staged_packets,
+              .receive_trains = 16,
+              .tun_packets = 16}),
+        handshakes(channel, context, indices, random, clock) {
+    MemoryPort::join(tun, host);
+    lane.set_udp_ports({&udp, nullptr});
+    handshakes.handshaker().set_private_key(key);
+    lane.set_public_key(crypto::public_key_of(key));
+    context.attach(lane);
+    context.attach(handshakes);
+  }
+
+  void add(const LaneMachine& other) {
+    TW_ASSERT(handshakes.handshaker().add_peer(only_peer, {crypto::public_key_of(other.key), {}}));
+    lane.add_peer(only_peer);
+    for (const char* prefix : {"0.0.0.0/1", "192.0.0.0/2", "::/1"}) {
+      lane.allowed_ips().insert(*Prefix::parse(prefix), only_peer);
+    }
+    lane.set_endpoint(only_peer, *Endpoint::parse("192.0.2.9:51820"));
+  }
+
+  static crypto::PrivateKey key_of(std::uint8_t number) {
+    crypto::PrivateKey key;
+    key.span()[0] = number;
+    return crypto::clamped(key);
+  }
+
+  SeededRandom random;
+  ReceiverIndex codec;
+  crypto::PrivateKey key;
+  SteeringTable steering;
+  ManualContext context;
+  lane::HandshakeChannel channel;
+  lane::IndexAllocator indices{codec, random};
+  MemoryPort udp, tun, host;
+  lane::TunnelLane lane;
+  lane::HandshakeLane handshakes;
+};
+
+struct LanePair {
+  explicit LanePair(crypto::AeadEngine& engine) : left(1, clock, engine), right(2, clock, engine) {
+    MemoryPort::join(left.udp, right.udp);
+    left.add(right);
+    right.add(left);
+  }
+  /// Until neither has anything to do at this time.
+  void settle() {
+    for (bool quiet = false; !quiet;) {
+      TW_ASSERT(left.context.run_until_idle() && right.context.run_until_idle());
+      quiet = left.udp.waiting() == 0 && right.udp.waiting() == 0;
+    }
+  }
+
+  ManualClock clock;
+  LaneMachine left, right;
+};
+
+}  // namespace tw::testing
