@@ -23,6 +23,8 @@ namespace {
 
 // A journal holds a handful of lines; a file beyond this is not one of ours.
 constexpr std::size_t longest_journal_bytes = 1U << 20U;
+// No journal comes that far: a line with a number beyond it is damaged.
+constexpr std::uint64_t largest_id = UINT64_MAX / 2;
 // How often another node may remove the file between our opening and locking it.
 constexpr int open_attempts = 16;
 
@@ -159,10 +161,13 @@ void Journal::read_lines(std::string_view text) {
     text.remove_prefix(line.size() + 1);
     const bool made = line.starts_with("+\t");
     std::uint64_t id = 0;
-    const char* start = line.size() > 2 ? line.data() + 2 : line.data() + line.size();
-    const auto [stop, error] = std::from_chars(start, line.data() + line.size(), id);
-    if ((!made && !line.starts_with("-\t")) || error != std::errc{} || id == 0 ||
-        id == UINT64_MAX) {
+    const char* const end_of_line = line.data() + line.size();
+    const char* start = line.size() > 2 ? line.data() + 2 : end_of_line;
+    const auto [stop, error] = std::from_chars(start, end_of_line, id);
+    // Nothing follows a number but the change that was made.
+    const bool is_whole = made ? stop != end_of_line && *stop == '\t' : stop == end_of_line;
+    if ((!made && !line.starts_with("-\t")) || error != std::errc{} || !is_whole || id == 0 ||
+        id > largest_id) {
       ++damaged_lines_;
       continue;
     }
@@ -172,7 +177,7 @@ void Journal::read_lines(std::string_view text) {
       std::erase_if(entries_, [id](const Entry& entry) { return entry.id == id; });
       continue;
     }
-    if (!line.empty()) line.remove_prefix(1);
+    line.remove_prefix(1);
     if (auto change = change_from_line(line)) {
       entries_.push_back({id, std::move(*change)});
     } else {
@@ -202,6 +207,12 @@ Result<void> Journal::append(const std::string& line) {
 
 Result<std::uint64_t> Journal::record(const Change& change) {
   const std::uint64_t id = next_id_;
+  if (id > largest_id) {
+    return make_error(Error::Kind::config,
+                      fmt::format("{} is damaged, no number is left for another line: look at it, "
+                                  "undo what it says, and remove it",
+                                  path_));
+  }
   auto appended = append(fmt::format("+\t{}\t{}", id, to_line(change)));
   if (!appended) return std::unexpected(appended.error());
   ++next_id_;

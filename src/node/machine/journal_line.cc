@@ -63,6 +63,14 @@ std::vector<std::string> split(std::string_view line, bool& valid) {
   }
 }
 
+/// Another's table is not for us to remove, whatever a journal says; and the name becomes a word of
+/// a command, in which nothing else may follow.
+bool is_our_table(std::string_view name) {
+  constexpr std::string_view letters =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+  return name.starts_with("thalweg_") && name.find_first_not_of(letters) == std::string_view::npos;
+}
+
 }  // namespace
 
 std::string to_line(const Change& change) {
@@ -119,8 +127,7 @@ std::optional<Change> change_from_line(std::string_view line) {
   if (field[0] == "sysctl" && field.size() == 4) {
     return SysctlChange{field[1], field[2], field[3]};
   }
-  // Another's table is not for us to remove, whatever a journal says.
-  if (field[0] == "table" && field.size() == 2 && field[1].starts_with("thalweg_")) {
+  if (field[0] == "table" && field.size() == 2 && is_our_table(field[1])) {
     return TableChange{field[1]};
   }
   return {};

@@ -98,6 +98,7 @@ TEST(JournalLine, RefusesWhatItDidNotWrite) {
        {"", "rule", "rule\tv5\t1\t2\t3\twg0", "rule\tv4\t1\t2\t3", "rule\tv4\t-1\t2\t3\twg0",
         "rule\tv4\t1\t2\t4294967296\twg0", "route\t10.0.0.0/33\tlo\t9\tlocal",
         "route\t10.0.0.0/8\tlo\t9\tblackhole", "sysctl\ta\tb", "sysctl\ta\tb\t%4", "table\tx",
+        "table\tthalweg_x%0adelete table inet filter", "table\tthalweg_x y",
         "rule\tv4\t1\t2\t3\twg0\tmaybe\t0", "rule\tv4\t1\t2\t3\twg0\tis\tx"}) {
     EXPECT_FALSE(change_from_line(line)) << line;
   }
@@ -155,6 +156,29 @@ TEST_F(JournalFile, CountsDamagedLinesAndReadsTheRest) {
   EXPECT_EQ(journal.damaged_lines(), 5);
   ASSERT_EQ(journal.entries().size(), 2);
   EXPECT_EQ(journal.record(sysctl), 8U) << "an id is never used twice";
+}
+
+// A number that is none to its end, or too large to be followed by others, is damage: by mistake an
+// entry would be struck out, or what is recorded next not found again.
+TEST_F(JournalFile, ANumberIsWholeAndLeavesRoomForMore) {
+  std::string path;
+  {
+    Journal journal = open();
+    path = journal.path();
+    ASSERT_TRUE(journal.record(rule));
+  }
+  std::ofstream(path, std::ios::app) << "-\t1x\n+\t2x" << to_line(route) << "\n+\t3\n"
+                                     << "+\t18446744073709551614\t" << to_line(route) << "\n";
+  {
+    Journal journal = open();
+    EXPECT_EQ(journal.damaged_lines(), 4);
+    EXPECT_EQ(journal.entries().size(), 1);
+    EXPECT_TRUE(journal.record(route));
+    EXPECT_TRUE(journal.record(sysctl));
+  }
+  EXPECT_THAT(standing(), ::testing::ElementsAre(Change{rule}, Change{route}, Change{sysctl}));
+  std::ofstream(path, std::ios::app) << "-\t9223372036854775807\n";
+  EXPECT_FALSE(open().record(rule)) << "none is left";
 }
 
 TEST_F(JournalFile, RefusesASecondNodeOnTheDeviceOnly) {
