@@ -9,19 +9,15 @@
 #include "base/log.h"
 #include "node/config/config_setting.h"
 #include "node/confine/system_calls.h"
+#include "node/control_request.h"
 #include "node/node.h"
 #include "node/node_parts.h"
 
 namespace tw::node {
 namespace {
 
-std::string error_json(std::string_view what) {
-  return nlohmann::json{{"error", what}}.dump(-1, ' ', false,
-                                              nlohmann::json::error_handler_t::replace);
-}
-
 std::string answer_json(const Result<void>& done) {
-  return done ? R"({"ok":true})" : error_json(done.error().text());
+  return done ? R"({"ok":true})" : control_error(done.error().text());
 }
 
 }  // namespace
@@ -76,23 +72,23 @@ Result<std::uint64_t> Node::drain_relay() {
 }
 
 std::string Node::answer(std::string_view request) {
-  const auto json = nlohmann::json::parse(request, nullptr, false);
-  const auto word = [&](const char* name) {
-    return json.is_object() && json.contains(name) && json[name].is_string()
-               ? json[name].get<std::string>()
-               : std::string{};
-  };
-  const std::string command = word("command");
-  if (!links_) return error_json("the node is still starting");
-  if (command == "status") return to_json(status());
-  if (command == "reload") return answer_json(reload());
-  if (command == "set") return answer_json(set(word("key"), word("value")));
-  if (command == "drain") {
-    const Result<std::uint64_t> active = drain_relay();
-    if (!active) return error_json(active.error().text());
-    return nlohmann::json{{"ok", true}, {"active", *active}}.dump();
+  const auto asked = ControlRequest::parse(request);
+  if (!asked) return control_error(asked.error());
+  if (!links_) return control_error("the node is still starting");
+  using enum ControlRequest::Command;
+  switch (asked->command) {
+    case status:
+      return to_json(this->status());
+    case reload:
+      return answer_json(this->reload());
+    case set:
+      return answer_json(this->set(asked->key, asked->value));
+    case drain:
+      break;
   }
-  return error_json("unknown command; known are status, reload, set and drain");
+  const Result<std::uint64_t> active = drain_relay();
+  if (!active) return control_error(active.error().text());
+  return nlohmann::json{{"ok", true}, {"active", *active}}.dump();
 }
 
 std::uint64_t Node::active_connections() {
