@@ -22,6 +22,10 @@ endif()
 if(TW_FUZZ)
   target_compile_options(tw_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
+if(TW_COVERAGE)
+  target_compile_options(tw_flags INTERFACE -fprofile-instr-generate -fcoverage-mapping)
+  target_link_options(tw_flags INTERFACE -fprofile-instr-generate)
+endif()
 
 # tw_pkg(NAME pkg…): the interface target tw_pkg_NAME of some pkg-config packages.
 function(tw_pkg name)

@@ -105,6 +105,13 @@ class Rules(unittest.TestCase):
             source = tidy.Source("docs/a.md", text)
             self.assertEqual(len(list(tidy.check_text(source, machine))), count, text)
 
+    def test_fuzz_targets(self):
+        self.accepted("tests/fuzz/a.cc", "// link: tw_wire\n// covers: wire/ecn.cc wire/ip_*.cc\n")
+        self.refused("tests/fuzz/a.cc", "// link: tw_wire\n", "does not say what it is about")
+        self.refused("tests/fuzz/a.cc", "// link: tw_wire\n// covers: wire/ecn.cc wire/absent.cc\n",
+                     "src/wire/absent.cc is not there", 2)
+        self.accepted("tests/fuzz/replay_corpus.cc", "// Feeds files.\n")
+
 
 class Sizes(unittest.TestCase):
     def lines_of(self, found):

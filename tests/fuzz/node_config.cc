@@ -1,4 +1,5 @@
 // link: tw_node
+// covers: node/config/config*.cc
 // A configuration file of any text: a configuration or mistakes, each of which a person can read.
 #include <cstddef>
 #include <cstdint>

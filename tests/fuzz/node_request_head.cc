@@ -1,4 +1,5 @@
 // link: tw_node
+// covers: node/http/request_head.cc
 // Heads of HTTP requests: a head ends at the same octet however it comes, and what is read of it
 // lies within it and holds no end of a line.
 #include <cstddef>

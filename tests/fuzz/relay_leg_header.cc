@@ -1,4 +1,5 @@
 // link: tw_relay
+// covers: relay/leg_header.cc wire/proxy_v2.cc
 // What another PoP may send at the start of a leg, and what may come back in place of an answer:
 // not a byte is taken but the header, or the answer.
 #include <fcntl.h>

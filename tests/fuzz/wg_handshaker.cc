@@ -1,4 +1,5 @@
 // link: tw_wg
+// covers: wg/handshaker.cc wg/noise.cc wg/cookie.cc
 // Datagrams for a Handshaker with one peer. The input is a list of records: an opcode, a length,
 // and so many bytes. Some send the bytes as they are, some have the peer itself make a message and
 // then spoil it, so that what lies behind mac1 and the cookie is reached too. Whatever was spoilt

@@ -1,4 +1,5 @@
 // link: tw_wg
+// covers: wg/session.cc wg/replay_window.cc
 // The data path of one peer: datagrams are opened and checked as a lane does it, between handshakes
 // and timers in any order. The input is a list of records: an opcode, a length, and so many bytes.
 // No counter may be accepted or sealed twice, nothing spoilt may be authentic, and an index is live

@@ -1,4 +1,5 @@
 // link: tw_wire
+// covers: wire/address.cc wire/sockaddr.cc
 // Addresses, prefixes and endpoints as text: what is taken prints as something that is taken and
 // means the same.
 #include <algorithm>

@@ -1,4 +1,5 @@
 // link: tw_wire
+// covers: wire/gso.cc
 // A VnetHeader (ten bytes) and a packet: whatever is admitted can be cut and split without leaving
 // its buffers, the parts add up to the whole, and a slice's segments are those of the train.
 #include <algorithm>

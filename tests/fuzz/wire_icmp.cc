@@ -1,4 +1,5 @@
 // link: tw_wire
+// covers: wire/icmp.cc
 // ICMP errors: an answer is a whole packet back to the sender, within its limit, and is itself
 // never answered.
 #include <algorithm>

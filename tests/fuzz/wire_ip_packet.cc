@@ -1,4 +1,5 @@
 // link: tw_wire
+// covers: wire/ip_packet.cc wire/transport.cc wire/syn_report.cc
 // IP, TCP and UDP headers: whatever a view shows lies inside the packet and its stated length.
 #include <cstddef>
 #include <cstdint>

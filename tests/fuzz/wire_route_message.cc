@@ -1,4 +1,5 @@
 // link: tw_wire
+// covers: wire/route_message.cc
 // The kernel's answers are trusted, and their lengths are checked all the same.
 #include <cstddef>
 #include <cstdint>

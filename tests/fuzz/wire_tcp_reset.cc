@@ -1,4 +1,5 @@
 // link: tw_wire
+// covers: wire/tcp_reset.cc
 // What a SYN is refused with: nothing for what is none, and else one segment that its sender's TCP
 // takes for the answer, with sums that are right.
 #include <algorithm>

@@ -1,4 +1,5 @@
 // link: tw_wire
+// covers: wire/wg_message.cc
 // WireGuard messages: a datagram has at most one type, its view agrees with classify(), and every
 // field lies inside the datagram.
 #include <cstddef>
