@@ -241,6 +241,7 @@ class Connection {
   void await_client() noexcept;
   bool client_is_here() const noexcept;
   void meet_client(Instant now) noexcept;
+  Principal sharer() const noexcept;
   void begin_back_window(const Leg& leg) noexcept;
   void open_windows(Instant now) noexcept;
   Instant window_deadline() const noexcept;

@@ -27,6 +27,12 @@ void Connection::share(ReceiveBudget& budget, std::uint32_t leg_memory_most,
   }
 }
 
+// To whom another PoP's client belongs is not known here: his address is that PoP's peer's, as are
+// those of all its clients, and they are not one.
+Principal Connection::sharer() const noexcept {
+  return is_leg_ ? Principal{client_.address} : budget_->principal_of(client_.address);
+}
+
 // A half waits for its client's handshake, and so does who was accepted for the data in his SYN:
 // one segment of a cookie's owner. Of a leg's client its PoP tells, by the window that it opens.
 void Connection::await_client() noexcept {
@@ -58,7 +64,7 @@ void Connection::begin_back_window(const Leg& leg) noexcept {
   announce_at_ = Instant::max();
   bound_from_ = leg.bound_from;
   if (!budget_ || !leg.held || leg_memory_most_ == 0) return;
-  back_window_.emplace(*budget_, client_.address, back_.get(), SourceWindow::Kind::leg, held_memory,
+  back_window_.emplace(*budget_, sharer(), back_.get(), SourceWindow::Kind::leg, held_memory,
                        leg_memory_most_);
   if (!awaits_client_) back_window_->open();
 }
@@ -86,7 +92,7 @@ void Connection::watch_windows(Instant now) noexcept {
     if (!window) {
       if (bytes < SourceWindow::counted_from || (leg && leg_memory_most_ == 0)) return;
       using Kind = SourceWindow::Kind;
-      window.emplace(*budget_, client_.address, socket, leg ? Kind::leg : Kind::system,
+      window.emplace(*budget_, sharer(), socket, leg ? Kind::leg : Kind::system,
                      leg ? accepted_memory : SourceWindow::system_memory, leg_memory_most_);
     }
     window->on_taken(bytes, now);

@@ -5,8 +5,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <memory_resource>
 #include <unordered_map>
+#include <utility>
 
 #include "relay/principal.h"
 
@@ -22,6 +24,15 @@ class ReceiveBudget {
  public:
   /// Bytes of kernel memory. What has been promised stays.
   void set_limits(std::uint64_t total, std::uint64_t per_client) noexcept;
+  /// By whom clients are known from here on; null: by their addresses. Whoever has taken something
+  /// gives it back as who he was.
+  void set_principals(std::shared_ptr<const Principals> principals) noexcept {
+    principals_ = std::move(principals);
+  }
+  /// Whose share it is that a client of our own takes from: all addresses of a peer have one.
+  Principal principal_of(const IpAddress& client) const noexcept {
+    return principals_ ? principals_->of(client) : Principal{client};
+  }
 
   /// Gives at most one part in `part` of what the client has left, and half such a part of what all
   /// have left; `part` is 2 for a source that has shown that it drains, more for one that has not.
@@ -35,6 +46,7 @@ class ReceiveBudget {
  private:
   std::uint64_t total_ = 0, per_client_ = 0;
   std::uint64_t promised_ = 0, cut_short_ = 0;
+  std::shared_ptr<const Principals> principals_;
   // Entries that have gone make room for those that come.
   std::pmr::unsynchronized_pool_resource entries_;
   std::pmr::unordered_map<Principal, std::uint64_t> by_client_{&entries_};

@@ -91,6 +91,7 @@ Principal Relay::State::principal_of(const IpAddress& client) const noexcept {
 // Under new settings an address may be another's.
 void Relay::State::count_clients() {
   principals_ = settings.principals;
+  receive_budget.set_principals(principals_);
   clients_.clear();
   unclaimed_of_.clear();
   table.for_each([&](ConnectionId /*id*/, const Connection& connection) {

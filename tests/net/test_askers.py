@@ -114,8 +114,8 @@ while True:
 SLOW = """
 import socket, sys, threading
 connection = socket.socket(socket.AF_UNIX)
-connection.settimeout(10)
 connection.connect(sys.argv[1])
+connection.settimeout(10)
 threading.Event().wait(1)
 connection.sendall(sys.argv[2].encode())
 print(connection.recv(4096).decode())
