@@ -30,7 +30,8 @@ Step Connection::read_header(Instant now) noexcept {
       case LegHeader::State::unused:
         return end(Outcome::closed);
       case LegHeader::State::incomplete:
-        header_begun_ = true;
+        // From its first octet on, and no longer for each further one.
+        if (!std::exchange(header_begun_, true)) last_activity_ = now;
         return Step::waiting;
       case LegHeader::State::malformed:
         return end(Outcome::bad_header);

@@ -354,6 +354,23 @@ TEST_F(ProbationTest, AnEndIsNotHeldUpEither) {
   EXPECT_FALSE(connection.can_go_again());
 }
 
+// A warm leg has waited long when its header comes, and that may come in pieces; but no piece gives
+// the next one more time.
+TEST_F(ConnectionTest, AHeaderHasItsTimeFromItsBeginning) {
+  const RelayLimits limits;
+  LoopbackPair pair = connect_pair();
+  Connection leg = Connection::leg(std::move(pair.ours), {}, nullptr, start);
+  const Instant begun = start + 5min;
+  for (Duration after = 0s; after < limits.connect_timeout; after += 1s) {
+    put(pair.theirs.get(), after == 0s ? "\r" : after == 1s ? "\n" : "");
+    EXPECT_TRUE(wait_for(leg.socket(Side::front), POLLIN));
+    EXPECT_EQ(advance(leg, begun + after), Step::waiting);
+    EXPECT_EQ(leg.deadline(limits), begun + limits.connect_timeout);
+  }
+  leg.expire(begun + limits.connect_timeout);
+  EXPECT_EQ(leg.outcome(), Outcome::bad_header);
+}
+
 TEST_F(ConnectionTest, DeadlinesFollowThePhase) {
   const RelayLimits limits;
   LoopbackPair pair = connect_pair();
