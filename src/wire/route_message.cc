@@ -110,7 +110,9 @@ std::optional<std::expected<RouteAnswer, int>> parse_route_answer(ByteView messa
   const ByteView body = message.first(header->nlmsg_len).subspan(NLMSG_HDRLEN);
   if (header->nlmsg_type == NLMSG_ERROR) {
     const auto error = read<nlmsgerr>(body);
-    return std::unexpected(error && error->error < 0 ? -error->error : EPROTO);
+    constexpr int largest_errno = 4095;  // the kernel's MAX_ERRNO
+    const bool is_errno = error && error->error < 0 && error->error >= -largest_errno;
+    return std::unexpected(is_errno ? -error->error : EPROTO);
   }
   const auto route = read<rtmsg>(body);
   if (header->nlmsg_type != RTM_NEWROUTE || !route) return std::unexpected(EPROTO);

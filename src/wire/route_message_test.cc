@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include "base/unique_fd.h"
@@ -89,6 +90,28 @@ TEST(RouteMessage, TellsAConfiguredMtuFromALearnedOne) {
 }
 
 // Whatever is missing at the end: no answer, or one without it, and never a byte beyond.
+// The least of all numbers has no negative.
+TEST(RouteMessage, WhatIsNoErrnoIsNotTakenForOne) {
+  struct Refusal {
+    nlmsghdr header{};
+    nlmsgerr error{};
+  } refusal;
+  refusal.header = {.nlmsg_len = sizeof refusal,
+                    .nlmsg_type = NLMSG_ERROR,
+                    .nlmsg_flags = 0,
+                    .nlmsg_seq = 1,
+                    .nlmsg_pid = 0};
+  for (const auto& [said, meant] : {std::pair{-ENETUNREACH, ENETUNREACH}, std::pair{0, EPROTO},
+                                    std::pair{7, EPROTO}, std::pair{INT32_MIN, EPROTO}}) {
+    refusal.error.error = said;
+    std::vector<std::uint8_t> message(sizeof refusal);
+    std::memcpy(message.data(), &refusal, sizeof refusal);
+    const auto answer = parse_route_answer(message, 1);
+    ASSERT_TRUE(answer && !*answer);
+    EXPECT_EQ(answer->error(), meant);
+  }
+}
+
 TEST(RouteMessage, CutShortItSaysLess) {
   const auto whole = with_mtu(1300, 599);
   for (std::size_t size = 0; size < whole.size(); ++size) {
