@@ -14,17 +14,6 @@
 namespace tw {
 namespace {
 
-Result<void> write_whole(int file, std::string_view text, const std::string& path) {
-  while (!text.empty()) {
-    const ssize_t size = ::write(file, text.data(), text.size());
-    if (size < 0 && errno == EINTR) continue;
-    if (size < 0) return system_error("write " + path);
-    text.remove_prefix(static_cast<std::size_t>(size));
-  }
-  if (::fsync(file) != 0) return system_error("write " + path);
-  return {};
-}
-
 /// So that the new name is on disk as well. Not every file system can; the file is whole either
 /// way.
 void sync_folder(const std::string& path) {
@@ -40,6 +29,16 @@ bool is_ours(const struct stat& status) noexcept {
 
 }  // namespace
 
+Result<void> write_whole(int file, std::string_view text, const std::string& path) {
+  while (!text.empty()) {
+    const ssize_t size = ::write(file, text.data(), text.size());
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0) return system_error("write " + path);
+    text.remove_prefix(static_cast<std::size_t>(size));
+  }
+  return {};
+}
+
 Result<void> replace_file(const std::string& path, std::string_view text, mode_t mode) {
   struct stat there{};
   if (::lstat(path.c_str(), &there) == 0 && !S_ISREG(there.st_mode)) {
@@ -50,6 +49,7 @@ Result<void> replace_file(const std::string& path, std::string_view text, mode_t
   const UniqueFd file{::mkostemp(fresh.data(), O_CLOEXEC)};
   if (!file) return system_error("make a file beside " + path);
   Result<void> written = write_whole(file.get(), text, fresh);
+  if (written && ::fsync(file.get()) != 0) written = system_error("write " + fresh);
   if (written && ::fchmod(file.get(), mode) != 0) written = system_error("write " + fresh);
   if (written && ::rename(fresh.c_str(), path.c_str()) != 0) {
     written = system_error("replace " + path);

@@ -12,6 +12,9 @@
 
 namespace tw {
 
+/// Writes all of `text`, however little the file takes at a time. `path` is for the message.
+Result<void> write_whole(int file, std::string_view text, const std::string& path);
+
 inline constexpr mode_t private_mode = 0600, public_mode = 0644;
 
 /// Puts `text` in place of the file at `path`, which may be missing: a new file beside it, on disk

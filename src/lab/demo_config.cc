@@ -23,7 +23,7 @@ std::string quoted(std::initializer_list<std::string> addresses) {
 std::string head(const PopPair& pair, const std::string& name, const std::string& device,
                  const std::string& overlay) {
   return fmt::format(
-      "[node]\ncontrol_socket = \"{0}/{1}.sock\"\n\n"
+      "[node]\ncontrol_socket = \"{0}/{1}.sock\"\nremember_peers = false\n\n"
       "[tunnel]\ninterface = \"{2}\"\nprivate_key_file = \"{0}/{1}.key\"\nlisten_port = {3}\n"
       "addresses = [{4}]\n\n",
       pair.folder, name, device, pair.shape.tunnel_port(), quoted({overlay}));

@@ -84,6 +84,19 @@ void TunnelLane::resume_keepalive(wg::PeerId id, Instant now) noexcept {
   set_persistent_keepalive(id, interval, now);
 }
 
+bool TunnelLane::greet(wg::PeerId id, const Endpoint& endpoint, const LocalAddress& local,
+                       Instant now) noexcept {
+  LanePeer* peer = peers_.find(id);
+  TW_ASSERT(peer != nullptr);
+  if (peer->session.has_usable_keypair(now)) return false;
+  if (!peer->endpoint) {
+    peer->endpoint = endpoint;
+    peer->local = local;
+  }
+  want_handshake(*peer);
+  return true;
+}
+
 void TunnelLane::set_persistent_keepalive(wg::PeerId id, Duration interval, Instant now) noexcept {
   LanePeer* peer = peers_.find(id);
   TW_ASSERT(peer != nullptr);
@@ -129,8 +142,8 @@ std::vector<LanePeerSnapshot> TunnelLane::snapshot(std::uint32_t first, std::uin
   for (std::size_t slot = first; slot < end; ++slot) {
     const LanePeer* peer = peers_.find(wg::PeerId{static_cast<std::uint32_t>(slot)});
     if (peer == nullptr) continue;
-    peers.push_back({peer->id, peer->endpoint, peer->session.last_handshake(), peer->received_bytes,
-                     peer->sent_bytes});
+    peers.push_back({peer->id, peer->endpoint, peer->local, peer->session.last_handshake(),
+                     peer->received_bytes, peer->sent_bytes});
   }
   return peers;
 }

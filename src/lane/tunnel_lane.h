@@ -51,6 +51,7 @@ struct TunnelLaneParts {
 struct LanePeerSnapshot {
   wg::PeerId id;
   std::optional<Endpoint> endpoint;
+  LocalAddress local;
   WallTime last_handshake;
   std::uint64_t received_bytes = 0;
   std::uint64_t sent_bytes = 0;
@@ -89,6 +90,10 @@ class TunnelLane final : public Poller, private ReceiveEvents {
   bool set_endpoint(wg::PeerId peer, const Endpoint& endpoint) noexcept;
   /// A keepalive at once, if the peer has a persistent one, and then at its interval again.
   void resume_keepalive(wg::PeerId peer, Instant now) noexcept;
+  /// Asks for a handshake with a peer that has no session. One without an endpoint is looked for at
+  /// `endpoint`, from the address of ours that it spoke to there. False: there is nothing to ask.
+  bool greet(wg::PeerId peer, const Endpoint& endpoint, const LocalAddress& local,
+             Instant now) noexcept;
   void set_persistent_keepalive(wg::PeerId peer, Duration interval, Instant now) noexcept;
   wg::AllowedIps& allowed_ips() noexcept { return peers_.allowed_ips(); }
   /// Our own static key, without which no handshake message passes. Empty: none.

@@ -162,6 +162,7 @@ Result<void> Node::start_parts() {
   if (Result<void> applied = apply_device(wanted_device(config_, named_)); !applied) {
     return explain_port_in_use(std::move(applied.error()), config_);
   }
+  recall_peers();
   trim_heap();
   if (config_.relay.enabled) {
     if (Result<void> started = start_relay(); !started) return started;
@@ -173,6 +174,7 @@ Result<void> Node::start_parts() {
     metrics_ = std::move(*metrics);
   }
   links_->started();
+  await_names();
   return {};
 }
 
@@ -386,6 +388,12 @@ Result<void> Node::end_refused_flows() {
 // ---- The control thread
 
 Result<void> Node::serve() {
+  Result<void> served = serve_requests();
+  remember_peers();
+  return served;
+}
+
+Result<void> Node::serve_requests() {
   const sigset_t signals = served_signals();
   UniqueFd signal_fd{::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK)};
   if (!signal_fd) return system_error("signalfd");
@@ -399,7 +407,7 @@ Result<void> Node::serve() {
                                  {resolver_->wait_fd(), POLLIN, 0},
                                  {machine[0], POLLIN, 0},
                                  {machine[1], POLLIN, 0}}};
-    const int wait_ms = sooner(ask_for_unresolved(), foreign_wait_ms());
+    const int wait_ms = sooner(tend_memory(), sooner(ask_for_unresolved(), foreign_wait_ms()));
     if (::poll(waits.data(), waits.size(), wait_ms) < 0 && errno != EINTR) {
       return system_error("poll");
     }

@@ -70,7 +70,13 @@ class Node {
   relay::RelaySettings wanted_relay(const NodeConfig& config);
   void follow_leg_keys();
   std::vector<relay::SynSource*> syn_sources() const;
+  void recall_peers();
+  void greet_some();
+  void remember_peers();
+  int tend_memory();
+  Result<void> serve_requests();
   Result<void> start_resolver();
+  void await_names();
   void ask_for_unanswered();
   /// Asks for names that have no address yet, when it is their turn; returns in how many
   /// milliseconds the next one has its turn, or -1.
@@ -107,6 +113,12 @@ class Node {
   SystemClock clock_;
   Instant started_;
   Confinement confinement_;
+  std::optional<PeerMemory> memory_;
+  std::vector<RememberedPeer> recalled_;  // at the start, until their sessions would have ended
+  std::size_t greeted_ = 0;               // the first of them, who spoke last
+  Instant greet_at_, remember_at_;
+  std::uint64_t remembered_traffic_ = 0;  // of the device, when its peers were last written down
+  bool told_of_memory_ = false;           // that it cannot be written
   std::unique_ptr<EndpointResolver> resolver_;
   std::unique_ptr<Device> device_;
   std::optional<Links> links_;

@@ -11,6 +11,8 @@ namespace {
 
 /// How long a start waits for name servers. Who is late gets its endpoint when its answer comes.
 constexpr std::chrono::seconds start_patience{10};
+/// How long it waits at a time.
+constexpr std::chrono::milliseconds start_look{20};
 
 const PeerState* find(const DeviceState& state, const crypto::PublicKey& key) {
   const auto found = std::ranges::find(state.peers, key, &PeerState::public_key);
@@ -36,11 +38,21 @@ Result<void> Node::start_resolver() {
   log::info("resolving the names of {} endpoints, for at most {} s", names.size(),
             start_patience.count());
   for (const EndpointName& name : names) resolver_->ask(name);
-  if (!resolver_->settle(start_patience)) {
+  return {};
+}
+
+// All else is up by then, and those who can be asked for a session are asked meanwhile.
+void Node::await_names() {
+  const Instant until = clock_.now() + start_patience;
+  bool settled = false;
+  while (!settled && clock_.now() < until) {
+    settled = resolver_->settle(start_look);
+    take_resolved();
+    tend_memory();
+  }
+  if (!settled) {
     log::warning("some names are still being resolved: their peers wait, and the node goes on");
   }
-  for (const ResolvedName& answer : resolver_->take()) named_.resolved(answer, clock_.now());
-  return {};
 }
 
 void Node::ask_for_unanswered() {

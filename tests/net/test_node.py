@@ -153,8 +153,8 @@ class Node(lib.NetTest):
         places = ("/run/thalweg", "/var/run/wireguard", self.folder)
         shown["files"] = [str(path) for place in places if os.path.isdir(place)
                           for path in pathlib.Path(place).iterdir()
-                          if path.name.startswith(f"{self.interface}.") or path.suffix == ".sock"
-                          and place == self.folder]
+                          if path.name.startswith(f"{self.interface}.") and path.suffix != ".peers"
+                          or path.suffix == ".sock" and place == self.folder]
         return shown
 
     def refused(self, pattern, argv=None):

@@ -104,6 +104,7 @@ struct ProcessConfig {
   log::Level log_level = log::Level::info;
   std::string log_file;             ///< empty: stderr only
   std::optional<Endpoint> metrics;  ///< Prometheus text; a loopback address; empty: off
+  bool remember_peers = true;       ///< where they were, in a file, over a restart
 };
 
 struct NodeConfig {

@@ -25,6 +25,7 @@ TEST(Config, SmallestFileHasTheDefaults) {
   const auto config = folder.parse(smallest);
   ASSERT_TRUE(config);
   EXPECT_EQ(config->process.control_socket, "/run/thalweg/wg0.sock");
+  EXPECT_TRUE(config->process.remember_peers);
   EXPECT_EQ(config->process.log_level, log::Level::info);
   EXPECT_FALSE(config->process.metrics);
   EXPECT_EQ(config->tunnel.interface, "wg0");
@@ -51,6 +52,7 @@ TEST(Config, SmallestFileHasTheDefaults) {
 const std::string everything = R"(
 [node]
 control_socket = "/run/other.sock"
+remember_peers = false
 log_level = "debug"
 log_file = "/var/log/thalweg.log"
 metrics = "[::1]:9586"
@@ -142,6 +144,7 @@ TEST(Config, ReadsTheTunnelAndItsPeers) {
   const auto config = folder.parse(everything);
   ASSERT_TRUE(config) << config.error().front().text();
   EXPECT_EQ(config->process.control_socket, "/run/other.sock");
+  EXPECT_FALSE(config->process.remember_peers);
   EXPECT_EQ(config->process.log_level, log::Level::debug);
   EXPECT_EQ(config->process.log_file, "/var/log/thalweg.log");
   EXPECT_EQ(config->process.metrics->text(), "[::1]:9586");

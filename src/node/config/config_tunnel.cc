@@ -15,6 +15,7 @@ void read_process(TableReader table, ProcessConfig& process) {
   table.value("log_file", process.log_file, read_absolute_path);
   Endpoint metrics;
   if (table.value("metrics", metrics, read_metrics_endpoint)) process.metrics = metrics;
+  table.boolean("remember_peers", process.remember_peers);
   table.close();
 }
 

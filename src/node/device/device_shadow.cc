@@ -215,14 +215,19 @@ DevicePlan DeviceShadow::apply(const DeviceChange& change) {
   return edit.finish();
 }
 
+std::optional<wg::PeerId> DeviceShadow::id_of(const crypto::PublicKey& key) const noexcept {
+  const auto found = by_key_.find(key);
+  return found == by_key_.end() ? std::nullopt : std::optional{found->second};
+}
+
 const DeviceShadow::Peer* DeviceShadow::find(wg::PeerId id) const noexcept {
   const auto found = peers_.find(id);
   return found == peers_.end() ? nullptr : &found->second;
 }
 
 const DeviceShadow::Peer* DeviceShadow::find(const crypto::PublicKey& key) const noexcept {
-  const auto found = by_key_.find(key);
-  return found == by_key_.end() ? nullptr : find(found->second);
+  const std::optional<wg::PeerId> id = id_of(key);
+  return id ? find(*id) : nullptr;
 }
 
 wg::PeerId DeviceShadow::take_slot() {

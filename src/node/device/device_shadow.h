@@ -60,6 +60,7 @@ class DeviceShadow {
   const std::map<wg::PeerId, Peer>& peers() const noexcept { return peers_; }
   const Peer* find(wg::PeerId id) const noexcept;
   const Peer* find(const crypto::PublicKey& key) const noexcept;
+  std::optional<wg::PeerId> id_of(const crypto::PublicKey& key) const noexcept;
 
  private:
   struct Owner {

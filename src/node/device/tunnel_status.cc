@@ -72,6 +72,36 @@ Result<DeviceState> Device::state() {
   return state;
 }
 
+std::vector<RememberedPeer> Device::recent_peers(std::span<const RememberedPeer> before) {
+  const std::lock_guard lock{mutex_};
+  const WallTime now = clock_.wall();
+  std::vector<RememberedPeer> recent;
+  for (const lane::LanePeerSnapshot& live : lane_peers()) {
+    const DeviceShadow::Peer* peer = shadow_->find(live.id);
+    TW_ASSERT(peer != nullptr);
+    if (!live.endpoint || live.last_handshake.since_epoch + remembered_for < now.since_epoch) {
+      continue;
+    }
+    recent.push_back({peer->public_key, *live.endpoint, live.local, live.last_handshake});
+  }
+  for (const RememberedPeer& peer : before) {
+    if (shadow_->find(peer.public_key) != nullptr) recent.push_back(peer);
+  }
+  return recent;
+}
+
+std::size_t Device::greet(std::span<const RememberedPeer> peers) {
+  const std::lock_guard lock{mutex_};
+  std::size_t asked = 0;
+  run_on(*data_, [&] {
+    for (const RememberedPeer& peer : peers) {
+      const std::optional<wg::PeerId> id = shadow_->id_of(peer.public_key);
+      if (id && data_lane_->greet(*id, peer.endpoint, peer.local, clock_.now())) ++asked;
+    }
+  });
+  return asked;
+}
+
 std::vector<crypto::PublicKey> Device::take_unanswered() {
   const std::set<wg::PeerId> unanswered = unanswered_.take();
   const std::lock_guard lock{mutex_};

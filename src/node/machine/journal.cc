@@ -28,17 +28,6 @@ constexpr std::uint64_t largest_id = UINT64_MAX / 2;
 // How often another node may remove the file between our opening and locking it.
 constexpr int open_attempts = 16;
 
-Result<std::uint64_t> namespace_cookie() {
-  const UniqueFd probe{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
-  if (!probe) return system_error("ask for the network namespace: socket");
-  std::uint64_t cookie = 0;
-  socklen_t size = sizeof cookie;
-  if (::getsockopt(probe.get(), SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size) != 0) {
-    return system_error("ask for the network namespace (Linux 5.14 or later is needed)");
-  }
-  return cookie;
-}
-
 // Somebody else who can write here could make us undo what we never did.
 Result<void> make_directory(const std::string& directory) {
   if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
@@ -101,6 +90,17 @@ std::vector<std::string> journals_here(const std::string& directory) {
 }
 
 }  // namespace
+
+Result<std::uint64_t> namespace_cookie() {
+  const UniqueFd probe{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+  if (!probe) return system_error("ask for the network namespace: socket");
+  std::uint64_t cookie = 0;
+  socklen_t size = sizeof cookie;
+  if (::getsockopt(probe.get(), SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size) != 0) {
+    return system_error("ask for the network namespace (Linux 5.14 or later is needed)");
+  }
+  return cookie;
+}
 
 Result<void> undo(const Change& change, Netlink& netlink) {
   if (const auto* rule = std::get_if<RuleSpec>(&change)) return netlink.remove_rule(*rule);

@@ -34,6 +34,9 @@ struct TableChange {
 
 using Change = std::variant<RuleSpec, RouteSpec, SysctlChange, TableChange>;
 
+/// The kernel's cookie of the network namespace of the calling thread.
+Result<std::uint64_t> namespace_cookie();
+
 /// Undoes one change; succeeds if it is undone already.
 Result<void> undo(const Change& change, Netlink& netlink);
 

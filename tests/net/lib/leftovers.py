@@ -78,7 +78,7 @@ def _undo(kind, name):
     elif kind == "journals":
         # A killed node's journal is undone by the next start in its network namespace; here that
         # namespace goes, and with it all that the journal names.
-        for path in glob.glob(f"/run/thalweg/{name}.*.journal"):
+        for path in glob.glob(f"/run/thalweg/{name}.*.journal") + glob.glob(f"/run/thalweg/{name}.*.peers"):
             os.unlink(path)
     elif kind == "folder":
         shutil.rmtree(name, ignore_errors=True)
