@@ -66,6 +66,7 @@ struct GatewayConfig {
   bool clamp_mss = true;           ///< TCP MSS of what is routed through the tunnel to its MTU
   /// Connections of a peer that the kernel tracks at a time, routed and relayed; 0: no bound.
   std::uint32_t flows_per_peer = 4096;
+  bool notrack = false;  ///< datagrams of the tunnel itself are not tracked
 };
 
 /// What becomes of HTTP/3, which would go past the relay.

@@ -89,12 +89,28 @@ void advise_on_origins(const NodeConfig& config, const std::string& path,
   }
 }
 
+void advise_on_tracking(const NodeConfig& config, const std::string& path,
+                        std::vector<ConfigMistake>& advice) {
+  if (!config.gateway.notrack) return;
+  const std::string port = config.tunnel.listen_port == 0
+                               ? std::string{"PORT"}
+                               : std::to_string(config.tunnel.listen_port);
+  advice.push_back({.file = path,
+                    .key = "gateway.notrack",
+                    .what = "a firewall of this machine that lets answers in by `ct state "
+                            "established` drops those of the tunnel",
+                    .mend = fmt::format("let `udp dport {0}` in, and `udp sport {0}` out, by rules "
+                                        "of their own, or take the line out",
+                                        port)});
+}
+
 }  // namespace
 
 std::vector<ConfigMistake> advice_on(const NodeConfig& config, const std::string& path) {
   std::vector<ConfigMistake> advice;
   advise_on_legs(config, path, advice);
   advise_on_origins(config, path, advice);
+  advise_on_tracking(config, path, advice);
   return advice;
 }
 

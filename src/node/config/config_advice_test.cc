@@ -81,5 +81,18 @@ TEST(ConfigAdvice, APopThatNeedProveNothing) {
                           "this PoP — take the line out when the PoP has been upgraded"));
 }
 
+TEST(ConfigAdvice, AFirewallThatLetsAnswersInOnly) {
+  const auto of = [](const std::string& gateway) {
+    return advice("\"first\"", "", "[gateway]\n" + gateway);
+  };
+  EXPECT_THAT(
+      of("notrack = true"),
+      ElementsAre("node.toml: gateway.notrack: a firewall of this machine that lets "
+                  "answers in by `ct state established` drops those of the tunnel — let `udp dport "
+                  "PORT` in, and `udp sport PORT` out, by rules of their own, or take the "
+                  "line out"));
+  EXPECT_THAT(of("notrack = false"), IsEmpty());
+}
+
 }  // namespace
 }  // namespace tw::node

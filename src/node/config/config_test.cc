@@ -39,6 +39,7 @@ TEST(Config, SmallestFileHasTheDefaults) {
   EXPECT_THAT(config->peers, IsEmpty());
   EXPECT_FALSE(config->gateway.forward);
   EXPECT_TRUE(config->gateway.clamp_mss);
+  EXPECT_FALSE(config->gateway.notrack);
   EXPECT_FALSE(config->gateway.forward_others);
   EXPECT_EQ(config->gateway.flows_per_peer, 4096U);
   EXPECT_FALSE(config->relay.enabled);
@@ -84,6 +85,7 @@ allowed_ips = ["10.9.0.3/32"]
 forward = true
 masquerade = ["10.9.0.0/24"]
 clamp_mss = false
+notrack = true
 forward_others = true
 flows_per_peer = 100
 
@@ -169,6 +171,7 @@ TEST(Config, ReadsTheTunnelAndItsPeers) {
   EXPECT_TRUE(config->gateway.forward);
   EXPECT_THAT(config->gateway.masquerade, ElementsAre(prefix("10.9.0.0/24")));
   EXPECT_FALSE(config->gateway.clamp_mss);
+  EXPECT_TRUE(config->gateway.notrack);
   EXPECT_TRUE(config->gateway.forward_others);
   EXPECT_EQ(config->gateway.flows_per_peer, 100U);
 }

@@ -105,6 +105,7 @@ void read_gateway(TableReader table, GatewayConfig& gateway) {
   table.list("masquerade", gateway.masquerade, read_prefix);
   table.boolean("clamp_mss", gateway.clamp_mss);
   table.number("flows_per_peer", gateway.flows_per_peer, 0);
+  table.boolean("notrack", gateway.notrack);
   table.close();
 }
 

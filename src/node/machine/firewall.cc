@@ -87,7 +87,8 @@ Result<void> Firewall::probe() {
   FirewallSpec spec;
   spec.device = "probe";
   spec.link_index = INT32_MAX;
-  spec.relay = spec.reject_quic = spec.clamp_mss = true;
+  spec.relay = spec.reject_quic = spec.clamp_mss = spec.notrack = true;
+  spec.wireguard_port = 3;
   spec.policy = {{.action = relay::Action::relay}};
   spec.listen_port = 1;
   spec.leg_port = 2;

@@ -61,6 +61,18 @@ void write_guard(FirewallLines& text, const FirewallSpec& spec) {
   text.close_chain();
 }
 
+// Before connection tracking, which raw is. What is tracked of one flow in one direction is tracked
+// as a flow: so both are named. Empty chains take back what a reload has turned off.
+void write_untracked(FirewallLines& text, const FirewallSpec& spec) {
+  const bool any = spec.notrack && spec.wireguard_port != 0;
+  text.open_chain("untracked_in", "filter hook prerouting priority raw");
+  if (any) text.line("udp dport {} fib daddr type local notrack", spec.wireguard_port);
+  text.close_chain();
+  text.open_chain("untracked_out", "filter hook output priority raw");
+  if (any) text.line("udp sport {} notrack", spec.wireguard_port);
+  text.close_chain();
+}
+
 // Returns the ranges of a family that are allowed IPs of this length.
 std::vector<OverlayRange> of_length(const FirewallSpec& spec, Family family, std::uint32_t length) {
   std::vector<OverlayRange> ranges;
@@ -449,6 +461,7 @@ std::string render_firewall(const FirewallSpec& spec) {
     declare_ranges(text, "overlay", family, false);
   }
   declare_shares(text, spec);
+  write_untracked(text, spec);
   write_guard(text, spec);
   write_share(text, spec);
   write_routed(text, spec);

@@ -10,6 +10,7 @@
 //
 // The policy's table is owned by the process, and dies with it:
 //
+//   untracked    the tunnel's own datagrams, if they are not to be tracked
 //   guard        what has an overlay address as its source and comes by another device than the TUN
 //   prerouting   TCP from clients that the policy relays goes to the transparent listener. The mark
 //                is set before `tproxy`: if there is no listener the packet is still routed here,
@@ -65,6 +66,7 @@ struct FirewallSpec {
 
   std::vector<Prefix> masquerade;  ///< inner sources rewritten when they leave by another device
   bool clamp_mss = false;
+  bool notrack = false;  ///< what comes to wireguard_port here, and leaves from it, is not tracked
   bool drop_foreign_v4 = false, drop_foreign_v6 = false;  ///< what only passes because we forward
   /// Devices whose IPv4 packets were forwarded before us, though not everybody's: never foreign.
   std::vector<std::string> forwarded_before;

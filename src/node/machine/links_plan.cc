@@ -124,6 +124,7 @@ void plan_firewall(const NodeConfig& config, std::uint32_t link_index, const Sur
   }
   firewall.masquerade = config.gateway.masquerade;
   firewall.clamp_mss = config.gateway.clamp_mss;
+  firewall.notrack = config.gateway.notrack;
   plan_overlay(config, around, firewall);
 }
 

@@ -94,6 +94,10 @@ Result<bool> RuleReader::read_statement() {
     add_expression(list_, "masq", [](Attributes&) {});
     return true;
   }
+  if (cursor_.accept("notrack")) {
+    add_expression(list_, "notrack", [](Attributes&) {});
+    return true;
+  }
   if (cursor_.accept("counter")) return done(read_counter());
   if (cursor_.accept("reject")) return done(read_reject());
   if (cursor_.accept("add")) return done(read_counted());
