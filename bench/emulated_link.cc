@@ -17,10 +17,10 @@
 #include <vector>
 
 #include "exec/worker.h"
-#include "port/emulated_port.h"
-#include "port/forwarder.h"
-#include "port/sockets.h"
-#include "port/tun_port.h"
+#include "port/emulated/emulated_port.h"
+#include "port/emulated/forwarder.h"
+#include "port/tun/tun_port.h"
+#include "port/udp/sockets.h"
 
 namespace tw {
 namespace {

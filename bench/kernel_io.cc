@@ -27,7 +27,7 @@
 #include "base/time.h"
 #include "base/unique_fd.h"
 #include "limit.h"
-#include "wire/vnet_header.h"
+#include "wire/offload/vnet_header.h"
 
 namespace tw::bench {
 namespace {

@@ -1,5 +1,5 @@
 # tw_bpf(LIBRARY NAME flag…): compiles bpf/NAME.bpf.c for the kernel, with these flags, and puts the
-# object into LIBRARY as the function `tw::NAME_object()`, which src/port/tun_filter.cc or its like
+# object into LIBRARY as the function `tw::NAME_object()`, which src/port/tun/tun_filter.cc or its like
 # declares. Always by clang, whatever compiles the rest. Run again as a script (cmake -P) it writes that source file.
 
 if(CMAKE_SCRIPT_MODE_FILE)

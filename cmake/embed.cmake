@@ -1,5 +1,5 @@
 # tw_embed(LIBRARY PAGE): puts web/PAGE.html into LIBRARY as the function `tw::lab::PAGE_page()`, which
-# src/lab/page.h declares. The plotting library and what the pages share (web/common.*) are inlined, each
+# src/lab/report/page.h declares. The plotting library and what the pages share (web/common.*) are inlined, each
 # at its mark, such as @COMMON_JS@. Run again as a script (cmake -P) it writes that source file. It works
 # on hexadecimal text, which has no character that CMake would interpret.
 
@@ -16,7 +16,7 @@ if(CMAKE_SCRIPT_MODE_FILE)
   endforeach()
   string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," page "${page}")
   file(WRITE ${OUTPUT} "// Made by cmake/embed.cmake from web/${NAME}.html.\n"
-    "#include \"lab/page.h\"\n\n"
+    "#include \"lab/report/page.h\"\n\n"
     "namespace tw::lab {\n\nstatic constexpr unsigned char bytes[] = {${page}};\n\n"
     "std::string_view ${NAME}_page() noexcept {\n"
     "  return {reinterpret_cast<const char*>(bytes), sizeof bytes};\n}\n\n}  // namespace tw::lab\n")

@@ -48,7 +48,7 @@ class Rules(unittest.TestCase):
 
     def test_each_library_has_its_folder(self):
         homes = {"openssl/evp.h": "crypto", "sodium.h": "crypto", "toml++/toml.h": "node",
-                 "nlohmann/json.hpp": "node", "prometheus/counter.h": "node", "netlink/netlink.h": "node",
+                 "nlohmann/json.hpp": "node", "prometheus/counter.h": "node", "netlink/netlink.h": "machine",
                  "nftables/libnftables.h": "node", "cap-ng.h": "node", "seccomp.h": "node",
                  "CLI/CLI.hpp": "cli", "spdlog/spdlog.h": "base", "bpf/libbpf.h": "port"}
         for header, home in homes.items():
@@ -106,9 +106,9 @@ class Rules(unittest.TestCase):
             self.assertEqual(len(list(tidy.check_text(source, machine))), count, text)
 
     def test_fuzz_targets(self):
-        self.accepted("tests/fuzz/a.cc", "// link: tw_wire\n// covers: wire/ecn.cc wire/ip_*.cc\n")
+        self.accepted("tests/fuzz/a.cc", "// link: tw_wire\n// covers: wire/ip/ecn.cc wire/ip/ip_*.cc\n")
         self.refused("tests/fuzz/a.cc", "// link: tw_wire\n", "does not say what it is about")
-        self.refused("tests/fuzz/a.cc", "// link: tw_wire\n// covers: wire/ecn.cc wire/absent.cc\n",
+        self.refused("tests/fuzz/a.cc", "// link: tw_wire\n// covers: wire/ip/ecn.cc wire/absent.cc\n",
                      "src/wire/absent.cc is not there", 2)
         self.accepted("tests/fuzz/replay_corpus.cc", "// Feeds files.\n")
 
@@ -152,6 +152,14 @@ class Sizes(unittest.TestCase):
 
 
 class Tree(unittest.TestCase):
+    def test_rooms(self):
+        def found(units):
+            names = [f"a{number}{end}" for number in range(units) for end in (".h", ".cc", "_test.cc")]
+            return list(tidy.check_rooms([tidy.Source(f"src/wg/{name}", "") for name in names]))
+
+        self.assertEqual(found(20), [])
+        self.assertIn("21 units", str(found(21)[0]))
+
     def test_readmes(self):
         code = tidy.Source("src/wg/a.cc", "")
         found = list(tidy.check_readmes([code]))

@@ -1,5 +1,7 @@
 """The UDP receive buffers of a daemon, as the WireGuard daemons of today ask for them: Debian's, of 2022, has
-the system's 208 KB, and loses what comes while it waits for a CPU (src/lab/udp_buffers.h does the same)."""
+the system's 208 KB, and loses what comes while it waits for a CPU.
+
+src/lab/bed/udp_buffers.h does the same."""
 
 import ctypes
 import os

@@ -9,9 +9,9 @@
 
 #include "cli/command.h"
 #include "cli/leftovers.h"
-#include "node/config/conf_import.h"
 #include "node/config/config.h"
 #include "node/config/config_advice.h"
+#include "node/config/import/conf_import.h"
 
 namespace tw::cli {
 namespace {

@@ -3,7 +3,7 @@
 #include <fmt/core.h>
 
 #include "cli/leftovers.h"
-#include "node/control_server.h"
+#include "node/control/control_server.h"
 
 namespace tw::cli {
 

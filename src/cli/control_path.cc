@@ -4,7 +4,7 @@
 #include <system_error>
 #include <vector>
 
-#include "node/control_server.h"
+#include "node/control/control_server.h"
 
 namespace tw::cli {
 

@@ -7,8 +7,8 @@
 
 #include "cli/command.h"
 #include "cli/report_output.h"
-#include "lab/demo.h"
-#include "lab/page.h"
+#include "lab/demo/demo.h"
+#include "lab/report/page.h"
 
 namespace tw::cli {
 namespace {

@@ -13,7 +13,7 @@
 #include "cli/report_output.h"
 #include "lab/clients/clients.h"
 #include "lab/clients/keys.h"
-#include "lab/progress.h"
+#include "lab/report/progress.h"
 
 namespace tw::cli {
 namespace {

@@ -12,7 +12,7 @@
 
 #include "cli/command.h"
 #include "cli/report_output.h"
-#include "lab/page.h"
+#include "lab/report/page.h"
 #include "lab/wan/paper.h"
 #include "lab/wan/wan.h"
 

@@ -7,7 +7,7 @@
 #include <fstream>
 
 #include "base/new_file.h"
-#include "lab/process.h"
+#include "lab/bed/process.h"
 
 namespace tw::cli {
 

@@ -22,10 +22,10 @@
 #include "base/unique_fd.h"
 #include "cli/command.h"
 #include "cli/tuning_options.h"
+#include "machine/privileges.h"
 #include "node/confine/confine.h"
-#include "node/device/tunnel_device.h"
-#include "node/device/uapi_server.h"
-#include "node/machine/privileges.h"
+#include "node/tunnel/tunnel_device.h"
+#include "node/uapi/uapi_server.h"
 
 namespace tw::cli {
 namespace {
@@ -108,7 +108,7 @@ Result<void> Service::start(const node::DeviceSettings& settings) {
   if (!server) return std::unexpected(server.error());
   server_ = std::move(*server);
   // Capabilities belong to threads: before the first one.
-  if (Result<void> dropped = node::drop_privileges(); !dropped) return dropped;
+  if (Result<void> dropped = drop_privileges(); !dropped) return dropped;
   std::vector<node::ReachRule> reach = node::common_reach();
   reach.push_back({node::uapi_folder, node::Reach::remove});
   const Result<node::Confinement> confined = node::confine(reach);
@@ -223,7 +223,7 @@ int run_background(const node::DeviceSettings& settings) {
 
 int run(const node::DeviceSettings& settings, bool foreground) {
   const std::string& interface = settings.interface;
-  const std::vector<std::string> missing = node::missing_prerequisites(false);
+  const std::vector<std::string> missing = missing_prerequisites(false);
   for (const std::string& what : missing) complain(interface, what);
   if (!missing.empty()) return exit_failed;
   if (Result<void> opened = log::open(log_choice().level); !opened) {

@@ -13,13 +13,13 @@
 
 #include "crypto/primitives.h"
 #include "exec/manual_context.h"
-#include "lane/handshake_lane.h"
+#include "lane/handshake/handshake_lane.h"
 #include "lane/tunnel_lane.h"
-#include "port/memory_port.h"
+#include "port/emulated/memory_port.h"
 #include "wire/be.h"
 #include "wire/checksum.h"
-#include "wire/gso.h"
-#include "wire/transport.h"
+#include "wire/ip/transport.h"
+#include "wire/offload/gso.h"
 
 namespace tw::lane::test {
 

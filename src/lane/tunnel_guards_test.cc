@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "lane/test_machines.h"
-#include "wire/nesting.h"
+#include "wire/ip/nesting.h"
 
 namespace tw::lane {
 namespace {

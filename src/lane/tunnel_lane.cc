@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "base/assert.h"
-#include "wire/ip_packet.h"
-#include "wire/nesting.h"
+#include "wire/ip/ip_packet.h"
+#include "wire/ip/nesting.h"
 
 namespace tw::lane {
 namespace {

@@ -3,7 +3,7 @@
 
 #include "base/assert.h"
 #include "lane/tunnel_lane.h"
-#include "wire/wg_message.h"
+#include "wire/message/wg_message.h"
 
 namespace tw::lane {
 

@@ -4,7 +4,7 @@
 
 #include "base/assert.h"
 #include "lane/tunnel_lane.h"
-#include "wire/tcp_reset.h"
+#include "wire/ip/tcp_reset.h"
 
 namespace tw::lane {
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "lane/test_machines.h"
-#include "wire/wg_message.h"
+#include "wire/message/wg_message.h"
 
 namespace tw::lane {
 namespace {

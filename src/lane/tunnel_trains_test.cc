@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "lane/test_machines.h"
-#include "wire/packet_for_test.h"
+#include "wire/ip/packet_for_test.h"
 
 namespace tw::lane {
 namespace {

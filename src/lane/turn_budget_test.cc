@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "lane/test_machines.h"
-#include "wire/packet_for_test.h"
+#include "wire/ip/packet_for_test.h"
 
 namespace tw::lane {
 namespace {

@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "node/config/config_setting.h"
 #include "node/confine/system_calls.h"
-#include "node/control_request.h"
+#include "node/control/control_request.h"
 #include "node/node.h"
 #include "node/node_parts.h"
 

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "base/log.h"
-#include "node/machine/journal.h"
+#include "machine/journal.h"
 #include "node/node.h"
 
 namespace tw::node {

@@ -12,7 +12,7 @@
 
 #include "base/log.h"
 #include "crypto/primitives.h"
-#include "node/machine/port_holder.h"
+#include "machine/port_holder.h"
 
 namespace tw::node {
 namespace {

@@ -4,10 +4,10 @@
 #include <memory>
 #include <string_view>
 
+#include "machine/port_holder.h"
 #include "node/config/config.h"
-#include "node/device/tunnel_device.h"
-#include "node/machine/port_holder.h"
-#include "node/status.h"
+#include "node/report/status.h"
+#include "node/tunnel/tunnel_device.h"
 #include "relay/settings.h"
 
 namespace tw::node {

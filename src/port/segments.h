@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "port/train.h"
-#include "wire/gso.h"
+#include "wire/offload/gso.h"
 
 namespace tw {
 

@@ -9,7 +9,7 @@
 #include "base/bytes.h"
 #include "base/time.h"
 #include "wire/address.h"
-#include "wire/vnet_header.h"
+#include "wire/offload/vnet_header.h"
 
 namespace tw {
 
@@ -43,7 +43,7 @@ struct Train {
   Duration unpolled{};     ///< UDP receive: how long nobody had asked for it before
 
   /// Segments of a UDP train, an empty datagram being one. A TUN packet counts by its vnet header;
-  /// see wire/gso.h.
+  /// see wire/offload/gso.h.
   std::size_t segments() const noexcept {
     return length <= segment_size ? 1 : (length + segment_size - 1) / segment_size;
   }

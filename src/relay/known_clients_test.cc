@@ -2,9 +2,9 @@
 // known client starts faster needs a path with a delay: tests/net/test_client_start.py.
 #include <gtest/gtest.h>
 
-#include "relay/client_rates.h"
+#include "relay/pacing/client_rates.h"
+#include "relay/pacing/test_resumer.h"
 #include "relay/test_relays.h"
-#include "relay/test_resumer.h"
 
 namespace tw::relay {
 namespace {

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "relay/test_relays.h"
-#include "wire/proxy_v2.h"
+#include "wire/message/proxy_v2.h"
 
 namespace tw::relay {
 namespace {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "relay/principal.h"
+#include "relay/admission/principal.h"
 #include "relay/test_relays.h"
 
 namespace tw::relay {

@@ -10,8 +10,8 @@
 #include <utility>
 
 #include "base/log.h"
+#include "relay/admission/route_cache.h"
 #include "relay/relay_state.h"
-#include "relay/route_cache.h"
 
 namespace tw::relay {
 namespace {

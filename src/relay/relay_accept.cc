@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 #include "relay/relay_state.h"
-#include "relay/sockets.h"
+#include "relay/sockets/sockets.h"
 
 namespace tw::relay {
 namespace {

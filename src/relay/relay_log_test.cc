@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <sstream>
 
-#include "relay/test_folder.h"
+#include "relay/log/test_folder.h"
 #include "relay/test_relays.h"
 
 namespace tw::relay {

@@ -8,7 +8,7 @@
 #include <csignal>
 
 #include "relay/test_relays.h"
-#include "wire/proxy_v2.h"
+#include "wire/message/proxy_v2.h"
 
 namespace tw::relay {
 namespace {

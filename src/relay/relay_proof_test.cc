@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 
-#include "relay/leg_header.h"
-#include "relay/sockets.h"
+#include "relay/legs/leg_header.h"
+#include "relay/sockets/sockets.h"
 #include "relay/test_relays.h"
 
 namespace tw::relay {

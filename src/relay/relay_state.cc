@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "base/log.h"
-#include "relay/legs.h"
-#include "relay/sockets.h"
+#include "relay/legs/legs.h"
+#include "relay/sockets/sockets.h"
 
 namespace tw::relay {
 namespace {

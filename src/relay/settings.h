@@ -10,13 +10,13 @@
 #include <vector>
 
 #include "base/time.h"
-#include "relay/leg_key.h"
-#include "relay/log_format.h"
-#include "relay/policy.h"
-#include "relay/pop_clients.h"
-#include "relay/principal.h"
-#include "relay/proxy_targets.h"
-#include "relay/resumer.h"
+#include "relay/admission/policy.h"
+#include "relay/admission/pop_clients.h"
+#include "relay/admission/principal.h"
+#include "relay/legs/proxy_targets.h"
+#include "relay/log/log_format.h"
+#include "relay/pacing/resumer.h"
+#include "relay/proof/leg_key.h"
 #include "wire/address.h"
 
 namespace tw::relay {

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "exec/waking_ring.h"
-#include "wire/syn_report.h"
+#include "wire/message/syn_report.h"
 
 namespace tw::relay {
 

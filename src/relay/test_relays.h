@@ -13,8 +13,8 @@
 
 #include "base/random.h"
 #include "base/time.h"
-#include "relay/loopback_pair.h"
 #include "relay/relay.h"
+#include "relay/sockets/loopback_pair.h"
 #include "relay/test_network.h"
 
 namespace tw::relay {

@@ -9,9 +9,9 @@
 #include <string>
 #include <string_view>
 
-#include "relay/receive_window.h"
+#include "relay/pacing/test_resumer.h"
+#include "relay/stream/receive_window.h"
 #include "relay/test_relays.h"
-#include "relay/test_resumer.h"
 
 namespace tw::relay {
 namespace {

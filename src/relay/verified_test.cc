@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "exec/manual_context.h"
-#include "relay/leg_header.h"
+#include "relay/legs/leg_header.h"
 #include "relay/test_relays.h"
-#include "wire/proxy_v2.h"
+#include "wire/message/proxy_v2.h"
 
 namespace tw::relay {
 namespace {

@@ -14,7 +14,7 @@
 #include "crypto/primitives.h"
 #include "crypto/secret.h"
 #include "wire/address.h"
-#include "wire/wg_message.h"
+#include "wire/message/wg_message.h"
 
 namespace tw::wg {
 

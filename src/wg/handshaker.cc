@@ -5,7 +5,7 @@
 #include "wg/handshake_table.h"
 #include "wg/reply_limiter.h"
 #include "wg/source_limiter.h"
-#include "wire/wg_message.h"
+#include "wire/message/wg_message.h"
 
 namespace tw::wg {
 

@@ -15,7 +15,7 @@
 #include "crypto/x25519_key.h"
 #include "wg/keypair.h"
 #include "wg/tai64n.h"
-#include "wire/wg_message.h"
+#include "wire/message/wg_message.h"
 
 namespace tw::wg {
 

@@ -18,7 +18,7 @@
 #include "wg/session.h"
 #include "wg/test_peers.h"
 #include "wire/be.h"
-#include "wire/wg_message.h"
+#include "wire/message/wg_message.h"
 
 namespace tw::wg {
 

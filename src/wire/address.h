@@ -67,6 +67,13 @@ struct Prefix {
   friend constexpr auto operator<=>(const Prefix&, const Prefix&) noexcept = default;
 };
 
+/// An address of an interface: host bits kept, unlike a Prefix.
+struct InterfaceAddress {
+  IpAddress address;
+  std::uint8_t length = 0;  ///< prefix length in bits
+  friend bool operator==(const InterfaceAddress&, const InterfaceAddress&) noexcept = default;
+};
+
 /// A UDP or TCP endpoint.
 struct Endpoint {
   IpAddress address;

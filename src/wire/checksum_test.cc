@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "wire/packet_for_test.h"
+#include "wire/ip/packet_for_test.h"
 
 namespace tw {
 namespace {

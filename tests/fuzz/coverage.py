@@ -2,7 +2,7 @@
 """usage: coverage.py BUILD [CORPORA]
 
 Prints how many lines of the files that each fuzz target is about its corpus runs through. Those files
-stand in a line of the target, below src/:  `// covers: wire/ecn.cc wire/ip_*.cc`.
+stand in a line of the target, below src/:  `// covers: wire/ip/ecn.cc wire/ip_*.cc`.
 
 BUILD    a build with the option TW_COVERAGE (the preset `coverage`), whose target `fuzzers` is built
 CORPORA  a folder with a corpus a target; without it tests/fuzz/corpus

@@ -1,5 +1,5 @@
 // link: tw_lane
-// covers: lane/handshake_gate.cc
+// covers: lane/handshake/handshake_gate.cc
 // Handshake messages of a few senders, genuine, spoilt or made up, at a gate behind which the ring
 // fills and empties. A model written down here says of each message what must become of it: so what
 // is in the ring has a first mac that fits, a flood without a second one fills no more than its
@@ -18,7 +18,7 @@
 
 #include "base/assert.h"
 #include "fuzz_input.h"
-#include "lane/handshake_gate.h"
+#include "lane/handshake/handshake_gate.h"
 #include "wg/test_peers.h"
 
 namespace {

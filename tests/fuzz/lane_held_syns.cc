@@ -1,5 +1,5 @@
 // link: tw_lane
-// covers: lane/held_syns.cc wire/syn_report.cc wire/tcp_reset.cc
+// covers: lane/peers/held_syns.cc wire/message/syn_report.cc wire/ip/tcp_reset.cc
 // Packets of any kind, reported and held, answered in any order, while the rings fill, are changed,
 // and holding is turned on and off. What is reported is a SYN that a naive reader finds one too,
 // and says what that reads; what is held is known to exactly one report, comes back byte for byte
@@ -19,9 +19,9 @@
 #include "base/assert.h"
 #include "exec/manual_context.h"
 #include "fuzz_input.h"
-#include "lane/held_syns.h"
+#include "lane/peers/held_syns.h"
 #include "packet_sums.h"
-#include "wire/tcp_reset.h"
+#include "wire/ip/tcp_reset.h"
 
 namespace {
 

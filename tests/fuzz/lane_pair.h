@@ -8,9 +8,9 @@
 #include "base/assert.h"
 #include "crypto/primitives.h"
 #include "exec/manual_context.h"
-#include "lane/handshake_lane.h"
+#include "lane/handshake/handshake_lane.h"
 #include "lane/tunnel_lane.h"
-#include "port/memory_port.h"
+#include "port/emulated/memory_port.h"
 
 namespace tw::testing {
 

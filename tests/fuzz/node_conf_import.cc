@@ -1,5 +1,5 @@
 // link: tw_node
-// covers: node/config/conf_import*.cc node/config/wg_conf.cc
+// covers: node/config/import/conf_import*.cc node/config/import/wg_conf.cc
 // A wg-quick file of any text. What the import writes, the node takes, but for the key files, which
 // are not there; and it holds no key but public ones.
 #include <cstddef>
@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "node/config/conf_import.h"
+#include "node/config/import/conf_import.h"
 
 namespace {
 

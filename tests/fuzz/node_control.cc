@@ -1,9 +1,10 @@
 // link: tw_node
-// covers: node/control_request.cc node/config/config_setting.cc node/control_server.cc
-// Lines of the control socket, through a socket, in pieces of a size that the first byte chooses.
-// What is understood means the same when it is written again; what is not, and each setting that a
-// running node refuses, is answered with a sentence in one line of JSON; and each line that ends
-// has one answer, in order.
+// covers: node/control/control_*.cc node/config/config_setting.cc
+//
+// Lines of the control socket, through a socket, in pieces of a size
+// that the first byte chooses. What is understood means the same when it is written again; what is
+// not, and each setting that a running node refuses, is answered with a sentence in one line of
+// JSON; and each line that ends has one answer, in order.
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -23,8 +24,8 @@
 #include "base/unique_fd.h"
 #include "fuzz_folder.h"
 #include "node/config/config_setting.h"
-#include "node/control_request.h"
-#include "node/control_server.h"
+#include "node/control/control_request.h"
+#include "node/control/control_server.h"
 
 namespace {
 

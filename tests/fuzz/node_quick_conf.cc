@@ -1,5 +1,5 @@
 // link: tw_node
-// covers: node/quick/quick_conf.cc node/config/wg_conf.cc
+// covers: node/quick/quick_conf.cc node/config/import/wg_conf.cc
 // A wg-quick file of any text: a configuration, whose routes and firewall can be told, or mistakes
 // that each say what is wrong.
 #include <cstddef>

@@ -1,5 +1,5 @@
 // link: tw_node
-// covers: node/device/remembered_peers.cc
+// covers: node/endpoints/remembered_peers.cc
 // The file of remembered peers: a line is taken as this program would have written it, or not at
 // all, whatever stands around it.
 #include <algorithm>
@@ -8,7 +8,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "node/device/remembered_peers.h"
+#include "node/endpoints/remembered_peers.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   const std::string_view text{reinterpret_cast<const char*>(bytes), size};

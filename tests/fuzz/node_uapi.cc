@@ -1,5 +1,5 @@
 // link: tw_node
-// covers: node/device/uapi_protocol.cc node/device/device_shadow.cc
+// covers: node/uapi/uapi_protocol.cc node/device/device_shadow.cc
 // A UAPI client that says anything, in pieces of any size. The first byte chooses the pieces. What
 // is taken as a change must be what a shadow can take in, and all answers must be whole.
 #include <cstdint>
@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 #include "node/device/device_shadow.h"
-#include "node/device/uapi_protocol.h"
+#include "node/uapi/uapi_protocol.h"
 
 namespace {
 

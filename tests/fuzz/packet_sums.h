@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <optional>
 
-#include "wire/ip_packet.h"
-#include "wire/packet_for_test.h"
+#include "wire/ip/ip_packet.h"
+#include "wire/ip/packet_for_test.h"
 
 namespace tw::testing {
 

@@ -1,5 +1,5 @@
 // link: tw_port
-// covers: port/syn_watch.cc
+// covers: port/kernel/syn_watch.cc
 // Frames for the program that watches for SYNs (bpf/syn_watch.bpf.c), run by the kernel itself
 // (BPF_PROG_RUN), and judged by a reader written down here from the RFCs: what that finds a SYN is
 // reported as that reads it, nothing else is, and no frame is changed or held up. The input is a
@@ -20,7 +20,7 @@
 
 #include "base/assert.h"
 #include "base/bytes.h"
-#include "port/syn_watch.h"
+#include "port/kernel/syn_watch.h"
 
 namespace {
 

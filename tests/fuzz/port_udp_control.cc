@@ -1,5 +1,5 @@
 // link: tw_port
-// covers: port/udp_control.cc
+// covers: port/udp/udp_control.cc
 // Control messages of a received train, as a kernel (or what claims to be one) fills a buffer: the
 // first byte says how much of the train's 64 KB came, the rest is the buffer. Not a byte outside it
 // is read; what is believed is what a naive reader finds, which takes the buffer apart into a list
@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "base/assert.h"
-#include "port/udp_control.h"
+#include "port/udp/udp_control.h"
 
 namespace {
 

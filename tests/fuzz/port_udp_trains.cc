@@ -1,5 +1,5 @@
 // link: tw_port
-// covers: port/udp_port.cc
+// covers: port/udp/udp_port.cc
 // Trains through two sockets on loopback, while the system call that sends them fails, takes a part
 // or takes all, as the input says: so every message that the kernel is given, and all that it says
 // of what it received, is a real one. Each segment that send() says has left arrives, once, in
@@ -18,8 +18,8 @@
 
 #include "base/assert.h"
 #include "fuzz_input.h"
-#include "port/sockets.h"
-#include "port/udp_port.h"
+#include "port/udp/sockets.h"
+#include "port/udp/udp_port.h"
 
 namespace {
 

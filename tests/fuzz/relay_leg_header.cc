@@ -1,5 +1,5 @@
 // link: tw_relay
-// covers: relay/leg_header.cc wire/proxy_v2.cc
+// covers: relay/legs/leg_header.cc wire/message/proxy_v2.cc
 // What another PoP may send at the start of a leg, and what may come back in place of an answer:
 // not a byte is taken but the header, or the answer.
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 
 #include "base/assert.h"
 #include "leg_pair.h"
-#include "relay/leg_header.h"
+#include "relay/legs/leg_header.h"
 
 namespace {
 

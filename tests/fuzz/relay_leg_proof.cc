@@ -1,5 +1,5 @@
 // link: tw_relay
-// covers: relay/leg_proof.cc relay/pop_proof.cc
+// covers: relay/proof/leg_proof.cc relay/proof/pop_proof.cc
 // What a leg says of whose it is, and what is answered: read from a socket as the relay reads it,
 // and judged by a PoP whose key the corpus knows. The input is a first byte (0: header or hello; 1:
 // the same, bound; 2: an answer) and what comes by the leg.
@@ -14,9 +14,9 @@
 
 #include "base/assert.h"
 #include "leg_pair.h"
-#include "relay/leg_header.h"
-#include "relay/pop_proof.h"
-#include "wire/proxy_v2.h"
+#include "relay/legs/leg_header.h"
+#include "relay/proof/pop_proof.h"
+#include "wire/message/proxy_v2.h"
 
 namespace {
 

@@ -16,7 +16,7 @@
 #include "crypto/aead_engine.h"
 #include "wg/session.h"
 #include "wire/be.h"
-#include "wire/wg_message.h"
+#include "wire/message/wg_message.h"
 
 namespace {
 

@@ -1,5 +1,5 @@
 // link: tw_wire
-// covers: wire/coalescer.cc
+// covers: wire/offload/coalescer.cc
 // Packets, each behind its length (two bytes, little-endian; with the highest bit set, the packet's
 // checksums are made right first). Whatever is joined is a train that can be split again, into the
 // packets that were given, byte for byte; and no packet of a train had a checksum that was wrong,
@@ -12,9 +12,9 @@
 
 #include "base/assert.h"
 #include "packet_sums.h"
-#include "wire/coalescer.h"
-#include "wire/gso.h"
-#include "wire/ip_packet.h"
+#include "wire/ip/ip_packet.h"
+#include "wire/offload/coalescer.h"
+#include "wire/offload/gso.h"
 
 namespace {
 

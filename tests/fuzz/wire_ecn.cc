@@ -1,5 +1,5 @@
 // link: tw_wire
-// covers: wire/ecn.cc
+// covers: wire/ip/ecn.cc
 // The outer header's traffic class, then an inner packet: what carry_ecn() does to it is what
 // figure 4 of RFC 6040 says, written down here once more; nothing else changes, and an IPv4
 // checksum that was right (or wrong) stays so.
@@ -8,9 +8,9 @@
 #include <cstdint>
 
 #include "base/assert.h"
-#include "wire/ecn.h"
-#include "wire/ip_packet.h"
-#include "wire/packet_for_test.h"
+#include "wire/ip/ecn.h"
+#include "wire/ip/ip_packet.h"
+#include "wire/ip/packet_for_test.h"
 
 namespace {
 

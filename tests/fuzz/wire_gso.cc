@@ -1,5 +1,5 @@
 // link: tw_wire
-// covers: wire/gso.cc
+// covers: wire/offload/gso.cc
 // A VnetHeader (ten bytes) and a packet: whatever is admitted can be cut and split without leaving
 // its buffers, the parts add up to the whole, and a slice's segments are those of the train.
 #include <algorithm>
@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "base/assert.h"
-#include "wire/gso.h"
-#include "wire/ip_packet.h"
+#include "wire/ip/ip_packet.h"
+#include "wire/offload/gso.h"
 
 namespace {
 

@@ -1,5 +1,5 @@
 // link: tw_wire
-// covers: wire/icmp.cc
+// covers: wire/ip/icmp.cc
 // ICMP errors: an answer is a whole packet back to the sender, within its limit, and is itself
 // never answered.
 #include <algorithm>
@@ -8,8 +8,8 @@
 #include <cstdint>
 
 #include "base/assert.h"
-#include "wire/icmp.h"
-#include "wire/ip_packet.h"
+#include "wire/ip/icmp.h"
+#include "wire/ip/ip_packet.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   if (size < 2) return 0;

@@ -1,13 +1,13 @@
 // link: tw_wire
-// covers: wire/ip_packet.cc wire/transport.cc wire/syn_report.cc
+// covers: wire/ip/ip_packet.cc wire/ip/transport.cc wire/message/syn_report.cc
 // IP, TCP and UDP headers: whatever a view shows lies inside the packet and its stated length.
 #include <cstddef>
 #include <cstdint>
 
 #include "base/assert.h"
-#include "wire/ip_packet.h"
-#include "wire/syn_report.h"
-#include "wire/transport.h"
+#include "wire/ip/ip_packet.h"
+#include "wire/ip/transport.h"
+#include "wire/message/syn_report.h"
 
 namespace {
 

@@ -1,5 +1,5 @@
 // link: tw_wire
-// covers: wire/proxy_v2.cc
+// covers: wire/message/proxy_v2.cc
 // PROXY v2 headers: what is taken can be written again and is read back the same; a cut header asks
 // for more and never changes its mind about what is wrong.
 #include <algorithm>
@@ -8,7 +8,7 @@
 #include <cstdint>
 
 #include "base/assert.h"
-#include "wire/proxy_v2.h"
+#include "wire/message/proxy_v2.h"
 
 namespace {
 

@@ -1,12 +1,12 @@
 // link: tw_wire
-// covers: wire/route_message.cc
+// covers: wire/message/route_message.cc
 // The kernel's answers are trusted, and their lengths are checked all the same.
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 
 #include "base/assert.h"
-#include "wire/route_message.h"
+#include "wire/message/route_message.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   std::uint32_t sequence = 0;

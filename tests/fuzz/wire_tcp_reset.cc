@@ -1,5 +1,5 @@
 // link: tw_wire
-// covers: wire/tcp_reset.cc
+// covers: wire/ip/tcp_reset.cc
 // What a SYN is refused with: nothing for what is none, and else one segment that its sender's TCP
 // takes for the answer, with sums that are right.
 #include <algorithm>
@@ -9,10 +9,10 @@
 
 #include "base/assert.h"
 #include "wire/checksum.h"
-#include "wire/ip_packet.h"
-#include "wire/syn_report.h"
-#include "wire/tcp_reset.h"
-#include "wire/transport.h"
+#include "wire/ip/ip_packet.h"
+#include "wire/ip/tcp_reset.h"
+#include "wire/ip/transport.h"
+#include "wire/message/syn_report.h"
 
 namespace {
 

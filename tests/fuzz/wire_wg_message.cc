@@ -1,5 +1,5 @@
 // link: tw_wire
-// covers: wire/wg_message.cc
+// covers: wire/message/wg_message.cc
 // WireGuard messages: a datagram has at most one type, its view agrees with classify(), and every
 // field lies inside the datagram.
 #include <cstddef>
@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/assert.h"
-#include "wire/wg_message.h"
+#include "wire/message/wg_message.h"
 
 namespace {
 

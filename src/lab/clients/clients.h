@@ -11,9 +11,9 @@
 #include <string>
 
 #include "base/result.h"
+#include "lab/bed/interrupt.h"
 #include "lab/clients/clients_report.h"
 #include "lab/clients/options.h"
-#include "lab/interrupt.h"
 
 namespace tw::lab {
 

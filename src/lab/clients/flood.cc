@@ -15,9 +15,9 @@
 #include "lab/clients/send_schedule.h"
 #include "wg/cookie.h"
 #include "wire/be.h"
+#include "wire/ip/transport.h"
+#include "wire/message/wg_message.h"
 #include "wire/sockaddr.h"
-#include "wire/transport.h"
-#include "wire/wg_message.h"
 
 namespace tw::lab {
 namespace {

@@ -6,9 +6,9 @@
 
 #include "lab/clients/keys.h"
 #include "wg/cookie.h"
-#include "wire/ip_packet.h"
-#include "wire/transport.h"
-#include "wire/wg_message.h"
+#include "wire/ip/ip_packet.h"
+#include "wire/ip/transport.h"
+#include "wire/message/wg_message.h"
 
 namespace tw::lab {
 namespace {

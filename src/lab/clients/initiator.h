@@ -12,7 +12,7 @@
 #include "wg/cookie.h"
 #include "wg/keypair.h"
 #include "wg/noise.h"
-#include "wire/wg_message.h"
+#include "wire/message/wg_message.h"
 
 namespace tw::lab {
 

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "base/result.h"
-#include "port/sockets.h"
+#include "port/udp/sockets.h"
 #include "wire/address.h"
 
 namespace tw::lab {

@@ -8,7 +8,7 @@
 #include "base/assert.h"
 #include "crypto/aead_choice.h"
 #include "lab/clients/keys.h"
-#include "wire/wg_message.h"
+#include "wire/message/wg_message.h"
 
 namespace tw::lab {
 namespace {

@@ -10,8 +10,8 @@
 #include <system_error>
 
 #include "lab/clients/keys.h"
+#include "wire/message/wg_message.h"
 #include "wire/sockaddr.h"
-#include "wire/wg_message.h"
 
 namespace tw::lab {
 namespace {

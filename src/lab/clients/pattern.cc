@@ -6,7 +6,7 @@
 #include "base/assert.h"
 #include "base/random.h"
 #include "wire/be.h"
-#include "wire/transport.h"
+#include "wire/ip/transport.h"
 
 namespace tw::lab {
 namespace {

@@ -4,8 +4,8 @@
 
 #include <vector>
 
-#include "wire/ip_packet.h"
-#include "wire/transport.h"
+#include "wire/ip/ip_packet.h"
+#include "wire/ip/transport.h"
 
 namespace tw::lab {
 namespace {

@@ -10,7 +10,7 @@
 
 #include "base/assert.h"
 #include "lab/clients/keys.h"
-#include "port/sockets.h"
+#include "port/udp/sockets.h"
 #include "wg/protocol.h"
 #include "wire/sockaddr.h"
 

@@ -22,7 +22,7 @@
 #include "base/unique_fd.h"
 #include "crypto/aead_engine.h"
 #include "lab/clients/initiator.h"
-#include "port/udp_port.h"
+#include "port/udp/udp_port.h"
 #include "wg/session.h"
 
 namespace tw::lab {

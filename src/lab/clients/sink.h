@@ -10,7 +10,7 @@
 #include "lab/clients/options.h"
 #include "lab/clients/pattern.h"
 #include "lab/clients/thread_cpu.h"
-#include "port/udp_port.h"
+#include "port/udp/udp_port.h"
 
 namespace tw::lab {
 

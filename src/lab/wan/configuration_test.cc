@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "lab/demo_config.h"
-#include "lab/scratch.h"
+#include "lab/bed/scratch.h"
+#include "lab/demo/demo_config.h"
 #include "node/config/config.h"
 
 namespace tw::lab {

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "base/result.h"
-#include "lab/overlay.h"
-#include "lab/scratch.h"
-#include "lab/topology.h"
+#include "lab/bed/overlay.h"
+#include "lab/bed/scratch.h"
+#include "lab/bed/topology.h"
 #include "lab/wan/configuration.h"
 #include "lab/wan/forwarders.h"
 

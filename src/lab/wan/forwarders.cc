@@ -8,7 +8,7 @@
 #include <initializer_list>
 #include <utility>
 
-#include "lab/overlay.h"
+#include "lab/bed/overlay.h"
 #include "lab/wan/process_tree.h"
 
 namespace tw::lab {

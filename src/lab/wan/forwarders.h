@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "base/result.h"
-#include "lab/process.h"
-#include "lab/scratch.h"
-#include "lab/topology.h"
+#include "lab/bed/process.h"
+#include "lab/bed/scratch.h"
+#include "lab/bed/topology.h"
 
 namespace tw::lab {
 

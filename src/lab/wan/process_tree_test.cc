@@ -5,7 +5,7 @@
 
 #include <array>
 
-#include "lab/process.h"
+#include "lab/bed/process.h"
 
 namespace tw::lab {
 namespace {

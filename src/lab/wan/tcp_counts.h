@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "base/result.h"
-#include "lab/netns.h"
+#include "lab/bed/netns.h"
 
 namespace tw::lab {
 

@@ -4,11 +4,11 @@
 
 #include <algorithm>
 
-#include "lab/scratch.h"
-#include "lab/testbed.h"
+#include "lab/bed/scratch.h"
+#include "lab/bed/testbed.h"
+#include "lab/probe/web_server.h"
 #include "lab/wan/contest.h"
-#include "lab/web_server.h"
-#include "port/syscall_counter.h"
+#include "port/kernel/syscall_counter.h"
 
 namespace tw::lab {
 namespace {

@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "base/result.h"
-#include "lab/interrupt.h"
-#include "lab/progress.h"
-#include "lab/topology.h"
+#include "lab/bed/interrupt.h"
+#include "lab/bed/topology.h"
+#include "lab/report/progress.h"
 #include "lab/wan/configuration.h"
 #include "lab/wan/wan_report.h"
 

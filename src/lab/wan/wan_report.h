@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
-#include "lab/report.h"
-#include "lab/statistics.h"
+#include "lab/probe/statistics.h"
+#include "lab/report/report.h"
 #include "lab/wan/configuration.h"
 #include "lab/wan/model.h"
 #include "lab/wan/process_tree.h"

@@ -20,13 +20,6 @@ namespace tw::node {
 inline constexpr std::uint16_t default_mtu =
     1420;  ///< 1,500 − 80: IPv6 underlay, as wg-quick has it
 
-/// An address of an interface: host bits kept, unlike a Prefix.
-struct InterfaceAddress {
-  IpAddress address;
-  std::uint8_t length = 0;  ///< prefix length in bits
-  friend bool operator==(const InterfaceAddress&, const InterfaceAddress&) noexcept = default;
-};
-
 /// [tunnel]
 struct TunnelConfig {
   std::string interface;

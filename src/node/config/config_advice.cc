@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "node/node_parts.h"
-#include "relay/pop_clients.h"
+#include "relay/admission/pop_clients.h"
 
 namespace tw::node {
 namespace {

@@ -2,7 +2,7 @@
 #include "node/config/config_secret.h"
 #include "node/config/config_sections.h"
 #include "node/config/config_values.h"
-#include "node/control_server.h"
+#include "node/control/control_server.h"
 
 namespace tw::node {
 namespace {

@@ -46,7 +46,7 @@ Parsed<std::string> read_socket_path(std::string_view text);
 Parsed<std::string> read_congestion_control(std::string_view text);
 /// "80" or "8000-8100".
 Parsed<relay::PortRange> read_port_range(std::string_view text);
-/// Text with {fields}: relay/log_format.h.
+/// Text with {fields}: relay/log/log_format.h.
 Parsed<relay::LogFormat> read_log_format(std::string_view text);
 Parsed<log::Level> read_log_level(std::string_view text);
 /// ADDRESS/BITS, with :PORT or without.

@@ -17,10 +17,10 @@
 #include <string_view>
 #include <utility>
 
+#include "machine/privileges.h"
 #include "node/config/config_file.h"
 #include "node/confine/confine.h"
 #include "node/confine/named_files.h"
-#include "node/machine/privileges.h"
 
 namespace tw::node {
 namespace {

@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "machine/privileges.h"
 #include "node/confine/confine.h"
-#include "node/machine/privileges.h"
 
 namespace tw::node::testing {
 

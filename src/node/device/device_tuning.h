@@ -7,7 +7,7 @@
 #include "base/time.h"
 #include "crypto/aead_choice.h"
 #include "exec/governor.h"
-#include "lane/dscp_policy.h"
+#include "lane/transmit/dscp_policy.h"
 
 namespace tw::node {
 

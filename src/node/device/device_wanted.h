@@ -3,7 +3,7 @@
 
 #include "node/config/config.h"
 #include "node/device/device_diff.h"
-#include "node/device/named_endpoints.h"
+#include "node/endpoints/named_endpoints.h"
 
 namespace tw::node {
 

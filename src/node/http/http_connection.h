@@ -15,7 +15,7 @@
 #include "base/counter.h"
 #include "base/time.h"
 #include "base/unique_fd.h"
-#include "relay/principal.h"
+#include "relay/admission/principal.h"
 
 namespace tw::node {
 

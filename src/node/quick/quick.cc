@@ -64,7 +64,7 @@ Result<std::string> saved_head(const QuickConf& conf, Netlink& netlink) {
   const auto addresses = netlink.addresses();
   if (!addresses) return std::unexpected(addresses.error());
   std::string head;
-  for (const LocalAddress& local : *addresses) {
+  for (const DeviceAddress& local : *addresses) {
     if (local.link_index != link->index || is_the_kernels(conf, local.address)) continue;
     head += fmt::format("Address = {}/{}\n", local.address.address.text(), local.address.length);
   }

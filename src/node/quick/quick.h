@@ -1,6 +1,6 @@
 // `wg-quick up` and `down`, but always with Thalweg's device: addresses, MTU, routes, name servers,
 // hooks and a saved configuration as wg-quick(8) has them. Rules are journalled before they are
-// made (node/machine/journal.h), so that `down` finds them after a kill; all else goes with the
+// made (machine/journal.h), so that `down` finds them after a kill; all else goes with the
 // interface, or is found by its name.
 #pragma once
 

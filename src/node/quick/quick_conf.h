@@ -12,9 +12,9 @@
 #include <string_view>
 #include <vector>
 
+#include "machine/netlink/netlink.h"
 #include "node/config/config.h"
-#include "node/config/wg_conf.h"
-#include "node/machine/netlink.h"
+#include "node/config/import/wg_conf.h"
 
 namespace tw::node {
 

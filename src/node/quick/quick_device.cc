@@ -16,10 +16,10 @@
 
 #include "base/unique_fd.h"
 #include "crypto/secret.h"
-#include "node/device/endpoint_resolver.h"
-#include "node/device/endpoint_text.h"
-#include "node/device/uapi_server.h"
+#include "node/endpoints/endpoint_resolver.h"
+#include "node/endpoints/endpoint_text.h"
 #include "node/quick/program.h"
+#include "node/uapi/uapi_server.h"
 
 namespace tw::node {
 namespace {

@@ -1,4 +1,4 @@
-// A running device, through the socket that `wg` would use (node/device/uapi_protocol.h is its
+// A running device, through the socket that `wg` would use (node/uapi/uapi_protocol.h is its
 // other end).
 #pragma once
 
@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "base/result.h"
-#include "node/device/uapi_protocol.h"
 #include "node/quick/interrupts.h"
 #include "node/quick/quick_conf.h"
+#include "node/uapi/uapi_protocol.h"
 
 namespace tw::node {
 

@@ -5,8 +5,8 @@
 #include <string_view>
 #include <utility>
 
-#include "node/nft/compile.h"
-#include "node/nft/socket.h"
+#include "machine/nft/compile.h"
+#include "machine/nft/socket.h"
 #include "node/quick/quick_device.h"
 
 namespace tw::node {
@@ -146,11 +146,11 @@ Result<void> QuickNetwork::add_default(const Prefix& prefix) {
 Result<void> QuickNetwork::add_firewall(Family family) {
   const Result<LinkState> link = netlink_.link(conf_.tunnel.interface);
   if (!link) return std::unexpected(link.error());
-  const Result<std::vector<LocalAddress>> all = netlink_.addresses();
+  const Result<std::vector<DeviceAddress>> all = netlink_.addresses();
   if (!all) return std::unexpected(all.error());
   // Of the interface, not of the file: it has a link-local one too.
   std::vector<IpAddress> addresses;
-  for (const LocalAddress& local : *all) {
+  for (const DeviceAddress& local : *all) {
     if (local.link_index == link->index) addresses.push_back(local.address.address);
   }
   return run_nft(quick_firewall_text(conf_.tunnel.interface, family, addresses, mark_),

@@ -4,8 +4,8 @@
 #include <string>
 
 #include "base/result.h"
-#include "node/machine/journal.h"
-#include "node/machine/netlink.h"
+#include "machine/journal.h"
+#include "machine/netlink/netlink.h"
 #include "node/quick/quick_conf.h"
 
 namespace tw::node {

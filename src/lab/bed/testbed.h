@@ -1,0 +1,45 @@
+// What every experiment on the emulated links asks of the machine before it begins, and says about
+// it afterwards: what must be there, what the links really do, what the hosts' TCP is set to.
+#pragma once
+
+#include <initializer_list>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "lab/bed/run_lock.h"
+#include "lab/bed/topology.h"
+#include "lab/report/progress.h"
+#include "lab/report/report.h"
+
+namespace tw::lab {
+
+/// An error, which says what to do, without root, /dev/net/tun, or a program that is needed: those
+/// of every run and `programs`. `what` wants it, as in "the demonstration".
+Result<void> check_machine(const std::string& what, std::initializer_list<const char*> programs);
+
+/// Locks the run, so that no other takes its things for a dead one's, and removes what dead ones
+/// have left, which `progress` hears of. To be kept until all that the run makes is gone.
+Result<RunLock> begin_run(Progress& progress);
+
+struct LinkFigures {
+  std::vector<LinkReport> links;  ///< client_rc, rc_rs, rs_server
+  Summary end_to_end_rtt_ms;
+};
+
+/// Round trips of the three links and of the whole way, by echoes; about one second.
+Result<LinkFigures> measure_links(const TopologyShape& shape, const Topology& topology,
+                                  Interrupt& interrupt);
+
+using Facts = std::vector<std::pair<std::string, std::string>>;
+
+/// Machine, programs, the links as described by `links`, congestion control as a connection's
+/// sockets have it, socket buffers, nginx's `settings`.
+Result<Facts> describe_testbed(const Topology& topology, const std::string& links,
+                               const std::string& settings, Interrupt& interrupt);
+
+/// The first line that a program prints about its version, on whichever stream; "?" if none.
+std::string version_of(std::vector<std::string> argv, Interrupt& interrupt);
+
+}  // namespace tw::lab

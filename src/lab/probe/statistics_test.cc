@@ -1,0 +1,71 @@
+#include "lab/probe/statistics.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <vector>
+
+namespace tw::lab {
+namespace {
+
+TEST(Statistics, MedianOfAnOddNumberIsTheMiddleOne) {
+  const Summary summary = summarise(std::array{9.0, 1.0, 5.0});
+  EXPECT_DOUBLE_EQ(summary.median, 5);
+  EXPECT_DOUBLE_EQ(summary.min, 1);
+  EXPECT_DOUBLE_EQ(summary.max, 9);
+  EXPECT_EQ(summary.count, 3U);
+}
+
+TEST(Statistics, MedianOfAnEvenNumberLiesBetweenTheMiddleTwo) {
+  EXPECT_DOUBLE_EQ(summarise(std::array{4.0, 1.0, 3.0, 100.0}).median, 3.5);
+}
+
+TEST(Statistics, OneValueIsAllOfThem) {
+  const Summary summary = summarise(std::array{7.0});
+  EXPECT_DOUBLE_EQ(summary.median, 7);
+  EXPECT_DOUBLE_EQ(summary.min, 7);
+  EXPECT_DOUBLE_EQ(summary.max, 7);
+}
+
+TEST(Statistics, NothingIsCountedAsNothing) {
+  EXPECT_EQ(summarise({}).count, 0U);
+  EXPECT_DOUBLE_EQ(percentile({}, 0.5), 0);
+}
+
+TEST(Statistics, PercentilesAreLinearBetweenNeighbours) {
+  const std::array values{10.0, 20.0, 30.0, 40.0, 50.0};
+  EXPECT_DOUBLE_EQ(percentile(values, 0), 10);
+  EXPECT_DOUBLE_EQ(percentile(values, 0.25), 20);
+  EXPECT_DOUBLE_EQ(percentile(values, 0.9), 46);
+  EXPECT_DOUBLE_EQ(percentile(values, 1), 50);
+}
+
+// The ranks are those of the tables: the 1st and 6th of 6, the 18th and 33rd of 50.
+TEST(Statistics, MedianLiesBetweenRanksOfTheBinomialTable) {
+  std::vector<double> values;
+  for (int value = 6; value > 0; --value) values.push_back(value);
+  const auto six = median_interval(values);
+  ASSERT_TRUE(six);
+  EXPECT_DOUBLE_EQ(six->low, 1);
+  EXPECT_DOUBLE_EQ(six->high, 6);
+  for (int value = 7; value <= 50; ++value) values.push_back(value);
+  const auto fifty = median_interval(values);
+  ASSERT_TRUE(fifty);
+  EXPECT_DOUBLE_EQ(fifty->low, 18);
+  EXPECT_DOUBLE_EQ(fifty->high, 33);
+}
+
+TEST(Statistics, FewValuesHaveNoIntervalOfTheMedian) {
+  const std::array values{1.0, 2.0, 3.0, 4.0, 5.0};
+  EXPECT_FALSE(median_interval(values));
+  EXPECT_FALSE(median_interval({}));
+}
+
+TEST(Statistics, SharesOutsideOfTheRangeAreItsEnds) {
+  const std::array values{2.0, 1.0};
+  EXPECT_DOUBLE_EQ(percentile(values, -1), 1);
+  EXPECT_DOUBLE_EQ(percentile(values, 2), 2);
+}
+
+}  // namespace
+}  // namespace tw::lab

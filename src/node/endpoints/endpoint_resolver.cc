@@ -1,0 +1,134 @@
+#include "node/endpoints/endpoint_resolver.h"
+
+#include <netdb.h>
+#include <resolv.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "base/log.h"
+#include "base/unique_fd.h"
+#include "wire/sockaddr.h"
+
+namespace tw::node {
+namespace {
+
+/// Of this thread, for the next look-up: read /etc/resolv.conf anew, and let a server be silent for
+/// 2 s, once. The system's own patience (5 s, twice, each of three servers) is for people.
+void be_impatient() noexcept {
+  if ((_res.options & RES_INIT) != 0) ::res_nclose(&_res);
+  if (::res_ninit(&_res) != 0) return;
+  _res.retrans = 2;
+  _res.retry = 1;
+}
+
+Lookup look_up(const EndpointName& name, int flags) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_DGRAM;
+  hints.ai_flags = AI_NUMERICSERV | flags;
+  addrinfo* found = nullptr;
+  const std::string port = std::to_string(name.port);
+  Lookup answer;
+  answer.failure = ::getaddrinfo(name.host.c_str(), port.c_str(), &hints, &found);
+  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner{found, &::freeaddrinfo};
+  if (answer.failure != 0) return answer;
+  answer.endpoint = from_sockaddr(found->ai_addr, found->ai_addrlen);
+  return answer;
+}
+
+}  // namespace
+
+bool Lookup::is_final() const noexcept {
+  return failure == EAI_NONAME || failure == EAI_FAIL || failure == EAI_NODATA;
+}
+
+std::string Lookup::text() const { return ::gai_strerror(failure); }
+
+Lookup look_up_endpoint(const EndpointName& name) {
+  // Figures, with a zone or without, are asked of nobody: before DHCP has answered, AI_ADDRCONFIG
+  // would refuse them.
+  Lookup answer = look_up(name, AI_NUMERICHOST);
+  if (answer.endpoint) return answer;
+  be_impatient();
+  answer = look_up(name, AI_ADDRCONFIG);
+  // A machine without addresses yet: what /etc/hosts says of a name is an answer all the same.
+  return answer.endpoint ? answer : look_up(name, 0);
+}
+
+std::optional<Endpoint> resolve_endpoint(const EndpointName& name) {
+  const Lookup answer = look_up_endpoint(name);
+  if (!answer.endpoint) {
+    log::warning("endpoint {} does not resolve: {}", name.host, answer.text());
+  }
+  return answer.endpoint;
+}
+
+Result<std::unique_ptr<EndpointResolver>> EndpointResolver::start(Ask lookup) {
+  UniqueFd ready{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+  if (!ready) return system_error("eventfd of the resolver");
+  std::unique_ptr<EndpointResolver> resolver{
+      new EndpointResolver{std::move(lookup), std::move(ready)}};
+  try {
+    resolver->thread_ = std::thread{[resolver = resolver.get()] { resolver->run(); }};
+  } catch (const std::system_error& error) {
+    return system_error(error.code().value(), "thread of the resolver");
+  }
+  return resolver;
+}
+
+EndpointResolver::EndpointResolver(Ask lookup, UniqueFd ready) noexcept
+    : lookup_(std::move(lookup)), ready_(std::move(ready)) {}
+
+EndpointResolver::~EndpointResolver() {
+  {
+    const std::lock_guard lock{mutex_};
+    stopped_ = true;
+  }
+  changed_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void EndpointResolver::run() {
+  std::unique_lock lock{mutex_};
+  for (;;) {
+    changed_.wait(lock, [this] { return stopped_ || !waiting_.empty(); });
+    if (stopped_) return;
+    const EndpointName name = waiting_.front();
+    lock.unlock();
+    std::optional<Endpoint> endpoint = lookup_(name);
+    lock.lock();
+    waiting_.pop_front();
+    answers_.push_back({name, endpoint});
+    const std::uint64_t one = 1;
+    static_cast<void>(::write(ready_.get(), &one, sizeof one));  // a full one is readable too
+    changed_.notify_all();
+  }
+}
+
+void EndpointResolver::ask(const EndpointName& name) {
+  const std::lock_guard lock{mutex_};
+  if (std::ranges::find(waiting_, name) != waiting_.end()) return;
+  waiting_.push_back(name);
+  changed_.notify_all();
+}
+
+int EndpointResolver::wait_fd() const noexcept { return ready_.get(); }
+
+std::vector<ResolvedName> EndpointResolver::take() {
+  // Before the look at the answers: what comes in between rings again.
+  std::uint64_t count = 0;
+  static_cast<void>(::read(ready_.get(), &count, sizeof count));
+  const std::lock_guard lock{mutex_};
+  return std::exchange(answers_, {});
+}
+
+bool EndpointResolver::settle(std::chrono::milliseconds patience) {
+  std::unique_lock lock{mutex_};
+  return changed_.wait_for(lock, patience, [this] { return waiting_.empty(); });
+}
+
+}  // namespace tw::node

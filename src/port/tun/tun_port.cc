@@ -1,0 +1,84 @@
+#include "port/tun/tun_port.h"
+
+#include <sys/uio.h>
+
+#include <array>
+#include <cerrno>
+
+#include "port/tun/tun_queue.h"
+
+namespace tw {
+namespace {
+
+// errno of a failed call; EAGAIN under one name.
+int failure() noexcept { return errno == EWOULDBLOCK ? EAGAIN : errno; }
+
+}  // namespace
+
+std::size_t TunPort::poll(PacketBatch& batch) noexcept {
+  std::size_t count = 0;
+  while (batch.room() > 0) {
+    Train train;
+    const int error = read_packet(batch.buffer(), train);
+    if (error == EINTR) continue;
+    if (error != 0) {
+      if (error != EAGAIN) {
+        counters_.read_errors.add();
+      } else if (queue_ != nullptr && queue_->found_empty()) {
+        continue;
+      }
+      break;
+    }
+    if (queue_ != nullptr) queue_->took(train.all());
+    if (train.length == 0) {
+      counters_.short_reads.add();
+      break;
+    }
+    batch.append(train);
+    ++count;
+  }
+  return count;
+}
+
+// 0, or the errno of the read. A train of no bytes if there was no packet behind the vnet header.
+int TunPort::read_packet(ByteSpan buffer, Train& train) noexcept {
+  std::array<iovec, 2> parts{{{&train.vnet, sizeof train.vnet}, {buffer.data(), buffer.size()}}};
+  const std::span<iovec> used = std::span{parts}.subspan(vnet_header_ ? 0 : 1);
+  const ssize_t got = ::readv(fd_.get(), used.data(), static_cast<int>(used.size()));
+  if (got < 0) return failure();
+  const std::size_t header = vnet_header_ ? sizeof train.vnet : 0;
+  const auto bytes = static_cast<std::size_t>(got);
+  train.bytes = buffer.data();
+  train.length = train.segment_size =
+      static_cast<std::uint32_t>(bytes > header ? bytes - header : 0);
+  return 0;
+}
+
+SendResult TunPort::send(std::span<const Train> trains) noexcept {
+  SendResult result;
+  while (result.taken < trains.size()) {
+    const int error = write_packet(trains[result.taken]);
+    if (error == EINTR) continue;
+    if (error != 0) {
+      if (error != EAGAIN) counters_.write_errors.add();
+      result.os_errno = error;
+      break;
+    }
+    ++result.taken;
+  }
+  return result;
+}
+
+int TunPort::write_packet(const Train& train) noexcept {
+  VnetHeader header = train.vnet;
+  header.flags = header.flags & VnetHeader::needs_csum;  // the rest means nothing in this direction
+  if (!vnet_header_ && (header.flags != 0 || header.gso_type != VnetHeader::gso_none)) {
+    return EINVAL;
+  }
+  std::array<iovec, 2> parts{{{&header, sizeof header}, {train.bytes, train.length}}};
+  const std::span<iovec> used = std::span{parts}.subspan(vnet_header_ ? 0 : 1);
+  const ssize_t written = ::writev(fd_.get(), used.data(), static_cast<int>(used.size()));
+  return written < 0 ? failure() : 0;
+}
+
+}  // namespace tw

@@ -1,0 +1,466 @@
+#include "relay/stream/connection.h"
+
+#include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/sockios.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+
+#include "relay/stream/test_connection.h"
+
+namespace tw::relay {
+namespace {
+
+// client ──▶ front ══ connection ══▶ back ──▶ server
+class ConnectionTest : public TwoPairsTest {
+ protected:
+  ConnectionTest() { take_other_ends(); }
+
+  void take_other_ends() {
+    client = std::move(front.theirs);
+    server = std::move(back.theirs);
+  }
+  void connect_anew(int buffer_bytes = 0) {
+    front = connect_pair(buffer_bytes);
+    back = connect_pair(buffer_bytes);
+    take_other_ends();
+  }
+  // One that has lasted for a while, unless it is `fresh`: then it watches its server already.
+  Connection relaying(bool fresh = false) {
+    Connection connection = Connection::client(std::move(front.ours), client_end, target, start);
+    connection.go_directly({.socket = std::move(back.ours), .header = {}}, start);
+    EXPECT_EQ(advance(connection), Step::waiting);
+    EXPECT_EQ(connection.phase(), Connection::Phase::relaying);
+    if (!fresh) connection.keep_watch(start + Connection::worth_noticing, {});
+    return connection;
+  }
+  Step until_readable(Connection& connection, Side side) {
+    EXPECT_TRUE(wait_for(connection.socket(side), POLLIN | POLLRDHUP));
+    return advance(connection);
+  }
+  void abort(UniqueFd& socket) {
+    const linger now{.l_onoff = 1, .l_linger = 0};
+    ::setsockopt(socket.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    socket.reset();
+  }
+
+  UniqueFd client, server;
+};
+
+TEST_F(ConnectionTest, OneThatLastsNoticesADeadServer) {
+  const auto asks = [](int socket) {
+    int on = -1;
+    socklen_t size = sizeof on;
+    EXPECT_EQ(::getsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &on, &size), 0);
+    return on == 1;
+  };
+  const RelayLimits limits;
+  Connection connection = relaying(/*fresh=*/true);
+  const Instant due = start + Connection::worth_noticing;
+  EXPECT_EQ(connection.deadline(limits), due) << "though nothing happens";
+  connection.keep_watch(due - 1ms, limits);
+  EXPECT_FALSE(asks(connection.socket(Side::back)));
+  connection.keep_watch(due, limits);
+  EXPECT_TRUE(asks(connection.socket(Side::back)));
+  EXPECT_GT(connection.deadline(limits), due);
+}
+
+TEST_F(ConnectionTest, BothWaysAndAnOrderlyEnd) {
+  Connection connection = relaying();
+  put(client.get(), "question");
+  EXPECT_EQ(until_readable(connection, Side::front), Step::waiting);
+  ASSERT_TRUE(wait_for(server.get(), POLLIN));
+  EXPECT_EQ(get(server.get()).bytes, "question");
+
+  // The client has said all; the server answers after it has seen the end.
+  ::shutdown(client.get(), SHUT_WR);
+  EXPECT_EQ(until_readable(connection, Side::front), Step::waiting);
+  ASSERT_TRUE(wait_for(server.get(), POLLRDHUP));
+  EXPECT_EQ(get(server.get()).end, 0);
+  put(server.get(), "answer");
+  ::shutdown(server.get(), SHUT_WR);
+  EXPECT_TRUE(wait_for(connection.socket(Side::back), POLLRDHUP));
+  EXPECT_EQ(advance(connection), Step::finished);
+  EXPECT_EQ(connection.outcome(), Outcome::closed);
+  EXPECT_EQ(connection.bytes_upstream(), 8U);
+  EXPECT_EQ(connection.bytes_downstream(), 6U);
+
+  connection.close();
+  ASSERT_TRUE(wait_for(client.get(), POLLRDHUP));
+  const Got got = get(client.get());
+  EXPECT_EQ(got.bytes, "answer");
+  EXPECT_EQ(got.end, 0);
+}
+
+TEST_F(ConnectionTest, AServerMayEndFirst) {
+  Connection connection = relaying();
+  put(server.get(), "bye");
+  ::shutdown(server.get(), SHUT_WR);
+  EXPECT_EQ(until_readable(connection, Side::back), Step::waiting);
+  ASSERT_TRUE(wait_for(client.get(), POLLRDHUP));
+  EXPECT_EQ(get(client.get()).bytes, "bye");
+  put(client.get(), "still here");
+  EXPECT_EQ(until_readable(connection, Side::front), Step::waiting);
+  ASSERT_TRUE(wait_for(server.get(), POLLIN));
+  EXPECT_EQ(get(server.get()).bytes, "still here");
+}
+
+TEST_F(ConnectionTest, AResetOfEitherSideResetsTheOther) {
+  for (const bool by_client : {true, false}) {
+    if (!by_client) connect_anew();
+    Connection connection = relaying();
+    UniqueFd& first = by_client ? client : server;
+    UniqueFd& other = by_client ? server : client;
+    abort(first);
+    EXPECT_TRUE(wait_for(connection.socket(by_client ? Side::front : Side::back), POLLERR));
+    EXPECT_EQ(advance(connection), Step::finished);
+    EXPECT_EQ(connection.outcome(), Outcome::reset);
+    connection.close();
+    EXPECT_TRUE(wait_for(other.get(), POLLERR) & POLLERR);
+    EXPECT_EQ(get(other.get()).end, ECONNRESET);
+  }
+}
+
+TEST_F(ConnectionTest, ABareCloseIsAReset) {
+  Connection connection = relaying();
+  put(server.get(), "part of it");
+  EXPECT_EQ(until_readable(connection, Side::back), Step::waiting);
+  connection.finish(Outcome::shutdown);
+  connection.close();
+  for (const int socket : {client.get(), server.get()}) {
+    EXPECT_TRUE(wait_for(socket, POLLERR) & POLLERR);
+    EXPECT_EQ(get(socket).end, ECONNRESET);
+  }
+}
+
+TEST_F(ConnectionTest, ARefusedTargetIsAFailedConnect) {
+  // A port that was just closed: nobody listens there.
+  const Endpoint nobody = [] {
+    const UniqueFd listener{open_listener({.address = loopback_port()}).value()};
+    return local_endpoint(listener.get());
+  }();
+  Connection connection = Connection::client(std::move(front.ours), nobody, nobody, start);
+  auto socket = open_onward({.target = nobody});
+  if (socket) {
+    connection.go_directly({.socket = *std::move(socket), .header = {}}, start);
+    EXPECT_TRUE(wait_for(connection.socket(Side::back), POLLOUT));
+    EXPECT_EQ(advance(connection), Step::finished);
+    EXPECT_EQ(connection.outcome(), Outcome::connect_failed);
+    EXPECT_EQ(connection.os_errno(), ECONNREFUSED);
+    EXPECT_FALSE(connection.is_connected());
+  } else {
+    EXPECT_EQ(socket.error().os_errno, ECONNREFUSED);
+    connection.finish(Outcome::connect_failed);
+  }
+  connection.close();
+  EXPECT_TRUE(wait_for(client.get(), POLLERR) & POLLERR);
+}
+
+TEST_F(ConnectionTest, AClientThatGivesUpEndsTheConnecting) {
+  Connection connection = Connection::client(std::move(front.ours), {}, {}, start);
+  abort(client);
+  EXPECT_TRUE(wait_for(connection.socket(Side::front), POLLERR));
+  EXPECT_EQ(advance(connection), Step::finished);
+  EXPECT_EQ(connection.outcome(), Outcome::reset);
+}
+
+TEST_F(ConnectionTest, AHalfSendsItsHeaderAndNothingElseUntilItIsClaimed) {
+  Connection connection = Connection::half({}, {}, start + 3s, start);
+  EXPECT_EQ(connection.deadline({}), start + 3s);
+  connection.go_onward({.socket = std::move(back.ours), .header = {'h', 'd', 'r'}}, "pop", patience,
+                       start);
+  put(server.get(), "banner");
+  ASSERT_TRUE(wait_for_bytes(connection.socket(Side::back), 6));
+  EXPECT_EQ(advance(connection), Step::waiting);
+  ASSERT_TRUE(wait_for_bytes(server.get(), 3));
+  EXPECT_EQ(get(server.get()).bytes, "hdr");
+
+  put(client.get(), "question");
+  connection.claim(std::move(front.ours), start + 1s);
+  EXPECT_TRUE(connection.is_claimed());
+  EXPECT_EQ(until_readable(connection, Side::front), Step::waiting);
+  ASSERT_TRUE(wait_for_bytes(server.get(), 8));
+  EXPECT_EQ(get(server.get()).bytes, "question") << "the header is not sent again";
+  ASSERT_TRUE(wait_for_bytes(client.get(), 6));
+  EXPECT_EQ(get(client.get()).bytes, "banner");
+}
+
+TEST_F(ConnectionTest, AHalfKeepsItsFailureForTheClient) {
+  Connection connection = Connection::half({}, {}, start + 3s, start);
+  connection.go_onward({.socket = std::move(back.ours), .header = {'h'}}, "pop", patience, start);
+  EXPECT_EQ(advance(connection), Step::waiting);
+  abort(server);
+  ASSERT_TRUE(wait_for(connection.socket(Side::back), POLLERR));
+  EXPECT_EQ(advance(connection), Step::waiting);
+  EXPECT_FALSE(connection.is_finished());
+  connection.claim(std::move(front.ours), start + 1s);
+  EXPECT_EQ(connection.advance(start + 1s, pipes, quantum), Step::finished);
+  EXPECT_EQ(connection.outcome(), Outcome::reset);
+  connection.close();
+  EXPECT_TRUE(wait_for(client.get(), POLLERR) & POLLERR);
+}
+
+TEST_F(ConnectionTest, AHalfThatIsNeverClaimedExpires) {
+  Connection connection = Connection::half({}, {}, start + 3s, start);
+  connection.go_directly({.socket = std::move(back.ours), .header = {}}, start);
+  connection.expire(start + 3s);
+  EXPECT_EQ(connection.outcome(), Outcome::unclaimed);
+  connection.close();
+  EXPECT_TRUE(wait_for(server.get(), POLLERR) & POLLERR);
+}
+
+// Its death is nobody's business as long as another leg can take its place.
+TEST_F(ConnectionTest, ADeadWarmLegIsReplaced) {
+  Connection connection = Connection::client(std::move(front.ours), {}, target, start);
+  abort(server);
+  ASSERT_TRUE(wait_for(back.ours.get(), POLLERR));
+  connection.go_onward(
+      {.socket = std::move(back.ours), .header = {'h'}, .connected = true, .warm = true}, "pop",
+      patience, start);
+  EXPECT_EQ(advance(connection), Step::stale);
+
+  LoopbackPair fresh = connect_pair();
+  connection.go_onward({.socket = std::move(fresh.ours), .header = {'h'}}, "pop", patience, start);
+  put(client.get(), "question");
+  EXPECT_EQ(until_readable(connection, Side::front), Step::waiting);
+  ASSERT_TRUE(wait_for_bytes(fresh.theirs.get(), 9));
+  EXPECT_EQ(get(fresh.theirs.get()).bytes, "hquestion");
+}
+
+/// Until the peer's kernel has acknowledged everything, which it may put off for 40 ms.
+void wait_until_acknowledged(int socket) {
+  int bytes = 1;
+  for (int round = 0; round < 1000 && bytes > 0; ++round) {
+    ASSERT_EQ(::ioctl(socket, SIOCOUTQ, &bytes), 0);
+    ::poll(nullptr, 0, bytes > 0 ? 1 : 0);
+  }
+  ASSERT_EQ(bytes, 0);
+}
+
+/// What is sent to it is neither received nor acknowledged from now on.
+void deafen(int socket) {
+  sock_filter drop_all = BPF_STMT(BPF_RET | BPF_K, 0);
+  const sock_fprog program{.len = 1, .filter = &drop_all};
+  ASSERT_EQ(::setsockopt(socket, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program), 0);
+}
+
+// A client, and its question in a leg.
+class ProbationTest : public ConnectionTest {
+ protected:
+  Connection asked(bool warm = true, const std::string& question = "question") {
+    Connection connection = Connection::client(std::move(front.ours), {}, target, start);
+    connection.go_onward(
+        {.socket = std::move(back.ours), .header = {'h'}, .connected = warm, .warm = warm}, "pop",
+        patience, start);
+    put(client.get(), question);
+    EXPECT_TRUE(wait_for_bytes(connection.socket(Side::front), question.size()));
+    EXPECT_EQ(advance(connection), Step::waiting);
+    EXPECT_EQ(connection.bytes_upstream(), question.size());
+    return connection;
+  }
+  // Gives it another leg; returns what arrives there.
+  std::string move_on(Connection& connection, std::size_t expected) {
+    LoopbackPair other = connect_pair();
+    connection.go_onward({.socket = std::move(other.ours), .header = {'H'}}, "other", patience,
+                         start);
+    EXPECT_EQ(advance(connection), Step::waiting);
+    EXPECT_TRUE(wait_for_bytes(other.theirs.get(), expected));
+    server = std::move(other.theirs);
+    return get(server.get()).bytes;
+  }
+};
+
+TEST_F(ProbationTest, WhatAWarmLegHasNotAcknowledgedGoesToTheNext) {
+  deafen(server.get());
+  Connection connection = asked();
+  abort(server);
+  ASSERT_TRUE(wait_for(connection.socket(Side::back), POLLERR));
+  EXPECT_EQ(advance(connection), Step::stale);
+  EXPECT_EQ(move_on(connection, 9), "Hquestion");
+  EXPECT_EQ(connection.bytes_upstream(), 8U);
+  // And what follows goes after it, once.
+  put(client.get(), ", and more");
+  EXPECT_EQ(until_readable(connection, Side::front), Step::waiting);
+  ASSERT_TRUE(wait_for_bytes(server.get(), 10));
+  EXPECT_EQ(get(server.get()).bytes, ", and more");
+  put(server.get(), "answer");
+  ASSERT_TRUE(wait_for_bytes(connection.socket(Side::back), 6));
+  EXPECT_EQ(advance(connection), Step::waiting);
+  EXPECT_FALSE(connection.is_on_probation());
+  put(client.get(), "thanks");
+  EXPECT_TRUE(wait_for(connection.socket(Side::front), POLLIN));
+  EXPECT_EQ(advance(connection), Step::waiting);
+  ASSERT_TRUE(wait_for_bytes(server.get(), 6));
+  EXPECT_EQ(get(server.get()).bytes, "thanks");
+  EXPECT_EQ(connection.bytes_upstream(), 24U);
+}
+
+// From then on its end is the client's.
+TEST_F(ProbationTest, ALegThatHasAcknowledgedIsNotReplaced) {
+  Connection connection = asked();
+  wait_until_acknowledged(connection.socket(Side::back));
+  abort(server);
+  ASSERT_TRUE(wait_for(connection.socket(Side::back), POLLERR));
+  EXPECT_EQ(advance(connection), Step::finished);
+  EXPECT_EQ(connection.outcome(), Outcome::reset);
+}
+
+// It was made, so its PoP lives: that it was reset is the PoP's answer.
+TEST_F(ProbationTest, AFreshLegThatIsResetIsNotReplaced) {
+  Connection connection = asked(/*warm=*/false);
+  abort(server);
+  ASSERT_TRUE(wait_for(connection.socket(Side::back), POLLERR));
+  EXPECT_EQ(advance(connection), Step::finished);
+  EXPECT_EQ(connection.outcome(), Outcome::reset);
+}
+
+TEST_F(ProbationTest, SilenceIsToldInTimeAndOnce) {
+  deafen(server.get());
+  Connection connection = asked();
+  EXPECT_EQ(connection.deadline({}), start + patience);
+  EXPECT_EQ(connection.expire(start + patience), Step::silent);
+  EXPECT_TRUE(connection.can_go_again());
+  EXPECT_GT(connection.deadline({}), start + patience);
+}
+
+TEST_F(ProbationTest, ALegThatHasAcknowledgedIsNotSilent) {
+  Connection connection = asked();
+  wait_until_acknowledged(connection.socket(Side::back));
+  EXPECT_EQ(connection.expire(start + patience), Step::waiting);
+  EXPECT_FALSE(connection.is_on_probation());
+  EXPECT_EQ(connection.deadline({}), start + RelayLimits{}.idle_timeout);
+}
+
+// More than is kept back goes on at once, and stays with this leg.
+TEST_F(ProbationTest, ALongQuestionIsNotHeldUp) {
+  const std::string question(3 * Direction::most_retained, 'q');
+  Connection connection = asked(true, question);
+  ASSERT_TRUE(wait_for_bytes(server.get(), 1 + question.size()));
+  EXPECT_FALSE(connection.can_go_again());
+  EXPECT_EQ(get(server.get()).bytes, "h" + question);
+  EXPECT_EQ(connection.expire(start + patience), Step::waiting);
+}
+
+TEST_F(ProbationTest, AnEndIsNotHeldUpEither) {
+  Connection connection = asked();
+  ::shutdown(client.get(), SHUT_WR);
+  EXPECT_TRUE(wait_for(connection.socket(Side::front), POLLRDHUP));
+  EXPECT_EQ(advance(connection), Step::waiting);
+  ASSERT_TRUE(wait_for(server.get(), POLLRDHUP));
+  const Got got = get(server.get());
+  EXPECT_EQ(got.bytes, "hquestion");
+  EXPECT_EQ(got.end, 0);
+  EXPECT_FALSE(connection.can_go_again());
+}
+
+// A warm leg has waited long when its header comes, and that may come in pieces; but no piece gives
+// the next one more time.
+TEST_F(ConnectionTest, AHeaderHasItsTimeFromItsBeginning) {
+  const RelayLimits limits;
+  LoopbackPair pair = connect_pair();
+  Connection leg = Connection::leg(std::move(pair.ours), {}, nullptr, start);
+  const Instant begun = start + 5min;
+  for (Duration after = 0s; after < limits.connect_timeout; after += 1s) {
+    put(pair.theirs.get(), after == 0s ? "\r" : after == 1s ? "\n" : "");
+    EXPECT_TRUE(wait_for(leg.socket(Side::front), POLLIN));
+    EXPECT_EQ(advance(leg, begun + after), Step::waiting);
+    EXPECT_EQ(leg.deadline(limits), begun + limits.connect_timeout);
+  }
+  leg.expire(begun + limits.connect_timeout);
+  EXPECT_EQ(leg.outcome(), Outcome::bad_header);
+}
+
+TEST_F(ConnectionTest, DeadlinesFollowThePhase) {
+  const RelayLimits limits;
+  LoopbackPair pair = connect_pair();
+  Connection leg = Connection::leg(std::move(pair.ours), {}, nullptr, start);
+  EXPECT_EQ(leg.deadline(limits), start + warm_leg_timeout) << "it may wait for its target";
+  put(pair.theirs.get(), "\r");
+  EXPECT_EQ(until_readable(leg, Side::front), Step::waiting);
+  EXPECT_EQ(leg.deadline(limits), start + limits.connect_timeout) << "but not for the rest of it";
+  leg.expire(start);
+  EXPECT_EQ(leg.outcome(), Outcome::bad_header);
+
+  Connection connection = relaying();
+  EXPECT_EQ(connection.deadline(limits), start + limits.idle_timeout);
+  put(client.get(), "x");
+  EXPECT_TRUE(wait_for(connection.socket(Side::front), POLLIN));
+  advance(connection, start + 5s);
+  EXPECT_TRUE(wait_for(server.get(), POLLIN));
+  EXPECT_EQ(get(server.get()).bytes, "x");
+  EXPECT_EQ(connection.deadline(limits), start + 5s + limits.idle_timeout);
+  ::shutdown(client.get(), SHUT_WR);
+  EXPECT_TRUE(wait_for(connection.socket(Side::front), POLLRDHUP));
+  advance(connection, start + 9s);
+  EXPECT_EQ(connection.deadline(limits), start + 9s + limits.half_close_timeout);
+  // A turn in which nothing moves gives nobody more time.
+  advance(connection, start + 20s);
+  EXPECT_EQ(connection.deadline(limits), start + 9s + limits.half_close_timeout);
+  wait_until_acknowledged(connection.socket(Side::back));
+  connection.expire(start + 70s);
+  EXPECT_EQ(connection.outcome(), Outcome::idle);
+}
+
+TEST_F(ConnectionTest, SmallPiecesOfATransferGather) {
+  connect_anew(1 << 20);
+  Connection connection = relaying();
+  put(client.get(), std::string(2 * Direction::long_run, 'x'));
+  ASSERT_TRUE(wait_for_bytes(connection.socket(Side::front), 2 * Direction::long_run));
+  for (Step step = Step::more; step != Step::waiting;) step = advance(connection);
+  put(client.get(), "and a little more");
+  EXPECT_EQ(until_readable(connection, Side::front), Step::gather);
+  EXPECT_EQ(advance(connection), Step::waiting) << "nothing is left";
+}
+
+// The server has sent all and closed; a slow client still reads: that is no silence.
+TEST_F(ConnectionTest, AHalfCloseWaitsForASlowReader) {
+  const RelayLimits limits;
+  Connection connection = relaying();
+  const std::string page(8U << 20U, 'p');
+  std::size_t sent = 0;
+  for (int turn = 0; turn < 100; ++turn) {
+    const ssize_t more =
+        ::send(server.get(), page.data(), page.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (more > 0) sent += static_cast<std::size_t>(more);
+    advance(connection);
+  }
+  ASSERT_GT(sent, 0U);
+  connection.expire(start + 60s);
+  ASSERT_FALSE(connection.is_finished());
+  EXPECT_GE(connection.deadline(limits), start + 60s + limits.half_close_timeout);
+  // Nothing was read since: now it is silence.
+  connection.expire(start + 120s);
+  EXPECT_TRUE(connection.is_finished());
+  EXPECT_EQ(connection.outcome(), Outcome::idle);
+}
+
+TEST_F(ConnectionTest, NotesWhenEachStageWasReached) {
+  Connection connection = Connection::half({}, {}, start + 3s, start);
+  EXPECT_EQ(connection.via(), Via::direct);
+  connection.go_onward({.socket = std::move(back.ours), .header = {}, .warm = true}, "pop", 1s,
+                       start);
+  EXPECT_EQ(connection.via(), Via::warm_leg);
+  advance(connection, start + 10ms);
+  EXPECT_EQ(connection.times().after(Stage::connect), 10ms);
+  connection.claim(std::move(front.ours), start + 20ms);
+  advance(connection, start + 25ms);
+  EXPECT_FALSE(connection.times().has_reached(Stage::request)) << "nothing was said yet";
+  put(client.get(), "question");
+  EXPECT_TRUE(wait_for(connection.socket(Side::front), POLLIN));
+  advance(connection, start + 30ms);
+  put(server.get(), "answer");
+  EXPECT_TRUE(wait_for(connection.socket(Side::back), POLLIN));
+  advance(connection, start + 40ms);
+  put(server.get(), "more");
+  EXPECT_TRUE(wait_for(connection.socket(Side::back), POLLIN));
+  advance(connection, start + 50ms);
+  const ConnectionTimes& times = connection.times();
+  EXPECT_EQ(times.after(Stage::claim), 20ms);
+  EXPECT_EQ(times.after(Stage::request), 30ms);
+  EXPECT_EQ(times.after(Stage::first_byte), 40ms);
+  EXPECT_FALSE(times.has_reached(Stage::end)) << "its owner says that";
+}
+
+}  // namespace
+}  // namespace tw::relay
