@@ -49,7 +49,7 @@ class Rules(unittest.TestCase):
     def test_each_library_has_its_folder(self):
         homes = {"openssl/evp.h": "crypto", "sodium.h": "crypto", "toml++/toml.h": "node",
                  "nlohmann/json.hpp": "node", "prometheus/counter.h": "node", "netlink/netlink.h": "machine",
-                 "nftables/libnftables.h": "node", "cap-ng.h": "node", "seccomp.h": "node",
+                 "cap-ng.h": "machine", "seccomp.h": "node",
                  "CLI/CLI.hpp": "cli", "spdlog/spdlog.h": "base", "bpf/libbpf.h": "port"}
         for header, home in homes.items():
             self.accepted(f"src/{home}/a.cc", f"#include <{header}>\n")
