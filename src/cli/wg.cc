@@ -24,6 +24,7 @@
 #include "cli/tuning_options.h"
 #include "machine/privileges.h"
 #include "node/confine/confine.h"
+#include "node/quick/interrupts.h"
 #include "node/tunnel/tunnel_device.h"
 #include "node/uapi/uapi_server.h"
 
@@ -197,6 +198,12 @@ int run_background(const node::DeviceSettings& settings) {
     return exit_failed;
   }
   UniqueFd reading{ends[0]}, writing{ends[1]};
+  // Before there is a child that could come up although whoever asked for it has given up.
+  Result<node::Interrupts> interrupts = node::Interrupts::open();
+  if (!interrupts) {
+    complain(interface, interrupts.error().text());
+    return exit_failed;
+  }
   const pid_t child = ::fork();
   if (child < 0) {
     complain(interface, system_error("fork").error().text());
@@ -204,12 +211,26 @@ int run_background(const node::DeviceSettings& settings) {
   }
   if (child == 0) {
     reading.reset();
+    sigset_t not_served;
+    sigemptyset(&not_served);
+    sigaddset(&not_served, SIGQUIT);
+    ::pthread_sigmask(SIG_UNBLOCK, &not_served, nullptr);
     return run_child(settings, std::move(writing));
   }
   writing.reset();
   std::string outcome;
   std::array<char, 512> part;
   for (;;) {
+    std::array<pollfd, 2> sources{{{reading.get(), POLLIN, 0}, {interrupts->fd(), POLLIN, 0}}};
+    if (::poll(sources.data(), sources.size(), -1) < 0 && errno != EINTR) break;
+    if (interrupts->received() != 0) {
+      // A session of its own: what came to our group did not come to it.
+      ::kill(child, SIGTERM);
+      ::waitpid(child, nullptr, 0);
+      complain(interface, interrupts->error().text() + ", nothing is left");
+      return exit_interrupted;
+    }
+    if (sources[0].revents == 0) continue;
     const ssize_t size = ::read(reading.get(), part.data(), part.size());
     if (size < 0 && errno == EINTR) continue;
     if (size <= 0) break;

@@ -68,6 +68,7 @@ Result<std::unique_ptr<Node>> Node::start(NodeConfig config, std::string config_
                                           FileBroker& files) {
   std::unique_ptr<Node> node{new Node(packed(std::move(config)), std::move(config_path))};
   if (Result<void> opened = node->open(files); !opened) return std::unexpected(opened.error());
+  if (stop_is_asked()) return std::unique_ptr<Node>{};
   return node;
 }
 
@@ -86,6 +87,7 @@ Result<void> Node::open(FileBroker& files) {
   if (Result<void> opened = open_sockets(); !opened) return opened;
   if (Result<void> helped = files.ready(); !helped) return helped;
   if (Result<void> given = give_up_power(); !given) return given;
+  if (stop_is_asked()) return {};
   if (Result<void> started = start_parts(); !started) return started;
   log::write(confinement_.lacks.empty() ? log::Level::info : log::Level::warning,
              confinement_.text());
@@ -145,6 +147,7 @@ Result<void> Node::open_sockets() {
   return {};
 }
 
+// Once a stop is asked for, the rest is not begun: start() undoes what there is.
 Result<void> Node::start_parts() {
   // The firewall is part of the links: it stands before the first packet can come out of the TUN.
   Result<Links> links = Links::up(config_, {.queue_length = device_->tun_queue_in_packets(),
@@ -157,11 +160,13 @@ Result<void> Node::start_parts() {
     log::warning("flows that were established before may go on, though they are refused now: {}",
                  ended.error().text());
   }
+  if (stop_is_asked()) return {};
   if (Result<void> started = device_->start(); !started) return started;
   if (Result<void> started = start_resolver(); !started) return started;
   if (Result<void> applied = apply_device(wanted_device(config_, named_)); !applied) {
     return explain_port_in_use(std::move(applied.error()), config_);
   }
+  if (stop_is_asked()) return {};
   recall_peers();
   trim_heap();
   if (config_.relay.enabled) {

@@ -41,7 +41,8 @@ inline constexpr std::chrono::seconds drain_timeout{10};
 class Node {
  public:
   /// Brings everything up, or nothing. `config_path` is read again at a reload, by `files`, which
-  /// outlives the node, wherever the node itself may not any more.
+  /// outlives the node, wherever the node itself may not any more. Null if SIGTERM or SIGINT has
+  /// come meanwhile: what there was of it is undone.
   static Result<std::unique_ptr<Node>> start(NodeConfig config, std::string config_path,
                                              FileBroker& files);
   /// Takes everything down; what relayed connections are left is reset.

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "node/node.h"
+#include "node/node_parts.h"
 
 namespace tw::node {
 namespace {
@@ -45,12 +46,12 @@ Result<void> Node::start_resolver() {
 void Node::await_names() {
   const Instant until = clock_.now() + start_patience;
   bool settled = false;
-  while (!settled && clock_.now() < until) {
+  while (!settled && clock_.now() < until && !stop_is_asked()) {
     settled = resolver_->settle(start_look);
     take_resolved();
     tend_memory();
   }
-  if (!settled) {
+  if (!settled && !stop_is_asked()) {
     log::warning("some names are still being resolved: their peers wait, and the node goes on");
   }
 }

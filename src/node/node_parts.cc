@@ -3,6 +3,7 @@
 #include <cctype>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -145,6 +146,13 @@ std::unexpected<Error> explain_port_in_use(Error error, const NodeConfig& config
                           (port.key == "relay.leg_port" ? " (the same on all PoPs)" : ""));
   }
   return std::unexpected(std::move(error));
+}
+
+bool stop_is_asked() noexcept {
+  sigset_t waiting;
+  sigemptyset(&waiting);
+  return ::sigpending(&waiting) == 0 &&
+         (sigismember(&waiting, SIGTERM) == 1 || sigismember(&waiting, SIGINT) == 1);
 }
 
 std::string_view needs_restart(const NodeConfig& now, const NodeConfig& next) {
