@@ -92,6 +92,7 @@ class Node {
   Result<void> apply(NodeConfig next);
   bool handle_signal(int signal);
   void attend_machine();
+  void follow_client_devices();
   void follow_tunnel();
   void report_foreign();
   int foreign_wait_ms() const noexcept;
@@ -109,7 +110,8 @@ class Node {
   std::uint64_t followed_changes_ = 0;  // of the device, that the firewall knows
   std::uint64_t foreign_packets_ = 0;   // that are said already
   std::optional<Instant> foreign_looked_, foreign_said_;
-  bool drained_ = false;  // the relay, by hand: until the file is read again
+  std::vector<unsigned> client_device_indexes_;  // when doors were last looked at; 0: away
+  bool drained_ = false;                         // the relay, by hand: until the file is read again
   const std::string config_path_;
   SystemClock clock_;
   Instant started_;

@@ -1,5 +1,9 @@
 // The part of Node that follows what others do to the machine, and to the tunnel by `wg`.
+#include <net/if.h>
+
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "base/log.h"
 #include "node/node.h"
@@ -15,6 +19,28 @@ constexpr Duration foreign_look{5s}, foreign_pause{60s};
 void Node::attend_machine() {
   const std::lock_guard lock{mutex_};
   for (const std::string& sentence : links_->attend()) log::warning("{}", sentence);
+  follow_client_devices();
+}
+
+// A listening socket and a watch for SYNs belong to one device. One that is made anew under its
+// name (a ppp link, a VLAN) gets its own, as at a reload; of one that is away nothing is asked.
+void Node::follow_client_devices() {
+  if (!relay_ || drained_) return;
+  NodeConfig present = config_;
+  std::vector<unsigned> indexes;
+  std::erase_if(present.relay.client_devices, [&](const std::string& device) {
+    indexes.push_back(::if_nametoindex(device.c_str()));
+    return indexes.back() == 0;
+  });
+  if (std::exchange(client_device_indexes_, indexes) == indexes) return;
+  auto doors = open_next_doors(present);
+  if (doors && doors->empty()) return;
+  const Result<void> told =
+      doors ? tell_relay(config_, *std::move(doors)) : std::unexpected(doors.error());
+  if (!told) {
+    log::error("a client device is there anew, and its connections are not relayed: {}",
+               told.error().text());
+  }
 }
 
 // The firewall knows whose addresses are the overlay's; a reload tells it before the tunnel, and

@@ -33,6 +33,20 @@ for family, address in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET, "{own}"), 
 print("got", got)
 """
 
+# Asks each server for its page; prints the answers' codes.
+CONNECT_TO = """
+import http.client
+codes = []
+for server in {servers}:
+    try:
+        connection = http.client.HTTPConnection(server, {port}, timeout=5)
+        connection.request("GET", "/")
+        codes.append(connection.getresponse().status)
+    except OSError as error:
+        codes.append(str(error))
+print(codes)
+"""
+
 HOLDER = """
 import signal, socket
 sock = socket.socket(socket.{family}, socket.{kind})
@@ -91,6 +105,26 @@ class PortsTest(RelayCase):
         node.signal(signal.SIGHUP)
         pattern = re.compile(r"toml: reloaded|reload: .*")
         return lib.wait_until(lambda: pattern.search(node.log(), said), "a reload").group()
+
+    def fetch_by_lan(self):
+        """The families in which the plain host beside the first PoP reaches the server."""
+        code = CONNECT_TO.format(servers=[SERVER[4], SERVER[6]], port=PORT)
+        return self.lan.run(["python3", "-c", code], timeout=30).stdout.strip()
+
+    def test_a_client_device_that_is_made_anew_is_served(self):
+        for family in (4, 6):
+            server = self.server.start(["python3", "-m", "http.server", PORT, "--bind", SERVER[family]])
+            server.wait_log("Serving")
+        self.assertEqual(self.fetch_by_lan(), "[200, 200]")
+        for _ in range(2):
+            self.first.ip("link del to-lan")
+            self.net.veth(self.first, self.lan, ["198.18.4.1/24", "2001:db8:4::1/64"],
+                          ["198.18.4.2/24", "2001:db8:4::2/64"])
+            self.lan.ip("route add default via 198.18.4.1")
+            self.lan.ip("-6 route add default via 2001:db8:4::1")
+            lib.wait_until(lambda: self.fetch_by_lan() == "[200, 200]", "clients to be served", 10)
+        # The tunnel's clients have noticed nothing.
+        self.assertEqual(self.connect()[0], "answered")
 
     def test_a_drained_relay_refuses_and_a_reload_keeps_its_sockets(self):
         lib.serve_files(self.server, SERVER[4], {"small": b"x"}, PORT)
