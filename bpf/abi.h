@@ -14,7 +14,7 @@ enum { tw_tun_buckets = 256 };
 /// The most that a TUN may ever hold; what a burst may cost in memory.
 enum { tw_tun_most_bytes = 16 << 20 };
 enum { tw_tun_small_bytes = 256 };
-/// What a bucket may hold above the limit: a packet of any usual MTU.
+/// A bucket may hold this above the limit: a packet of any usual MTU.
 enum { tw_tun_share_bytes = 2048 };
 /// So long a turn of the process may last before it counts as away, and so long it may be away.
 enum { tw_tun_longest_turn_ns = 1 << 20, tw_tun_longest_absence_ns = 32 << 20 };

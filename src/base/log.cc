@@ -13,8 +13,8 @@
 #include <utility>
 #include <vector>
 
-#include "base/line_writer.h"
-#include "base/new_file.h"
+#include "base/file/line_writer.h"
+#include "base/file/new_file.h"
 #include "base/unique_fd.h"
 
 namespace tw::log {

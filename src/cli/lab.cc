@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "base/new_file.h"
+#include "base/file/new_file.h"
 #include "cli/command.h"
 #include "cli/report_output.h"
 #include "lab/clients/clients.h"

@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <fstream>
 
-#include "base/new_file.h"
+#include "base/file/new_file.h"
 #include "lab/bed/process.h"
 
 namespace tw::cli {

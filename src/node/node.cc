@@ -10,8 +10,8 @@
 #include <csignal>
 #include <utility>
 
+#include "base/file/new_file.h"
 #include "base/log.h"
-#include "base/new_file.h"
 #include "base/unique_fd.h"
 #include "crypto/stack.h"
 #include "machine/journal.h"

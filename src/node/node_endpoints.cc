@@ -12,7 +12,7 @@ namespace {
 
 /// How long a start waits for name servers. Who is late gets its endpoint when its answer comes.
 constexpr std::chrono::seconds start_patience{10};
-/// How long it waits at a time.
+/// The start waits so long at a time.
 constexpr std::chrono::milliseconds start_look{20};
 
 const PeerState* find(const DeviceState& state, const crypto::PublicKey& key) {

@@ -26,13 +26,14 @@ void Node::attend_machine() {
 // name (a ppp link, a VLAN) gets its own, as at a reload; of one that is away nothing is asked.
 void Node::follow_client_devices() {
   if (!relay_ || drained_) return;
-  NodeConfig present = config_;
   std::vector<unsigned> indexes;
-  std::erase_if(present.relay.client_devices, [&](const std::string& device) {
+  for (const std::string& device : config_.relay.client_devices) {
     indexes.push_back(::if_nametoindex(device.c_str()));
-    return indexes.back() == 0;
-  });
+  }
   if (std::exchange(client_device_indexes_, indexes) == indexes) return;
+  NodeConfig present = config_;
+  std::erase_if(present.relay.client_devices,
+                [](const std::string& device) { return ::if_nametoindex(device.c_str()) == 0; });
   auto doors = open_next_doors(present);
   if (doors && doors->empty()) return;
   const Result<void> told =

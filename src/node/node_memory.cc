@@ -15,7 +15,7 @@ namespace {
 /// A peer that comes or moves between the last of these and a crash is not found: it waits its
 /// 15 s. Nothing is written while nothing is received.
 constexpr Duration remember_interval = 1s;
-/// How many times what it has taken to write them down is left to everything else.
+/// Everything else has this many times the time that writing them down has taken.
 constexpr int remember_pause = 50;
 /// 1,600 peers a second are asked, a third of the handshakes that one CPU computes: those who ask
 /// by themselves meanwhile find room.
@@ -70,8 +70,8 @@ void Node::remember_peers() {
     greeted_ = recalled_.size();
   }
   std::vector<RememberedPeer> peers;
-  // Who has been asked and has not answered yet is not forgotten for that: the next crash may come
-  // before the answer.
+  // A peer that was asked and has not answered yet is not forgotten for that: the next crash may
+  // come before the answer.
   if (wanted) peers = still_recent(device_->recent_peers(recalled_), clock_.wall());
   const Result<void> saved = memory_->save(peers);
   if (!saved && !told_of_memory_) {

@@ -22,7 +22,7 @@ std::unexpected<Error> port_in_use(std::string_view key, std::uint16_t port,
 /// Says who has the port that could not be had, and which key of `config` names it; any other
 /// error as it is. Reads /proc.
 std::unexpected<Error> explain_port_in_use(Error error, const NodeConfig& config);
-/// Whether SIGTERM or SIGINT waits to be served; both are blocked in a node.
+/// True if SIGTERM or SIGINT waits to be served; both are blocked in a node.
 bool stop_is_asked() noexcept;
 /// The key that differs and cannot change while a node runs; empty: none does.
 std::string_view needs_restart(const NodeConfig& now, const NodeConfig& next);

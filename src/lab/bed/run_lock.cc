@@ -10,7 +10,7 @@
 #include <string>
 #include <utility>
 
-#include "base/new_file.h"
+#include "base/file/new_file.h"
 
 namespace tw::lab {
 namespace {

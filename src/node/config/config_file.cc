@@ -10,7 +10,7 @@
 #include <system_error>
 #include <utility>
 
-#include "base/open_file.h"
+#include "base/file/open_file.h"
 #include "base/unique_fd.h"
 #include "crypto/secret.h"
 #include "node/config/config_tree.h"

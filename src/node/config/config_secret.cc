@@ -10,7 +10,7 @@
 #include <optional>
 #include <system_error>
 
-#include "base/open_file.h"
+#include "base/file/open_file.h"
 #include "base/unique_fd.h"
 
 namespace tw::node {

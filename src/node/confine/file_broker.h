@@ -15,7 +15,7 @@
 #include <mutex>
 #include <string>
 
-#include "base/open_file.h"
+#include "base/file/open_file.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
 

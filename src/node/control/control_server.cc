@@ -101,7 +101,7 @@ void Client::handle(const ControlServer::Handler& handler, Instant now) {
     request.erase(0, end + 1);
   }
   if (!flush(now) || request.size() > ControlServer::max_request_bytes) finished = true;
-  // What has been read and not answered announces itself no more; that there is room does.
+  // epoll announces no request that has been read already; it does announce room for an answer.
   const bool busy = !answer.empty() || request.find('\n') != std::string::npos;
   awaited = busy ? EPOLLOUT : EPOLLIN;
 }
@@ -173,7 +173,7 @@ struct ControlServer::State {
       make_room();
       if (!watch(fd.get(), EPOLLIN, EPOLL_CTL_ADD)) continue;
       clients.push_back(std::make_unique<Client>(std::move(fd), now));
-      // What it asks may be there already: then it need not fear who comes next.
+      // Its request may be there already: answered at once, it cannot be displaced.
       serve(*clients.back(), now);
     }
     // There may be more: have them announced once more, after everybody else's turn.

@@ -1,5 +1,5 @@
-// Who makes way when there is no place left: a place of whoever has most of them. So one who opens
-// ever more connections loses his own, and nobody else theirs.
+// Chooses the connection that ends when there is no place left: one of the owner that has most. So
+// an owner who opens ever more connections loses his own, and nobody else theirs.
 #pragma once
 
 #include <algorithm>

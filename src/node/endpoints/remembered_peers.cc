@@ -16,7 +16,7 @@
 #include <unordered_set>
 #include <utility>
 
-#include "base/new_file.h"
+#include "base/file/new_file.h"
 #include "base/unique_fd.h"
 #include "machine/journal.h"
 

@@ -51,7 +51,7 @@ TEST(RememberedPeers, ALineThatIsNotOursCostsItselfAlone) {
     EXPECT_EQ(read.peers, std::vector{other}) << bad;
     EXPECT_EQ(read.damaged_lines, 1U) << bad;
   }
-  // What a full disk has cut off may look whole.
+  // A line that a full disk has cut off may look whole.
   const RememberedText cut = remembered_peers_from(after + good.substr(0, good.size() - 4));
   EXPECT_EQ(cut.peers, std::vector{other});
   EXPECT_EQ(cut.damaged_lines, 1U);

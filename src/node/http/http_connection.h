@@ -19,7 +19,7 @@
 
 namespace tw::node {
 
-/// What becomes of requests, and of connections that end without one.
+/// The ends of requests, and of connections that end without one.
 enum class HttpOutcome : std::uint8_t {
   answered,
   not_found,     ///< another path, or another method

@@ -14,15 +14,16 @@
 #include <utility>
 
 #include "base/log.h"
+#include "node/control/make_way.h"
 #include "wire/sockaddr.h"
 
 namespace tw::node {
 namespace {
 
-/// Of the kernel, for the mute and for bursts: a full one costs whoever comes next a second.
+/// The kernel's queue holds the mute and bursts: a full one costs the next client a second.
 constexpr int backlog = 4096;
 constexpr int accepts_per_turn = 64;
-/// How long nobody is accepted after not even a refusal was possible.
+/// The pause in accepting after not even a refusal was possible.
 constexpr Duration accept_pause = 100ms;
 
 using State = HttpConnection::State;
@@ -146,7 +147,7 @@ void HttpServer::take(UniqueFd fd, const IpAddress& address, Instant now) {
   serve(*connections_.back(), now);
 }
 
-// Who stands longest goes first, and before all others who waits between two requests.
+// A connection that waits between two requests goes first, then the one that stands longest.
 void HttpServer::make_room(const relay::Principal& newcomer, std::size_t limit) {
   drop_closed();
   for (;;) {
@@ -155,12 +156,13 @@ void HttpServer::make_room(const relay::Principal& newcomer, std::size_t limit) 
     };
     const bool has_its_share = held_by(newcomer) >= static_cast<std::ptrdiff_t>(places_per_client);
     if (connections_.size() < limit && !has_its_share) return;
+    const auto owner = [](const auto& connection) { return connection->principal(); };
+    // Nobody has more than the share: who has it is among the owners that come first.
     const auto rank = [&](const auto& connection) {
       const bool spared = has_its_share && connection->principal() != newcomer;
-      return std::tuple{spared, -held_by(connection->principal()),
-                        connection->state() != State::idle, connection->since()};
+      return std::tuple{spared, connection->state() != State::idle, connection->since()};
     };
-    (*std::ranges::min_element(connections_, {}, rank))->displace();
+    (*who_makes_way(connections_, owner, rank))->displace();
     drop_closed();
   }
 }

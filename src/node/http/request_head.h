@@ -1,4 +1,4 @@
-// What an HTTP/1 client asks for, read strictly (RFC 9112): a request's first line and its fields.
+// Reads the head of an HTTP/1 request strictly (RFC 9112): its first line and its fields.
 #pragma once
 
 #include <cstddef>

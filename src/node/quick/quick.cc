@@ -6,8 +6,8 @@
 #include <fstream>
 #include <utility>
 
+#include "base/file/new_file.h"
 #include "base/log.h"
-#include "base/new_file.h"
 #include "node/quick/hooks.h"
 #include "node/quick/program.h"
 #include "node/quick/quick_device.h"

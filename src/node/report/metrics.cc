@@ -373,7 +373,7 @@ Families families_of(const NodeStatus& status) {
   return families;
 }
 
-/// What poll() may wait from `now`, in ms, rounded up; -1: for ever.
+/// Returns the time that poll() may wait from `now`, in ms, rounded up; -1: for ever.
 int wait_ms(Instant now, Instant until) noexcept {
   if (until == Instant::max()) return -1;
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - now);

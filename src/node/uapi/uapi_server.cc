@@ -12,7 +12,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "base/new_file.h"
+#include "base/file/new_file.h"
 #include "crypto/stack.h"
 #include "node/control/make_way.h"
 #include "node/uapi/uapi_protocol.h"
@@ -180,7 +180,7 @@ void UapiServer::accept_clients() {
     event.data.fd = fd.get();
     if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd.get(), &event) != 0) continue;
     clients_.push_back(std::make_unique<Client>(std::move(fd), device_, clock_.now()));
-    // What it asks may be there already: then it need not fear who comes next.
+    // Its request may be there already: answered at once, it cannot be displaced.
     serve(*clients_.back());
   }
   // There may be more: have them announced once more, after everybody else's turn.
@@ -190,7 +190,7 @@ void UapiServer::accept_clients() {
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, listener_.fd(), &event);
 }
 
-/// Of the process that has most clients here, whoever has been silent longest makes way.
+/// The longest silent client of the process that has most clients here makes way.
 void UapiServer::make_room() {
   drop_finished();
   if (clients_.size() < clients_max) return;

@@ -1,4 +1,4 @@
-// What the kernel says beside a received train, in control messages (cmsg(3)): read within the
+// Reads the control messages (cmsg(3)) that the kernel gives with a received train, within the
 // bytes that it has filled, whatever their lengths claim.
 #pragma once
 

@@ -22,7 +22,7 @@ bool is_of_an_ipv4_host(const IpAddress& address) noexcept {
 
 Principal::Principal(const IpAddress& client) noexcept {
   const IpAddress address = client.unmapped();
-  // Of 6to4 a whole /48 is one host's, and NAT64 has all of IPv4 in one /64.
+  // A 6to4 host has a whole /48, and NAT64 has all of IPv4 in one /64.
   const EmbeddedIpv4 inside{address};
   if (is_of_an_ipv4_host(address) && !inside.empty()) {
     network = *inside.begin();

@@ -4,8 +4,8 @@
 #include <system_error>
 #include <utility>
 
+#include "base/file/new_file.h"
 #include "base/log.h"
-#include "base/new_file.h"
 
 namespace tw::relay {
 namespace {

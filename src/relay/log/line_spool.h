@@ -13,7 +13,7 @@
 #include <string_view>
 #include <thread>
 
-#include "base/line_writer.h"
+#include "base/file/line_writer.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
 

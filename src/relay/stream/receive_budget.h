@@ -29,7 +29,8 @@ class ReceiveBudget {
   void set_principals(std::shared_ptr<const Principals> principals) noexcept {
     principals_ = std::move(principals);
   }
-  /// Whose share it is that a client of our own takes from: all addresses of a peer have one.
+  /// Returns the owner of the share that a client of our own takes from: a peer's addresses have
+  /// one.
   Principal principal_of(const IpAddress& client) const noexcept {
     return principals_ ? principals_->of(client) : Principal{client};
   }

@@ -1,4 +1,4 @@
-#include "base/new_file.h"
+#include "base/file/new_file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -8,7 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "base/open_file.h"
+#include "base/file/open_file.h"
 #include "base/unique_fd.h"
 
 namespace tw {

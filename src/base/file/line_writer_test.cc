@@ -1,4 +1,4 @@
-#include "base/line_writer.h"
+#include "base/file/line_writer.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

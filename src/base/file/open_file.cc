@@ -1,4 +1,4 @@
-#include "base/open_file.h"
+#include "base/file/open_file.h"
 
 #include <fcntl.h>
 
