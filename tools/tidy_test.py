@@ -71,6 +71,7 @@ class Rules(unittest.TestCase):
         self.refused("src/wg/a.cc", "using namespace std;\n", "name what is used")
         self.refused("src/exec/a.cc", "void f() { thread.detach(); }\n", "join it")
         self.accepted("src/exec/a.cc", "void f() { context.detach(poller); }\n")
+        self.accepted("src/node/endpoints/endpoint_resolver.cc", "void f() { thread.detach(); }\n")
         self.refused("src/wg/a.cc", "#define A 1\n", "macro")
         self.accepted("src/base/assert.h", "// Why.\n#pragma once\n#define A 1\n")
         self.refused("src/wg/a.cc", "// TO" "DO: later\n", "unfinished mark")

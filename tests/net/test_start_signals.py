@@ -73,8 +73,7 @@ class StartSignals(lib.NetTest):
     def ends(self, process, number=signal.SIGTERM, codes=(0,)):
         process.signal(number)
         lib.wait_until(lambda: self.left() == {}, "all to be undone", SOON_S)
-        # Of a look-up that is under way it waits for the end.
-        self.assertIn(process.wait(20), codes, process.log())
+        self.assertIn(process.wait(SOON_S), codes, process.log())
         self.assertEqual(self.left(), {})
 
     def left(self):

@@ -6,6 +6,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -67,68 +71,92 @@ std::optional<Endpoint> resolve_endpoint(const EndpointName& name) {
   return answer.endpoint;
 }
 
+struct EndpointResolver::Shared {
+  Shared(Ask ask, UniqueFd eventfd) noexcept : lookup(std::move(ask)), ready(std::move(eventfd)) {}
+  void run();
+
+  const Ask lookup;
+  const UniqueFd ready;
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::deque<EndpointName> waiting;  // the first is being looked up, if `asking`
+  std::vector<ResolvedName> answers;
+  bool asking = false;
+  bool stopped = false;
+};
+
+void EndpointResolver::Shared::run() {
+  std::unique_lock lock{mutex};
+  for (;;) {
+    changed.wait(lock, [this] { return stopped || !waiting.empty(); });
+    if (stopped) return;
+    const EndpointName name = waiting.front();
+    asking = true;
+    lock.unlock();
+    std::optional<Endpoint> endpoint = lookup(name);
+    lock.lock();
+    asking = false;
+    waiting.pop_front();
+    answers.push_back({name, endpoint});
+    const std::uint64_t one = 1;
+    static_cast<void>(::write(ready.get(), &one, sizeof one));  // a full one is readable too
+    changed.notify_all();
+  }
+}
+
 Result<std::unique_ptr<EndpointResolver>> EndpointResolver::start(Ask lookup) {
   UniqueFd ready{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
   if (!ready) return system_error("eventfd of the resolver");
-  std::unique_ptr<EndpointResolver> resolver{
-      new EndpointResolver{std::move(lookup), std::move(ready)}};
+  auto shared = std::make_shared<Shared>(std::move(lookup), std::move(ready));
+  std::unique_ptr<EndpointResolver> resolver{new EndpointResolver{shared}};
   try {
-    resolver->thread_ = std::thread{[resolver = resolver.get()] { resolver->run(); }};
+    resolver->thread_ = std::thread{[shared = std::move(shared)] { shared->run(); }};
   } catch (const std::system_error& error) {
     return system_error(error.code().value(), "thread of the resolver");
   }
   return resolver;
 }
 
-EndpointResolver::EndpointResolver(Ask lookup, UniqueFd ready) noexcept
-    : lookup_(std::move(lookup)), ready_(std::move(ready)) {}
+EndpointResolver::EndpointResolver(std::shared_ptr<Shared> shared) noexcept
+    : shared_(std::move(shared)) {}
 
 EndpointResolver::~EndpointResolver() {
+  bool asking = false;
   {
-    const std::lock_guard lock{mutex_};
-    stopped_ = true;
+    const std::lock_guard lock{shared_->mutex};
+    shared_->stopped = true;
+    asking = shared_->asking;
   }
-  changed_.notify_all();
-  if (thread_.joinable()) thread_.join();
-}
-
-void EndpointResolver::run() {
-  std::unique_lock lock{mutex_};
-  for (;;) {
-    changed_.wait(lock, [this] { return stopped_ || !waiting_.empty(); });
-    if (stopped_) return;
-    const EndpointName name = waiting_.front();
-    lock.unlock();
-    std::optional<Endpoint> endpoint = lookup_(name);
-    lock.lock();
-    waiting_.pop_front();
-    answers_.push_back({name, endpoint});
-    const std::uint64_t one = 1;
-    static_cast<void>(::write(ready_.get(), &one, sizeof one));  // a full one is readable too
-    changed_.notify_all();
+  shared_->changed.notify_all();
+  if (!thread_.joinable()) return;
+  // A process that ends must not wait for silent name servers: nothing can interrupt getaddrinfo.
+  if (asking) {
+    thread_.detach();
+  } else {
+    thread_.join();
   }
 }
 
 void EndpointResolver::ask(const EndpointName& name) {
-  const std::lock_guard lock{mutex_};
-  if (std::ranges::find(waiting_, name) != waiting_.end()) return;
-  waiting_.push_back(name);
-  changed_.notify_all();
+  const std::lock_guard lock{shared_->mutex};
+  if (std::ranges::find(shared_->waiting, name) != shared_->waiting.end()) return;
+  shared_->waiting.push_back(name);
+  shared_->changed.notify_all();
 }
 
-int EndpointResolver::wait_fd() const noexcept { return ready_.get(); }
+int EndpointResolver::wait_fd() const noexcept { return shared_->ready.get(); }
 
 std::vector<ResolvedName> EndpointResolver::take() {
   // Before the look at the answers: what comes in between rings again.
   std::uint64_t count = 0;
-  static_cast<void>(::read(ready_.get(), &count, sizeof count));
-  const std::lock_guard lock{mutex_};
-  return std::exchange(answers_, {});
+  static_cast<void>(::read(shared_->ready.get(), &count, sizeof count));
+  const std::lock_guard lock{shared_->mutex};
+  return std::exchange(shared_->answers, {});
 }
 
 bool EndpointResolver::settle(std::chrono::milliseconds patience) {
-  std::unique_lock lock{mutex_};
-  return changed_.wait_for(lock, patience, [this] { return waiting_.empty(); });
+  std::unique_lock lock{shared_->mutex};
+  return shared_->changed.wait_for(lock, patience, [this] { return shared_->waiting.empty(); });
 }
 
 }  // namespace tw::node

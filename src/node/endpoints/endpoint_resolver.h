@@ -4,11 +4,8 @@
 // are.
 #pragma once
 
-#include <condition_variable>
-#include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -46,11 +43,11 @@ struct ResolvedName {
 
 class EndpointResolver {
  public:
-  /// Called on the thread; may block.
+  /// Called on the thread; may block, and may outlive the resolver if it does.
   using Ask = std::function<std::optional<Endpoint>(const EndpointName&)>;
 
   static Result<std::unique_ptr<EndpointResolver>> start(Ask lookup = resolve_endpoint);
-  /// Waits for a look-up that is under way: some seconds, if name servers are silent.
+  /// Never waits for a look-up that is under way: its thread ends by itself when that is over.
   ~EndpointResolver();
   EndpointResolver(const EndpointResolver&) = delete;
   EndpointResolver& operator=(const EndpointResolver&) = delete;
@@ -66,16 +63,12 @@ class EndpointResolver {
   bool settle(std::chrono::milliseconds patience);
 
  private:
-  EndpointResolver(Ask lookup, UniqueFd ready) noexcept;
-  void run();
+  // Everything that the thread uses, so that it can outlive the resolver.
+  struct Shared;
 
-  const Ask lookup_;
-  const UniqueFd ready_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<EndpointName> waiting_;  // the first is being looked up
-  std::vector<ResolvedName> answers_;
-  bool stopped_ = false;
+  explicit EndpointResolver(std::shared_ptr<Shared> shared) noexcept;
+
+  const std::shared_ptr<Shared> shared_;
   std::thread thread_;
 };
 

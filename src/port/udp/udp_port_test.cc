@@ -6,8 +6,10 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <numeric>
+#include <utility>
 #include <vector>
 
 #include "port/udp/sockets.h"
@@ -356,6 +358,37 @@ TEST(UdpPort, RefusedTrainStopsTheCallAndSaysWhy) {
   EXPECT_EQ(result.taken, 0U);
   EXPECT_EQ(result.os_errno, EMSGSIZE);
   EXPECT_TRUE(left.port.sends_trains());
+}
+
+// More control messages than a port has room for: the length of a train's segments may be among
+// those that are missing, so that the train is dropped, and the next one is read as ever.
+TEST_P(UdpPortTest, ATrainWithoutAllOfItsControlMessagesIsDropped) {
+  Bound left = open_port(GetParam()), right = open_port(GetParam());
+  const bool v4 = GetParam() == Family::v4;
+  const int socket = right.port.wait_fd();
+  const auto ask_for_more = [socket, v4](int on) {
+    using Option = std::pair<int, int>;
+    const std::array<Option, 4> wanted{
+        Option{SOL_SOCKET, SO_TIMESTAMPNS}, Option{SOL_SOCKET, SO_RCVMARK},
+        v4 ? Option{IPPROTO_IP, IP_RECVTTL} : Option{IPPROTO_IPV6, IPV6_RECVHOPLIMIT},
+        v4 ? Option{IPPROTO_IP, IP_RECVORIGDSTADDR} : Option{IPPROTO_IPV6, IPV6_RECVORIGDSTADDR}};
+    for (const auto& [level, name] : wanted) {
+      ASSERT_EQ(::setsockopt(socket, level, name, &on, sizeof on), 0);
+    }
+  };
+  ask_for_more(1);
+  TrainBytes cut{5, 1000, 700, right.endpoint}, whole{5, 900, 600, right.endpoint};
+  ASSERT_EQ(left.port.send({&cut.train, 1}).taken, 1U);
+  PacketBatch batch{8, 65'535};
+  EXPECT_EQ(right.port.poll(batch), 0U);
+  EXPECT_EQ(batch.size(), 0U);
+  EXPECT_EQ(right.port.counters().truncated.value(), 1U);
+  ask_for_more(0);
+  ASSERT_EQ(left.port.send({&whole.train, 1}).taken, 1U);
+  const auto segments = receive(right.port, whole.bytes.size(), batch);
+  EXPECT_EQ(segments.size(), 5U);
+  EXPECT_EQ(joined(segments), whole.bytes);
+  EXPECT_EQ(right.port.counters().truncated.value(), 1U);
 }
 
 // A dropped datagram must not leave the next train in a buffer that the next poll writes to.
