@@ -172,10 +172,6 @@ void Relay::State::refuse(Listener::Kind kind, const Accepted& accepted, Outcome
 
 void Relay::State::decide_leg(ConnectionId id, Connection& connection, Instant now) {
   legs_of_.begin(connection.peer().address);
-  if (connection.is_local()) {
-    connection.finish(Outcome::closed);
-    return end(id, connection, now);
-  }
   ++underway_;
   // A PoP that is none any more, since the leg was accepted, names nobody.
   const auto pop = admission_.pop_at(connection.peer().address);

@@ -60,7 +60,7 @@ std::optional<SynVerdict> Relay::State::begin_half(const SynReport& syn, const S
   Connection& connection = *table.find(id);
   share(connection);
   if (!syn.proven) {
-    connection.set_stranger();
+    connection.set_unproven();
     ++strangers;
   }
   if (syn.is_held()) {
@@ -84,7 +84,7 @@ bool Relay::State::came_by_its_device(const SynReport& syn, const SynSource& sou
 void Relay::State::forget_half(const Connection& connection) noexcept {
   --unclaimed;
   unclaimed_of_.remove(principal_of(connection.client().address));
-  if (connection.is_stranger()) --strangers;
+  if (connection.is_unproven()) --strangers;
 }
 
 void Relay::State::remember(const Door& door, const IpAddress& client) noexcept {

@@ -13,11 +13,11 @@ void Relay::State::note_stages(Connection& connection) noexcept {
 }
 
 void Relay::State::log_end(const Connection& connection) noexcept {
-  // A warm leg that was never used, a health check: nobody's connection.
-  const bool nobodys = connection.target().port == 0;
-  if (!log_.enabled() || (nobodys && connection.outcome() != Outcome::bad_header)) return;
+  // A warm leg that was never used, and a health check, are no client's connection.
+  const bool has_client = connection.has_target();
+  if (!log_.enabled() || (!has_client && connection.outcome() != Outcome::bad_header)) return;
   LogRecord record{.time = {},
-                   .client = nobodys ? connection.peer() : connection.client(),
+                   .client = has_client ? connection.client() : connection.peer(),
                    .target = connection.target(),
                    .from = {},
                    .way = {},

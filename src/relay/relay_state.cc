@@ -38,7 +38,7 @@ std::string_view way_of(const Connection& connection) noexcept {
 
 // Until a leg's header has come, its PoP is all that is known.
 const Endpoint& who_of(const Connection& connection) noexcept {
-  return connection.client().port == 0 ? connection.peer() : connection.client();
+  return connection.has_target() ? connection.client() : connection.peer();
 }
 
 }  // namespace
@@ -250,9 +250,7 @@ void Relay::State::expire(Instant now) {
   table.take_due(now, [&](ConnectionId id) {
     Connection* const connection = table.find(id);
     if (connection == nullptr) return;
-    connection->watch_starts(now);
-    connection->watch_windows(now);
-    connection->keep_watch(now, settings.limits);
+    connection->tend(now, settings.limits);
     const Instant deadline = connection->deadline(settings.limits);
     if (deadline > now) return table.watch(id, deadline);
     settle(id, *connection, connection->expire(now), now);
@@ -262,23 +260,16 @@ void Relay::State::expire(Instant now) {
 void Relay::State::take_turn(ConnectionId id, Instant now) {
   Connection* const connection = table.find(id);
   if (connection == nullptr) return;
-  const bool was_connected = connection->is_connected();
-  const bool was_on_probation = connection->is_on_probation();
-  const std::uint64_t up = connection->bytes_upstream(), down = connection->bytes_downstream();
-  const Step step = connection->advance(now, pipes_, quantum_bytes);
-  if (connection->held() && connection->is_verified()) pass_held(*connection, now);
-  connection->watch_starts(now);
-  connection->watch_windows(now);
-  counters.bytes_upstream += connection->bytes_upstream() - up;
-  counters.bytes_downstream += connection->bytes_downstream() - down;
-  if (!was_connected && connection->is_connected()) {
-    note_connected(*connection, now);
-  }
-  if (was_on_probation && !connection->is_on_probation()) {
+  const Turn turn = connection->advance(now, pipes_, quantum_bytes);
+  if (turn.verified) pass_held(*connection, now);
+  counters.bytes_upstream += turn.bytes_upstream;
+  counters.bytes_downstream += turn.bytes_downstream;
+  if (turn.connected) note_connected(*connection, now);
+  if (turn.answered) {
     if (const auto pop = index_of(connection->pop())) by_pop_[*pop]->answered();
   }
   if (connection->times().has_news()) note_stages(*connection);
-  settle(id, *connection, step, now);
+  settle(id, *connection, turn.step, now);
 }
 
 void Relay::State::note_connected(const Connection& connection, Instant now) {
@@ -333,7 +324,7 @@ void Relay::State::end(ConnectionId id, Connection& connection, Instant now) {
   }
   if (unproven && connection.is_leg()) say_refused(connection, now);
   log_end(connection);
-  if (connection.target().port != 0) --underway_;
+  if (connection.has_target()) --underway_;
   if (log::enabled(log::Level::debug)) {
     const auto lasted =
         std::chrono::duration_cast<std::chrono::milliseconds>(now - connection.begun());
@@ -356,7 +347,7 @@ void Relay::State::end(ConnectionId id, Connection& connection, Instant now) {
       --held;
     }
   }
-  if (connection.is_leg()) legs_of_.remove(connection.peer().address, !connection.has_header());
+  if (connection.is_leg()) legs_of_.remove(connection.peer().address, !connection.has_target());
   connection.learn_paths(now);
   connection.close();
   table.remove(id);

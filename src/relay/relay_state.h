@@ -144,7 +144,8 @@ struct Relay::State {
   PopFilter usable_pops(const Endpoint& target, Instant now);
   void measure(const Connection& connection, Way way, Instant now);
   void go_onward(ConnectionId id, Connection& connection, Way way, Instant now);
-  Outcome begin_back(ConnectionId id, Connection& connection, Way way, bool fresh, Instant now);
+  std::optional<Ending> begin_back(ConnectionId id, Connection& connection, Way way, bool fresh,
+                                   Instant now);
   void go_again(ConnectionId id, Connection& connection, Step step, Instant now);
   void note_connected(const Connection& connection, Instant now);
   void settle(ConnectionId id, Connection& connection, Step step, Instant now);

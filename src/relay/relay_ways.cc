@@ -28,7 +28,7 @@ bool Relay::State::is_refused_now(const Connection& connection) const {
   const auto pop =
       connection.is_leg() ? admission_.pop_at(connection.peer().address) : std::nullopt;
   if (connection.is_leg() && !pop) return true;
-  if (connection.target().port == 0) return false;
+  if (!connection.has_target()) return false;
   const auto refused = connection.is_leg()
                            ? admission_.refuses_leg(connection.client(), connection.target(), pop)
                            : admission_.refuses_client(connection.client(), connection.target());
@@ -69,21 +69,22 @@ PopCounters* Relay::State::counters_of(std::string_view pop) noexcept {
 // that could not be begun waits to be claimed, as one that was refused does: that its client is not
 // served is told, and counted, once.
 void Relay::State::go_onward(ConnectionId id, Connection& connection, Way way, Instant now) {
-  Outcome outcome = begin_back(id, connection, way, /*fresh=*/false, now);
-  for (std::size_t tried = 1; outcome == Outcome::connect_failed && way.pop; ++tried) {
+  auto failed = begin_back(id, connection, way, /*fresh=*/false, now);
+  for (std::size_t tried = 1; failed && failed->outcome == Outcome::connect_failed && way.pop;
+       ++tried) {
     by_pop_[*way.pop]->suspect(now);
     const Verdict other = admit(connection, now);
     if (!other || other->pop == way.pop || tried > pops.size()) break;
     way = *other;
-    outcome = begin_back(id, connection, way, /*fresh=*/false, now);
+    failed = begin_back(id, connection, way, /*fresh=*/false, now);
   }
-  if (connection.is_finished()) return settle(id, connection, connection.give_up_back(), now);
+  if (failed) return settle(id, connection, connection.give_up_back(*failed), now);
   measure(connection, way, now);
 }
 
-// `closed` if it has been begun; else the connection is finished, with what is returned.
-Outcome Relay::State::begin_back(ConnectionId id, Connection& connection, Way way, bool fresh,
-                                 Instant now) {
+// Returns why the back could not be begun; empty if it has been.
+std::optional<Ending> Relay::State::begin_back(ConnectionId id, Connection& connection, Way way,
+                                               bool fresh, Instant now) {
   LegSource& source = way.pop ? *by_pop_[*way.pop] : *direct_;
   PopCounters* const pop = way.pop ? &pops[*way.pop] : nullptr;
   LegRequest request = connection.request();
@@ -94,8 +95,7 @@ Outcome Relay::State::begin_back(ConnectionId id, Connection& connection, Way wa
     log::debug("relay: {}", leg.error().text());
     if (pop != nullptr) ++pop->legs_failed;
     const bool exhausted = leg.error().os_errno == EMFILE || leg.error().os_errno == ENFILE;
-    connection.finish(exhausted ? Outcome::limit : Outcome::connect_failed, leg.error().os_errno);
-    return connection.outcome();
+    return Ending{exhausted ? Outcome::limit : Outcome::connect_failed, leg.error().os_errno};
   }
   const int back = leg->socket.get();
   connection.connect_by(now + settings.limits.connect_timeout);
@@ -106,37 +106,34 @@ Outcome Relay::State::begin_back(ConnectionId id, Connection& connection, Way wa
   } else {
     connection.go_directly(*std::move(leg), now);
   }
-  if (!watch_socket(back, id, Side::back)) {
-    connection.finish(Outcome::limit, errno);
-    return connection.outcome();
-  }
+  if (!watch_socket(back, id, Side::back)) return Ending{Outcome::limit, errno};
   table.watch(id, connection.deadline(settings.limits));
-  return Outcome::closed;
+  return std::nullopt;
 }
 
 // After Step::stale, the leg has failed; after Step::silent, it may yet answer.
 void Relay::State::go_again(ConnectionId id, Connection& connection, Step step, Instant now) {
   const auto lost = index_of(connection.pop());
   const bool silent = step == Step::silent;
-  // A warm leg that is dead says little of its PoP: a fresh one may live.
-  const bool try_fresh = !silent && connection.may_ask_again();
   if (lost && silent) ++pops[*lost].silent;
-  if (lost && !try_fresh && connection.outcome() == Outcome::refused_proof) {
-    by_pop_[*lost]->say_unproven(now);
+  if (lost && connection.blames_pop()) {
+    if (connection.outcome() == Outcome::refused_proof) by_pop_[*lost]->say_unproven(now);
+    by_pop_[*lost]->suspect(now);
   }
-  if (lost && !try_fresh) by_pop_[*lost]->suspect(now);
   if (lost) by_pop_[*lost]->watch().hurry();
   const Verdict verdict = admit(connection, now);
   const bool elsewhere = verdict && verdict->pop != lost;
-  if (!connection.can_go_again() || (!elsewhere && !(verdict && try_fresh))) {
+  if (!connection.retry(!verdict    ? OtherWay::none
+                        : elsewhere ? OtherWay::elsewhere
+                                    : OtherWay::same_pop)) {
     if (silent) return table.watch(id, connection.deadline(settings.limits));
     return settle(id, connection, connection.give_up_back(), now);
   }
   log::debug("relay: a leg to {} was {}: {} for {}", connection.pop(), silent ? "silent" : "dead",
              elsewhere ? "another way" : "another one", connection.target().text());
   if (lost && elsewhere) ++pops[*lost].left;
-  if (begin_back(id, connection, *verdict, /*fresh=*/!elsewhere, now) != Outcome::closed) {
-    return settle(id, connection, connection.give_up_back(), now);
+  if (const auto failed = begin_back(id, connection, *verdict, /*fresh=*/!elsewhere, now)) {
+    return settle(id, connection, connection.give_up_back(*failed), now);
   }
   table.make_runnable(id);
 }

@@ -53,6 +53,7 @@ Connection Connection::client(UniqueFd front, Endpoint peer, Endpoint target,
   Connection connection{std::move(front), peer, Phase::connecting, now};
   connection.client_ = peer;
   connection.target_ = target;
+  connection.has_target_ = true;
   return connection;
 }
 
@@ -158,7 +159,9 @@ void Connection::start_leg(Side side, LegStart start, Instant now) {
 }
 
 // A socket that cannot be watched has failed, and says so itself.
-void Connection::keep_watch(Instant now, const RelayLimits& limits) noexcept {
+void Connection::tend(Instant now, const RelayLimits& limits) noexcept {
+  watch_starts(now);
+  watch_windows(now);
   if (now < notice_death_from_) return;
   notice_death_from_ = Instant::max();
   if (back_.get() >= 0) static_cast<void>(notice_death(back_.get(), limits));
@@ -203,7 +206,19 @@ void Connection::on_events(Side side, std::uint32_t epoll_events) noexcept {
   }
 }
 
-Step Connection::advance(Instant now, PipePool& pipes, std::size_t quantum) noexcept {
+Turn Connection::advance(Instant now, PipePool& pipes, std::size_t quantum) noexcept {
+  const std::uint64_t up = up_.bytes(), down = down_.bytes();
+  Turn turn;
+  turn.step = take_step(now, pipes, quantum, turn);
+  turn.verified = held_ && phase_ == Phase::relaying;
+  turn.bytes_upstream = up_.bytes() - up;
+  turn.bytes_downstream = down_.bytes() - down;
+  watch_starts(now);
+  watch_windows(now);
+  return turn;
+}
+
+Step Connection::take_step(Instant now, PipePool& pipes, std::size_t quantum, Turn& turn) noexcept {
   if (std::exchange(front_failed_, false)) {
     if (const int error = take_error(front_.get())) return end(Outcome::reset, error);
   }
@@ -212,16 +227,16 @@ Step Connection::advance(Instant now, PipePool& pipes, std::size_t quantum) noex
       times_.begin(now);  // a leg that waits for its target has not begun
       return read_header(now);
     case Phase::connecting:
-      if (const Step step = finish_connect(now); phase_ != Phase::relaying) return step;
-      return relay(now, pipes, quantum);
+      if (const Step step = finish_connect(now, turn); phase_ != Phase::relaying) return step;
+      return relay(now, pipes, quantum, turn);
     case Phase::greeting:
-      if (const Step step = take_welcome(now); phase_ != Phase::relaying) return step;
-      return relay(now, pipes, quantum);
+      if (const Step step = take_welcome(now, turn); phase_ != Phase::relaying) return step;
+      return relay(now, pipes, quantum, turn);
     case Phase::asking:
-      if (const Step step = take_answer(now); phase_ != Phase::relaying) return step;
-      return relay(now, pipes, quantum);
+      if (const Step step = take_answer(now, turn); phase_ != Phase::relaying) return step;
+      return relay(now, pipes, quantum, turn);
     case Phase::relaying:
-      return relay(now, pipes, quantum);
+      return relay(now, pipes, quantum, turn);
     case Phase::doomed:
       return Step::waiting;
     case Phase::finished:
@@ -230,31 +245,31 @@ Step Connection::advance(Instant now, PipePool& pipes, std::size_t quantum) noex
   return Step::finished;
 }
 
-Step Connection::finish_connect(Instant now) noexcept {
+Step Connection::finish_connect(Instant now, Turn& turn) noexcept {
   if (std::exchange(back_failed_, false)) {
     const int error = take_error(back_.get());
     // A connection that is not made is refused; only one that was can be reset.
-    connected_ = error == ECONNRESET || error == EPIPE;
+    turn.connected = connected_ = error == ECONNRESET || error == EPIPE;
     if (error != 0) return lose_back(connected_ ? Outcome::reset : Outcome::connect_failed, error);
   }
   if (!back_writable_) return Step::waiting;
-  connected_ = true;
+  turn.connected = connected_ = true;
   last_activity_ = now;
   times_.reach(Stage::connect, now);
-  return back_proof_ ? prove_back(now) : after_connect(now);
+  return back_proof_ ? prove_back(now, turn) : after_connect(now, turn);
 }
 
-Step Connection::after_connect(Instant now) noexcept {
+Step Connection::after_connect(Instant now, Turn& turn) noexcept {
   if (!answers_) return begin_relaying(now);
   phase_ = Phase::asking;
-  return take_answer(now);
+  return take_answer(now, turn);
 }
 
 // The far server refuses: that is not a reset of something that was. What else comes instead of the
 // answer is no PoP that knows the question.
-Step Connection::take_answer(Instant now) noexcept {
+Step Connection::take_answer(Instant now, Turn& turn) noexcept {
   const bool prefix_lost = up_.push_prefix(back_.get()) == Flow::broken;
-  if (Step lost{}; awaited_ && !check_proof(now, lost)) return lost;
+  if (Step lost{}; awaited_ && !check_proof(now, lost, turn)) return lost;
   if (awaited_) return Step::waiting;
   if (std::exchange(back_failed_, false)) {
     if (const int error = take_error(back_.get())) return lose_back(Outcome::connect_failed, error);
@@ -265,7 +280,7 @@ Step Connection::take_answer(Instant now) noexcept {
     case LegAnswer::none:
       return Step::waiting;
     case LegAnswer::connected:
-      if (on_probation_ && !pass_probation()) return end(Outcome::reset, up_.os_errno());
+      if (on_probation_ && !pass_probation(turn)) return end(Outcome::reset, up_.os_errno());
       return begin_relaying(now);
     case LegAnswer::failed:
       break;
@@ -282,8 +297,8 @@ Step Connection::begin_relaying(Instant now) noexcept {
   return Step::more;
 }
 
-Step Connection::relay(Instant now, PipePool& pipes, std::size_t quantum) noexcept {
-  if (Step lost{}; awaited_ && down_.has_source() && !check_proof(now, lost)) return lost;
+Step Connection::relay(Instant now, PipePool& pipes, std::size_t quantum, Turn& turn) noexcept {
+  if (Step lost{}; awaited_ && down_.has_source() && !check_proof(now, lost, turn)) return lost;
   if (std::exchange(back_failed_, false)) {
     if (const int error = take_error(back_.get())) return lose_back(Outcome::reset, error);
   }
@@ -319,7 +334,7 @@ Step Connection::relay(Instant now, PipePool& pipes, std::size_t quantum) noexce
   if (down_.bytes() != down_before) heard_[std::to_underlying(Side::back)] = now;
   if (fast_open_ && down_.bytes() > 0 && !on_probation_) connect_by_ = Instant::max();
   if (on_probation_ && (down_.bytes() > 0 || down_.ended())) {
-    if (!pass_probation()) return end(Outcome::reset, up_.os_errno());
+    if (!pass_probation(turn)) return end(Outcome::reset, up_.os_errno());
   }
 
   if (up == Flow::ended && down == Flow::ended) return end(Outcome::closed);
@@ -421,9 +436,12 @@ Step Connection::review_connect() noexcept {
       return pass_probation() ? Step::waiting : end(Outcome::reset, up_.os_errno());
     }
   }
-  outcome_ = Outcome::connect_failed;
-  os_errno_ = ETIMEDOUT;
-  return give_up_back();
+  return give_up_back({Outcome::connect_failed, ETIMEDOUT});
+}
+
+bool Connection::pass_probation(Turn& turn) noexcept {
+  turn.answered = true;
+  return pass_probation();
 }
 
 bool Connection::pass_probation() noexcept {
@@ -457,6 +475,17 @@ Step Connection::lose_back(Outcome outcome, int os_errno) noexcept {
     phase_ = Phase::connecting;
     return Step::stale;
   }
+  return give_up_back();
+}
+
+bool Connection::retry(OtherWay way) const noexcept {
+  if (way == OtherWay::none || !can_go_again()) return false;
+  return way == OtherWay::elsewhere || !blames_pop();
+}
+
+Step Connection::give_up_back(Ending reason) noexcept {
+  outcome_ = reason.outcome;
+  os_errno_ = reason.os_errno;
   return give_up_back();
 }
 

@@ -49,16 +49,39 @@ namespace tw::relay {
 
 enum class Side : std::uint8_t { front, back };
 
-/// What a connection needs from its owner after a turn.
+/// A connection's need after a turn, which its owner sees to.
 enum class Step : std::uint8_t {
   waiting,   ///< an event on one of its sockets, or its deadline
   more,      ///< another turn: the quantum is spent
   gather,    ///< another turn a little later: a transfer comes in small pieces
   no_pipe,   ///< another turn when there may be a pipe
-  header,    ///< a decision: its PROXY header has come (see client(), target(), is_local())
+  header,    ///< a decision: its PROXY header has come (see client() and target())
   stale,     ///< another leg, if there is one: this one failed before its PoP has heard of us
   silent,    ///< the same; but the leg may yet answer, if there is no other
   finished,  ///< to be closed; see outcome()
+};
+
+/// Why a connection, or its back, has ended. `os_errno` is the socket's; 0: none was its reason.
+struct Ending {
+  Outcome outcome = Outcome::shutdown;
+  int os_errno = 0;
+};
+
+/// The events of one turn, and what is needed next.
+struct Turn {
+  Step step = Step::waiting;
+  bool connected = false;  ///< the back has been connected
+  bool answered =
+      false;  ///< the back's PoP has shown that it lives: no other leg will be asked for
+  bool verified = false;  ///< the server has accepted a connection whose SYN is held: let_go()
+  std::uint64_t bytes_upstream = 0, bytes_downstream = 0;  ///< taken from the source for the sink
+};
+
+/// The other way that is there for a connection whose leg was lost; see Connection::retry().
+enum class OtherWay : std::uint8_t {
+  none,
+  same_pop,   ///< another leg to the same PoP
+  elsewhere,  ///< by another PoP, or directly
 };
 
 class Connection {
@@ -94,9 +117,9 @@ class Connection {
   /// A client whose SYN has been seen: claim() follows, or the deadline. go_onward() comes next.
   static Connection half(Endpoint client, Endpoint target, Instant claim_by, Instant now) noexcept;
 
-  /// Nobody knows whether the client of this half() is there.
-  void set_stranger() noexcept { is_stranger_ = true; }
-  bool is_stranger() const noexcept { return is_stranger_; }
+  /// The address of this half()'s client has never completed a handshake: it may be made up.
+  void set_unproven() noexcept { is_unproven_ = true; }
+  bool is_unproven() const noexcept { return is_unproven_; }
 
   /// A SYN that is held back until the server has answered: SynReport's number and ISN.
   struct HeldSyn {
@@ -124,13 +147,11 @@ class Connection {
   void start_client(ClientStart start) noexcept { client_start_.emplace(std::move(start)); }
   /// Before close(): what the client and the legs were delivered is learned.
   void learn_paths(Instant now) noexcept;
-  /// After each turn, and when it is due.
-  void watch_starts(Instant now) noexcept;
-  /// The same for what its sources may hold.
-  void watch_windows(Instant now) noexcept;
-  /// When it is due: a connection that lasts notices the death of the server that it has gone to
-  /// directly. Most are over before that, and spare the five system calls.
-  void keep_watch(Instant now, const RelayLimits& limits) noexcept;
+  /// Does what is due while bytes flow: how legs start, how much sources may hold, and that a
+  /// connection that lasts notices the death of a server that it has gone to directly. (Most are
+  /// over before that, and spare the five system calls.) Before expire(); advance() does the first
+  /// two itself.
+  void tend(Instant now, const RelayLimits& limits) noexcept;
 
   /// The onward half, by whichever ways it is tried, has until then to be heard by a server or by
   /// a PoP; later calls change nothing. Before the first of go_directly() and go_onward().
@@ -144,7 +165,7 @@ class Connection {
   /// Takes down what epoll reported; edge-triggered, so nothing is reported twice.
   void on_events(Side side, std::uint32_t epoll_events) noexcept;
   /// Does what can be done without blocking, about `quantum` bytes a direction.
-  Step advance(Instant now, PipePool& pipes, std::size_t quantum) noexcept;
+  Turn advance(Instant now, PipePool& pipes, std::size_t quantum) noexcept;
 
   /// When expire() is due, unless something happens before.
   Instant deadline(const RelayLimits& limits) const noexcept;
@@ -153,9 +174,17 @@ class Connection {
   /// later.
   Step expire(Instant now) noexcept;
   void finish(Outcome outcome, int os_errno = 0) noexcept;
+  /// After Step::stale and Step::silent: true if the PoP itself is to be doubted. False: only that
+  /// leg; a fresh one may live.
+  bool blames_pop() const noexcept { return phase_ != Phase::connecting || !(warm_ || ask_again_); }
+  /// The same: true if the connection goes that way. Then go_onward() or go_directly() comes next;
+  /// else give_up_back(), unless the leg is only silent.
+  bool retry(OtherWay way) const noexcept;
   /// After Step::stale: there is no other back. Finished, with what the back failed of; but what
   /// the client is not there yet to see waits for it.
   Step give_up_back() noexcept;
+  /// The same where no back could even be begun, for this reason.
+  Step give_up_back(Ending reason) noexcept;
   /// Closes both sockets: in order if the outcome is `closed`, else with a reset.
   void close() noexcept;
 
@@ -164,21 +193,18 @@ class Connection {
   Outcome outcome() const noexcept { return outcome_; }
   int os_errno() const noexcept { return os_errno_; }
   int socket(Side side) const noexcept { return side == Side::front ? front_.get() : back_.get(); }
-  const Endpoint& peer() const noexcept { return peer_; }      ///< who connected to us
-  const Endpoint& client() const noexcept { return client_; }  ///< for whom
-  const Endpoint& target() const noexcept { return target_; }
+  const Endpoint& peer() const noexcept { return peer_; }  ///< who connected to us
+  /// False: a leg whose header has not come. (That of a health check has none.)
+  bool has_target() const noexcept { return has_target_; }
+  const Endpoint& client() const noexcept { return client_; }  ///< with has_target()
+  const Endpoint& target() const noexcept { return target_; }  ///< with has_target()
   const std::string& pop() const noexcept { return pop_; }
   bool is_leg() const noexcept { return is_leg_; }
   /// A warm leg of the other PoP's.
   bool is_waiting_leg() const noexcept { return phase_ == Phase::header && !header_begun_; }
   bool is_claimed() const noexcept { return front_.get() >= 0; }
-  /// True if all of a leg's header has come.
-  bool has_header() const noexcept { return has_header_; }
-  bool is_local() const noexcept { return is_local_; }       ///< a LOCAL header: a health check
   bool is_connected() const noexcept { return connected_; }  ///< the onward half, once
   bool was_warm() const noexcept { return warm_; }           ///< the back is a leg from the pool
-  /// After Step::stale: its PoP lives, and another leg to it may do.
-  bool may_ask_again() const noexcept { return warm_ || ask_again_; }
   /// The PoP whose a leg must prove to be; and why it is not known to be that PoP's, so far.
   const std::shared_ptr<PopProof>& front_proof() const noexcept { return front_proof_; }
   LegFault fault() const noexcept { return fault_; }
@@ -216,16 +242,17 @@ class Connection {
   Step take_hello(const LegHeader& hello, Instant now) noexcept;
   Step take_header(const LegHeader& header, Instant now) noexcept;
   // The back's PoP has to prove itself: connection_proof.cc.
-  Step prove_back(Instant now) noexcept;
-  Step take_welcome(Instant now) noexcept;
-  Step take_proof(Instant now) noexcept;
-  bool check_proof(Instant now, Step& lost) noexcept;
+  Step prove_back(Instant now, Turn& turn) noexcept;
+  Step take_welcome(Instant now, Turn& turn) noexcept;
+  Step take_proof(Instant now, Turn& turn) noexcept;
+  bool check_proof(Instant now, Step& lost, Turn& turn) noexcept;
   bool may_wait() const noexcept;
-  Step after_connect(Instant now) noexcept;
-  Step finish_connect(Instant now) noexcept;
-  Step take_answer(Instant now) noexcept;
+  Step after_connect(Instant now, Turn& turn) noexcept;
+  Step take_step(Instant now, PipePool& pipes, std::size_t quantum, Turn& turn) noexcept;
+  Step finish_connect(Instant now, Turn& turn) noexcept;
+  Step take_answer(Instant now, Turn& turn) noexcept;
   Step begin_relaying(Instant now) noexcept;
-  Step relay(Instant now, PipePool& pipes, std::size_t quantum) noexcept;
+  Step relay(Instant now, PipePool& pipes, std::size_t quantum, Turn& turn) noexcept;
   Step end(Outcome outcome, int os_errno = 0) noexcept;
   void begin_back(Leg leg, std::string pop, Instant now);
   Step lose_back(Outcome outcome, int os_errno) noexcept;
@@ -233,11 +260,14 @@ class Connection {
   Step review_connect() noexcept;
   bool is_late(Instant now) const noexcept { return now >= connect_by_ && phase_ != Phase::doomed; }
   bool pass_probation() noexcept;
+  bool pass_probation(Turn& turn) noexcept;
+  void watch_starts(Instant now) noexcept;
   /// The back's PoP has acknowledged something since the leg was taken.
   bool has_heard_us() const noexcept;
   Instant end_of_silence(const RelayLimits& limits) const noexcept;
   bool still_delivering() noexcept;
   // The limits of what sources may hold: connection_windows.cc.
+  void watch_windows(Instant now) noexcept;
   void await_client() noexcept;
   bool client_is_here() const noexcept;
   void meet_client(Instant now) noexcept;
@@ -283,12 +313,11 @@ class Connection {
   LegFault fault_ = LegFault::missing;
   Phase phase_;
   Outcome outcome_ = Outcome::shutdown;
-  bool is_leg_ = false, is_local_ = false, is_stranger_ = false;
+  bool is_leg_ = false, has_target_ = false, is_unproven_ = false;
   bool front_failed_ = false, back_failed_ = false;
   bool front_ended_ = false;  // nothing will follow what has been received
   bool back_writable_ = false, connected_ = false;
   bool header_begun_ = false;  // its first byte is here
-  bool has_header_ = false;    // and its last
   bool fast_open_ = false;
   bool awaits_client_ = false;  // nobody knows whether it is there; only if windows are shared
   bool early_ = false, gone_onward_ = false;

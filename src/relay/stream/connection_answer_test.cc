@@ -46,7 +46,7 @@ class ConnectionAnswerTest : public TwoPairsTest {
   // what came with it is not reported again.
   Step settle(Connection& connection) {
     Step step = advance(connection);
-    while (step == Step::more) step = connection.advance(start, pipes, quantum);
+    while (step == Step::more) step = connection.advance(start, pipes, quantum).step;
     return step;
   }
   // The leg's PoP has acknowledged the header: it lives, and may take its time to answer.

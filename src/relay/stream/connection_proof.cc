@@ -68,8 +68,8 @@ Step Connection::take_hello(const LegHeader& hello, Instant now) noexcept {
 
 // An answer goes with the first bytes that go back; a refusal at once, before the reset.
 Step Connection::take_header(const LegHeader& header, Instant now) noexcept {
-  is_local_ = header.header.local;
-  if (front_proof_ && !is_local_) {
+  if (header.header.local) return end(Outcome::closed);  // a health check
+  if (front_proof_) {
     const auto ends = ends_of_accepted(front_.get());
     if (!ends) return end(Outcome::reset, ENOTCONN);
     const auto judgement = front_proof_->judge(header.view(), header.proof, *ends, bond_, now);
@@ -80,7 +80,7 @@ Step Connection::take_header(const LegHeader& header, Instant now) noexcept {
     }
     if (judgement.answer) down_.prepend(ByteView{*judgement.answer}, /*may_wait=*/true);
   }
-  has_header_ = true;
+  has_target_ = true;
   client_ = header.header.source;
   target_ = header.header.target;
   fast_open_ = header.options.fast_open;
@@ -92,7 +92,7 @@ Step Connection::take_header(const LegHeader& header, Instant now) noexcept {
 
 // ---- The back
 
-Step Connection::prove_back(Instant now) noexcept {
+Step Connection::prove_back(Instant now, Turn& turn) noexcept {
   const auto ends = ends_of_connected(back_.get());
   if (!ends) return lose_back(Outcome::reset, ENOTCONN);
   switch (back_proof_->way(now)) {
@@ -112,21 +112,21 @@ Step Connection::prove_back(Instant now) noexcept {
       return Step::waiting;
     }
   }
-  return after_connect(now);
+  return after_connect(now, turn);
 }
 
 // The header goes when the hello has been answered, bound to the answer.
-Step Connection::take_welcome(Instant now) noexcept {
-  if (const Step step = take_proof(now); step != Step::more) return step;
+Step Connection::take_welcome(Instant now, Turn& turn) noexcept {
+  if (const Step step = take_proof(now, turn); step != Step::more) return step;
   back_proof_->seal_bound(up_.prefix(), awaited_->said.ends, bond_of(awaited_->answer.bytes));
   awaited_.reset();
   back_proof_.reset();
-  return after_connect(now);
+  return after_connect(now, turn);
 }
 
 // Step::more: it is proven. The socket's errors are not asked for before: what it has received
 // until it failed is still there.
-Step Connection::take_proof(Instant now) noexcept {
+Step Connection::take_proof(Instant now, Turn& turn) noexcept {
   using Read = AnswerProofReader::State;
   AnswerProofReader& answer = awaited_->answer;
   const Read read = answer.read(back_.get());
@@ -146,14 +146,14 @@ Step Connection::take_proof(Instant now) noexcept {
       break;
   }
   last_activity_ = now;
-  if (on_probation_ && !pass_probation()) return end(Outcome::reset, up_.os_errno());
+  if (on_probation_ && !pass_probation(turn)) return end(Outcome::reset, up_.os_errno());
   return Step::more;
 }
 
 // The same where the header has gone already. False, with what is to be done, if the back is lost.
-bool Connection::check_proof(Instant now, Step& lost) noexcept {
+bool Connection::check_proof(Instant now, Step& lost, Turn& turn) noexcept {
   const Phase before = phase_;
-  lost = take_proof(now);
+  lost = take_proof(now, turn);
   if (phase_ != before) return false;
   if (lost != Step::more) return true;  // it is still to come
   awaited_.reset();

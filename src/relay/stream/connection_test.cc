@@ -32,7 +32,7 @@ class ConnectionTest : public TwoPairsTest {
     connection.go_directly({.socket = std::move(back.ours), .header = {}}, start);
     EXPECT_EQ(advance(connection), Step::waiting);
     EXPECT_EQ(connection.phase(), Connection::Phase::relaying);
-    if (!fresh) connection.keep_watch(start + Connection::worth_noticing, {});
+    if (!fresh) connection.tend(start + Connection::worth_noticing, {});
     return connection;
   }
   Step until_readable(Connection& connection, Side side) {
@@ -59,9 +59,9 @@ TEST_F(ConnectionTest, OneThatLastsNoticesADeadServer) {
   Connection connection = relaying(/*fresh=*/true);
   const Instant due = start + Connection::worth_noticing;
   EXPECT_EQ(connection.deadline(limits), due) << "though nothing happens";
-  connection.keep_watch(due - 1ms, limits);
+  connection.tend(due - 1ms, limits);
   EXPECT_FALSE(asks(connection.socket(Side::back)));
-  connection.keep_watch(due, limits);
+  connection.tend(due, limits);
   EXPECT_TRUE(asks(connection.socket(Side::back)));
   EXPECT_GT(connection.deadline(limits), due);
 }
@@ -195,7 +195,7 @@ TEST_F(ConnectionTest, AHalfKeepsItsFailureForTheClient) {
   EXPECT_EQ(advance(connection), Step::waiting);
   EXPECT_FALSE(connection.is_finished());
   connection.claim(std::move(front.ours), start + 1s);
-  EXPECT_EQ(connection.advance(start + 1s, pipes, quantum), Step::finished);
+  EXPECT_EQ(connection.advance(start + 1s, pipes, quantum).step, Step::finished);
   EXPECT_EQ(connection.outcome(), Outcome::reset);
   connection.close();
   EXPECT_TRUE(wait_for(client.get(), POLLERR) & POLLERR);
@@ -208,6 +208,37 @@ TEST_F(ConnectionTest, AHalfThatIsNeverClaimedExpires) {
   EXPECT_EQ(connection.outcome(), Outcome::unclaimed);
   connection.close();
   EXPECT_TRUE(wait_for(server.get(), POLLERR) & POLLERR);
+}
+
+TEST_F(ConnectionTest, ATurnTellsWhatHappenedInIt) {
+  Connection half = Connection::half(client_end, target, start + 3s, start);
+  half.hold({.number = 3, .sequence = 77}, start + 5s);
+  half.go_onward({.socket = std::move(back.ours), .header = {'h'}, .warm = true}, "pop", patience,
+                 start);
+  half.on_events(Side::back, EPOLLOUT);
+  const Turn first = half.advance(start, pipes, quantum);
+  EXPECT_EQ(first.step, Step::waiting);
+  EXPECT_TRUE(first.connected);
+  EXPECT_TRUE(first.verified);
+  EXPECT_FALSE(first.answered) << "a PoP that has said nothing yet";
+  half.let_go(start + 5s);
+  half.claim(std::move(front.ours), start);
+
+  put(client.get(), "question");
+  put(server.get(), "answer");
+  EXPECT_TRUE(wait_for_bytes(half.socket(Side::front), 8));
+  EXPECT_TRUE(wait_for_bytes(half.socket(Side::back), 6));
+  half.on_events(Side::front, EPOLLIN | EPOLLOUT);
+  half.on_events(Side::back, EPOLLIN | EPOLLOUT);
+  const Turn second = half.advance(start, pipes, quantum);
+  EXPECT_FALSE(second.connected) << "it was before";
+  EXPECT_FALSE(second.verified) << "nothing is held any more";
+  EXPECT_TRUE(second.answered);
+  EXPECT_EQ(second.bytes_upstream, 8U);
+  EXPECT_EQ(second.bytes_downstream, 6U);
+  const Turn third = half.advance(start, pipes, quantum);
+  EXPECT_FALSE(third.answered);
+  EXPECT_EQ(third.bytes_upstream + third.bytes_downstream, 0U);
 }
 
 // Its death is nobody's business as long as another leg can take its place.

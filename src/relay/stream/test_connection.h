@@ -29,7 +29,7 @@ class TwoPairsTest : public testing::Test {
       const short events = wait_for(socket, POLLIN | POLLOUT | POLLRDHUP, 0);
       connection.on_events(side, static_cast<std::uint32_t>(events));  // POLLx == EPOLLx
     }
-    return connection.advance(now, pipes, quantum);
+    return connection.advance(now, pipes, quantum).step;
   }
 
   const Endpoint client_end = Endpoint::parse("10.0.0.9:40000").value();
