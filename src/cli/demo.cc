@@ -28,19 +28,19 @@ int fail(const std::string& text) {
   return exit_failed;
 }
 
-Result<lab::Report> measure(const lab::DemoOptions& options, lab::Interrupt& interrupt) {
+Result<lab::DemoReport> measure(const lab::DemoOptions& options, lab::Interrupt& interrupt) {
   lab::Progress progress;
   return lab::run_demo(options, interrupt, progress);
 }
 
-int present(const DemoFlags& flags, const lab::Report& report) {
+int present(const DemoFlags& flags, const lab::DemoReport& report) {
   const std::string text = flags.json ? lab::to_json(report) + "\n" : lab::to_table(report);
   auto done = print_report(text);
   if (done && !flags.html.empty()) {
     done = write_page(flags.html, lab::to_html(report, lab::demo_page()));
   }
   if (!done) return fail(done.error().text());
-  for (const lab::Row& row : lab::rows_of(report)) {
+  for (const lab::DemoRow& row : lab::rows_of(report)) {
     if (!row.sha256_ok) return fail("a download's checksum was wrong");
   }
   return 0;

@@ -10,8 +10,8 @@
 #include "base/result.h"
 #include "lab/bed/run_lock.h"
 #include "lab/bed/topology.h"
+#include "lab/report/link_report.h"
 #include "lab/report/progress.h"
-#include "lab/report/report.h"
 
 namespace tw::lab {
 

@@ -17,7 +17,7 @@
 #include "lab/clients/options.h"
 #include "lab/clients/pattern.h"
 #include "lab/clients/session_array.h"
-#include "lab/clients/thread_cpu.h"
+#include "lab/probe/thread_cpu.h"
 
 namespace tw::lab {
 

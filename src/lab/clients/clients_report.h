@@ -10,7 +10,7 @@
 #include "base/latency_histogram.h"
 #include "lab/clients/arrivals.h"
 #include "lab/clients/options.h"
-#include "lab/clients/thread_cpu.h"
+#include "lab/probe/thread_cpu.h"
 
 namespace tw::lab {
 

@@ -1,14 +1,10 @@
-#include <cmath>
-#include <nlohmann/json.hpp>
-
 #include "lab/clients/clients_report.h"
+#include "lab/report/json.h"
 
 namespace tw::lab {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-double rounded(double value) { return std::round(value * 1e3) / 1e3; }
+using Json = ReportJson;
 
 double seconds_of(Duration time) { return std::chrono::duration<double>(time).count(); }
 
@@ -122,7 +118,7 @@ std::string to_json(const ClientsReport& report, bool per_peer, int indent) {
   json["interrupted"] = report.interrupted;
   json["command"] = report.command;
   json["version"] = report.version;
-  return json.dump(indent, ' ', false, Json::error_handler_t::replace);
+  return dumped(json, indent);
 }
 
 }  // namespace tw::lab

@@ -13,7 +13,7 @@
 #include "base/time.h"
 #include "base/unique_fd.h"
 #include "lab/clients/options.h"
-#include "lab/clients/thread_cpu.h"
+#include "lab/probe/thread_cpu.h"
 
 namespace tw::lab {
 

@@ -8,7 +8,7 @@
 #include "lab/clients/options.h"
 #include "lab/clients/send_schedule.h"
 #include "lab/clients/session_array.h"
-#include "lab/clients/thread_cpu.h"
+#include "lab/probe/thread_cpu.h"
 
 namespace tw::lab {
 

@@ -9,7 +9,7 @@
 #include "lab/clients/arrivals.h"
 #include "lab/clients/options.h"
 #include "lab/clients/pattern.h"
-#include "lab/clients/thread_cpu.h"
+#include "lab/probe/thread_cpu.h"
 #include "port/udp/udp_port.h"
 
 namespace tw::lab {

@@ -11,6 +11,7 @@
 #include "lab/bed/testbed.h"
 #include "lab/bed/topology.h"
 #include "lab/probe/web_server.h"
+#include "lab/report/units.h"
 
 namespace tw::lab {
 namespace {
@@ -43,7 +44,7 @@ TopologyShape shape_of(const DemoOptions& options) {
   return shape;
 }
 
-Result<void> describe(const DemoOptions& options, const Topology& topology, Report& report,
+Result<void> describe(const DemoOptions& options, const Topology& topology, DemoReport& report,
                       Interrupt& interrupt) {
   auto figures = measure_links(shape_of(options), topology, interrupt);
   if (!figures) return std::unexpected(figures.error());
@@ -62,7 +63,7 @@ bool uses_overlay(const DemoOptions& options) {
   return std::ranges::any_of(options.paths, [](Path path) { return path != Path::end_to_end; });
 }
 
-Result<void> start_programs(const DemoOptions& options, Stage& stage, Report& report,
+Result<void> start_programs(const DemoOptions& options, Stage& stage, DemoReport& report,
                             Interrupt& interrupt) {
   const std::vector<std::string> addresses{address::service_direct, address::service_tunnelled,
                                            address::service_relayed};
@@ -97,7 +98,7 @@ Result<void> await_path(const DemoOptions& options, Stage& stage, Path path, Int
   return in_context(fmt::format("the path {} does not come up", name_of(path)), up.error());
 }
 
-Result<void> measure_downloads(const DemoOptions& options, Stage& stage, Report& report,
+Result<void> measure_downloads(const DemoOptions& options, Stage& stage, DemoReport& report,
                                Interrupt& interrupt, Progress& progress) {
   const std::size_t count = options.runs * options.sizes.size() * options.paths.size();
   // Paths in turns, so that whatever changes on the machine meanwhile meets all of them.
@@ -125,7 +126,7 @@ Result<void> measure_downloads(const DemoOptions& options, Stage& stage, Report&
 }
 
 /// The commands of the downloads, as they were run, for the report.
-void list_downloads(const DemoOptions& options, const Stage& stage, Report& report) {
+void list_downloads(const DemoOptions& options, const Stage& stage, DemoReport& report) {
   for (const Path path : options.paths) {
     report.commands.push_back(
         download_command(stage.topology.client(),
@@ -136,7 +137,7 @@ void list_downloads(const DemoOptions& options, const Stage& stage, Report& repo
 
 }  // namespace
 
-Result<Report> run_demo(const DemoOptions& options, Interrupt& interrupt, Progress& progress) {
+Result<DemoReport> run_demo(const DemoOptions& options, Interrupt& interrupt, Progress& progress) {
   const auto ready = check_machine("the demonstration", {"wg", "wireguard-go"});
   if (!ready) return std::unexpected(ready.error());
   const auto lock = begin_run(progress);
@@ -147,11 +148,11 @@ Result<Report> run_demo(const DemoOptions& options, Interrupt& interrupt, Progre
   if (!topology) return std::unexpected(topology.error());
   Stage stage{std::move(*scratch), std::move(*topology), {}, {}};
 
-  Report report{.version = options.version,
-                .command = options.command,
-                .seed = options.seed,
-                .client_loss = options.client_loss,
-                .rate_bps = options.rate_bps};
+  DemoReport report{.version = options.version,
+                    .command = options.command,
+                    .seed = options.seed,
+                    .client_loss = options.client_loss,
+                    .rate_bps = options.rate_bps};
   progress.show("measuring the links");
   auto done = describe(options, stage.topology, report, interrupt);
   if (done) {

@@ -8,8 +8,8 @@
 
 #include "base/result.h"
 #include "lab/bed/interrupt.h"
+#include "lab/demo/demo_report.h"
 #include "lab/report/progress.h"
-#include "lab/report/report.h"
 
 namespace tw::lab {
 
@@ -27,6 +27,6 @@ struct DemoOptions {
 /// Runs it all; takes about 17 s for each of `runs` with the sizes above, and 10 s besides. Call
 /// from the main thread. On every way out everything it made is gone, and what an earlier run that
 /// was killed has left behind is removed first. Needs root.
-Result<Report> run_demo(const DemoOptions& options, Interrupt& interrupt, Progress& progress);
+Result<DemoReport> run_demo(const DemoOptions& options, Interrupt& interrupt, Progress& progress);
 
 }  // namespace tw::lab

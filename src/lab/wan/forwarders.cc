@@ -8,8 +8,8 @@
 #include <initializer_list>
 #include <utility>
 
+#include "lab/bed/descendants.h"
 #include "lab/bed/overlay.h"
-#include "lab/wan/process_tree.h"
 
 namespace tw::lab {
 namespace {

@@ -6,7 +6,9 @@
 
 #include "lab/bed/scratch.h"
 #include "lab/bed/testbed.h"
+#include "lab/probe/download.h"
 #include "lab/probe/web_server.h"
+#include "lab/report/units.h"
 #include "lab/wan/contest.h"
 #include "port/kernel/syscall_counter.h"
 

@@ -10,12 +10,12 @@
 #include <utility>
 #include <vector>
 
+#include "lab/probe/process_cost.h"
 #include "lab/probe/statistics.h"
-#include "lab/report/report.h"
+#include "lab/probe/tcp_counts.h"
+#include "lab/report/link_report.h"
 #include "lab/wan/configuration.h"
 #include "lab/wan/model.h"
-#include "lab/wan/process_tree.h"
-#include "lab/wan/tcp_counts.h"
 
 namespace tw::lab {
 

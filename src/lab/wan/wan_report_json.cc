@@ -1,5 +1,5 @@
+#include "lab/report/json.h"
 #include "lab/report/page.h"
-#include "lab/report/report_json.h"
 #include "lab/wan/wan_report.h"
 
 namespace tw::lab {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "lab/report/units.h"
 #include "lab/wan/wan_report.h"
 
 namespace tw::lab {

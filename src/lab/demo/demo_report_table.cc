@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
-#include "lab/report/report.h"
+#include "lab/demo/demo_report.h"
+#include "lab/report/units.h"
 
 namespace tw::lab {
 namespace {
@@ -10,30 +11,21 @@ std::string range_text(const Summary& summary) {
   return fmt::format("{:.0f} ({:.0f}–{:.0f})", summary.median, summary.min, summary.max);
 }
 
-std::string speedup_text(const Row& row, double speedup) {
+std::string speedup_text(const DemoRow& row, double speedup) {
   if (row.path == Path::end_to_end || speedup == 0) return "";
   return fmt::format("{:.2f}x", speedup);
 }
 
 }  // namespace
 
-std::string links_text(const std::vector<LinkReport>& links, const Summary& end_to_end_ms) {
-  std::string text = "round trips by ICMP echo, ms\n";
-  for (const LinkReport& link : links) {
-    text += fmt::format("  {}: {:.2f} (asked for {:g}; 99 % below {:.2f})\n", link.title,
-                        link.rtt_ms.median, link.nominal_ms, link.p99_ms);
-  }
-  return text + fmt::format("  client – server: {:.2f}\n", end_to_end_ms.median);
-}
-
-std::string to_table(const Report& report) {
+std::string to_table(const DemoReport& report) {
   std::string text = links_text(report.links, report.end_to_end_rtt_ms);
   for (const auto& [name, value] : report.environment) text += fmt::format("{}: {}\n", name, value);
   text += fmt::format("\n{:>8}  {:<11} {:>22} {:>9} {:>22} {:>9}\n", "size", "path",
                       "first byte, ms", "speed-up", "total, ms", "speed-up");
   std::uint64_t last = 0;
   bool all_ok = true;
-  for (const Row& row : rows_of(report)) {
+  for (const DemoRow& row : rows_of(report)) {
     // fmt counts the dash as one column, as a terminal does.
     text += fmt::format("{:>8}  {:<11} {:>22} {:>9} {:>22} {:>9}{}\n",
                         row.bytes == last ? "" : size_text(row.bytes), name_of(row.path),

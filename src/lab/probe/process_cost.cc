@@ -1,16 +1,13 @@
-#include "lab/wan/process_tree.h"
+#include "lab/probe/process_cost.h"
 
 #include <fmt/format.h>
-#include <poll.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <charconv>
-#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string_view>
+#include <vector>
 
 namespace tw::lab {
 namespace {
@@ -39,31 +36,7 @@ std::uint64_t number_at(std::string_view text) noexcept {
   return value;
 }
 
-void add_children(pid_t pid, std::vector<Handle>& found) {
-  for (const fs::path& task : tasks_of(pid)) {
-    std::ifstream file{task / "children"};
-    for (pid_t child = 0; file >> child;) {
-      UniqueFd pidfd{static_cast<int>(syscall(SYS_pidfd_open, child, 0U))};
-      if (!pidfd) continue;  // it has ended meanwhile
-      found.emplace_back(child, std::move(pidfd));
-      add_children(child, found);
-    }
-  }
-}
-
 }  // namespace
-
-void Handle::end() const noexcept {
-  syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0U);
-  pollfd ended{.fd = pidfd_.get(), .events = POLLIN, .revents = 0};
-  poll(&ended, 1, 2000);
-}
-
-std::vector<Handle> descendants_of(pid_t pid) {
-  std::vector<Handle> found;
-  add_children(pid, found);
-  return found;
-}
 
 ProcessCost& ProcessCost::operator+=(const ProcessCost& other) noexcept {
   cpu_ns += other.cpu_ns;

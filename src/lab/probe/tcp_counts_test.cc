@@ -1,4 +1,4 @@
-#include "lab/wan/tcp_counts.h"
+#include "lab/probe/tcp_counts.h"
 
 #include <gtest/gtest.h>
 

@@ -10,18 +10,11 @@
 
 #include "lab/probe/download.h"
 #include "lab/probe/statistics.h"
+#include "lab/report/link_report.h"
 
 namespace tw::lab {
 
-struct LinkReport {
-  std::string key;    ///< "client_rc", as in the JSON
-  std::string title;  ///< "client – R_C"
-  double nominal_ms = 0;
-  Summary rtt_ms;  ///< by ICMP echo
-  double p99_ms = 0;
-};
-
-struct Report {
+struct DemoReport {
   std::string version;
   std::string command;  ///< as it was called
   std::uint64_t seed = 0;
@@ -36,7 +29,7 @@ struct Report {
 };
 
 /// All repetitions of one size on one path.
-struct Row {
+struct DemoRow {
   std::uint64_t bytes = 0;
   Path path = Path::end_to_end;
   Summary ttfb_ms{};
@@ -47,17 +40,12 @@ struct Row {
 };
 
 /// Sizes ascending; within a size, the paths in their order.
-std::vector<Row> rows_of(const Report& report);
-/// "10 KB": decimal, as in the paper.
-std::string size_text(std::uint64_t bytes);
+std::vector<DemoRow> rows_of(const DemoReport& report);
 
-/// What the links really do, a line each.
-std::string links_text(const std::vector<LinkReport>& links, const Summary& end_to_end_ms);
-
-std::string to_table(const Report& report);
+std::string to_table(const DemoReport& report);
 /// `indent` in columns; negative: one line.
-std::string to_json(const Report& report, int indent = 2);
+std::string to_json(const DemoReport& report, int indent = 2);
 /// `page` is the template of web/demo.html, with the plotting library in it already.
-std::string to_html(const Report& report, std::string_view page);
+std::string to_html(const DemoReport& report, std::string_view page);
 
 }  // namespace tw::lab

@@ -1,9 +1,11 @@
-#include "lab/report/report.h"
+#include "lab/demo/demo_report.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+
+#include "lab/report/units.h"
 
 namespace tw::lab {
 namespace {
@@ -17,8 +19,8 @@ Download download(std::uint64_t bytes, Path path, double ttfb_ms, double total_m
       .bytes = bytes, .path = path, .ttfb_ms = ttfb_ms, .total_ms = total_ms, .sha256_ok = true};
 }
 
-Report report() {
-  Report report;
+DemoReport report() {
+  DemoReport report;
   report.command = "thalweg demo --quick";
   report.seed = 7;
   report.rate_bps = 1'000'000'000;
@@ -39,7 +41,7 @@ Report report() {
 }
 
 TEST(Report, RowsAreBySizeThenPathAndHoldOnlyWhatWasMeasured) {
-  const std::vector<Row> rows = rows_of(report());
+  const std::vector<DemoRow> rows = rows_of(report());
   ASSERT_EQ(rows.size(), 4U);
   EXPECT_EQ(rows[0].bytes, 10'000U);
   EXPECT_EQ(rows[1].path, Path::tunnelled);
@@ -52,16 +54,16 @@ TEST(Report, RowsAreBySizeThenPathAndHoldOnlyWhatWasMeasured) {
 }
 
 TEST(Report, WithoutABaselineThereIsNoSpeedUp) {
-  Report only;
+  DemoReport only;
   only.downloads = {download(10'000, Path::relayed, 306, 307)};
-  const std::vector<Row> rows = rows_of(only);
+  const std::vector<DemoRow> rows = rows_of(only);
   ASSERT_EQ(rows.size(), 1U);
   EXPECT_DOUBLE_EQ(rows[0].total_speedup, 0);
   EXPECT_FALSE(json::parse(to_json(only))["downloads"][0].contains("speedup"));
 }
 
 TEST(Report, OneWrongChecksumSpoilsItsRowAlone) {
-  Report spoilt = report();
+  DemoReport spoilt = report();
   spoilt.downloads[5].sha256_ok = false;
   const json downloads = json::parse(to_json(spoilt))["downloads"];
   EXPECT_FALSE(downloads[3]["sha256_ok"].get<bool>());
@@ -92,13 +94,13 @@ TEST(Report, JsonHasTheShapeThatScriptsRelyOn) {
 }
 
 TEST(Report, TextThatIsNotUtf8DoesNotCostTheReport) {
-  Report odd = report();
+  DemoReport odd = report();
   odd.command = "thalweg demo --html \xff.html";
   EXPECT_EQ(json::parse(to_json(odd))["downloads"].size(), 4U);
 }
 
 TEST(Report, PageHoldsTheJsonAndNothingThatEndsItsScript) {
-  Report odd = report();
+  DemoReport odd = report();
   odd.command = "</script><script>alert(1)</script>";
   const std::string page = to_html(odd, "<p>@REPORT@</p>");
   EXPECT_EQ(page.find("</script>"), page.npos);

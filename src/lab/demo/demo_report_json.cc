@@ -1,13 +1,14 @@
-#include "lab/report/report_json.h"
+#include "lab/demo/demo_report.h"
+#include "lab/report/json.h"
 
 namespace tw::lab {
 namespace {
 
 using Json = ReportJson;
 
-Json rows_json(const Report& report) {
+Json rows_json(const DemoReport& report) {
   Json rows = Json::array();
-  for (const Row& row : rows_of(report)) {
+  for (const DemoRow& row : rows_of(report)) {
     Json entry{{"bytes", row.bytes},
                {"path", name_of(row.path)},
                {"ttfb_ms", summary_json(row.ttfb_ms)},
@@ -22,7 +23,7 @@ Json rows_json(const Report& report) {
   return rows;
 }
 
-Json runs_json(const Report& report) {
+Json runs_json(const DemoReport& report) {
   Json runs = Json::array();
   for (const Download& download : report.downloads) {
     runs.push_back({{"repetition", download.repetition},
@@ -37,39 +38,7 @@ Json runs_json(const Report& report) {
 
 }  // namespace
 
-ReportJson summary_json(const Summary& summary) {
-  return {{"median", rounded(summary.median)},
-          {"min", rounded(summary.min)},
-          {"max", rounded(summary.max)}};
-}
-
-ReportJson rtt_json(const std::vector<LinkReport>& links) {
-  Json rtt = Json::object();
-  for (const LinkReport& link : links) rtt[link.key] = rounded(link.rtt_ms.median);
-  return rtt;
-}
-
-ReportJson environment_json(const std::vector<std::pair<std::string, std::string>>& facts,
-                            const std::vector<LinkReport>& links) {
-  Json nominal = Json::object(), measured = Json::object();
-  for (const LinkReport& link : links) {
-    nominal[link.key] = link.nominal_ms;
-    measured[link.key] = summary_json(link.rtt_ms);
-    measured[link.key]["p99"] = rounded(link.p99_ms);
-    measured[link.key]["echoes"] = link.rtt_ms.count;
-  }
-  Json environment = Json::object();
-  for (const auto& [name, value] : facts) environment[name] = value;
-  environment["nominal_rtt_ms"] = std::move(nominal);
-  environment["measured_rtt_ms"] = std::move(measured);
-  return environment;
-}
-
-std::string dumped(const ReportJson& json, int indent) {
-  return json.dump(indent, ' ', false, Json::error_handler_t::replace);
-}
-
-std::string to_json(const Report& report, int indent) {
+std::string to_json(const DemoReport& report, int indent) {
   Json environment = environment_json(report.environment, report.links);
   environment["rate_bps"] = report.rate_bps;
   environment["client_loss"] = report.client_loss;

@@ -1,4 +1,4 @@
-#include "lab/clients/thread_cpu.h"
+#include "lab/probe/thread_cpu.h"
 
 #include <sys/prctl.h>
 #include <sys/resource.h>

@@ -1,11 +1,6 @@
 #include "lab/report/page.h"
-#include "lab/report/report.h"
 
 namespace tw::lab {
-
-std::string to_html(const Report& report, std::string_view page) {
-  return fill_page(page, to_json(report, -1));
-}
 
 std::string fill_page(std::string_view page, std::string_view report) {
   constexpr std::string_view marker = "@REPORT@";
