@@ -74,12 +74,22 @@ TEST_F(FirewallInKernel, AnOverlayAddressOfOursObeysThePolicyFromEverywhere) {
   EXPECT_EQ(from_world({server, ip("10.50.0.1"), 6, 1004, 22}), Fate::answered);
 }
 
+/// Gives a device that is up another name. Returns false on kernels that allow that
+/// only while it is down (Debian's 6.1): there nobody can do to us what these tests do.
+bool renames(std::uint32_t index, const std::string& name) {
+  auto netlink = Netlink::open();
+  EXPECT_TRUE(netlink);
+  const Result<void> renamed = netlink->rename(index, name);
+  const bool refuses = !renamed && renamed.error().os_errno == EBUSY;
+  EXPECT_TRUE(renamed || refuses) << renamed.error().text();
+  return renamed.has_value();
+}
+
 // The policy goes by the device, whatever it is called.
 TEST_F(FirewallInKernel, ANewNameForTheTunnelOpensNothing) {
   spec_.masquerade = {net("10.1.0.0/16")};
   apply({rule(Action::refuse)});
-  auto netlink = Netlink::open();
-  ASSERT_TRUE(netlink && netlink->rename(spec_.link_index, "other"));
+  if (!renames(spec_.link_index, "other")) GTEST_SKIP() << "no device that is up is renamed";
   EXPECT_EQ(from_tunnel({client, server, 17, 1001, 53}), Fate::prohibited);
   EXPECT_EQ(from_tunnel({client6, server6, 17, 1002, 53}), Fate::prohibited);
   EXPECT_EQ(from_tunnel({client, ip("10.50.0.1"), 6, 1003, 22}), Fate::prohibited);
@@ -95,10 +105,10 @@ TEST_F(FirewallInKernel, AClientDeviceStaysOneByNameOrIndex) {
   spec_.client_indexes = {::if_nametoindex("out0")};
   apply({rule(Action::refuse)});
   EXPECT_EQ(from_world(flow), Fate::prohibited);
-  auto netlink = Netlink::open();
-  ASSERT_TRUE(netlink && netlink->rename(spec_.client_indexes.front(), "other"));
+  const std::uint32_t index = spec_.client_indexes.front();
+  const bool can_rename = renames(index, "other");
   EXPECT_EQ(from_world(flow), Fate::prohibited);
-  ASSERT_TRUE(netlink->rename(spec_.client_indexes.front(), "out0"));
+  if (can_rename) ASSERT_TRUE(renames(index, "out0"));
   spec_.client_indexes = {4711};  // of the device that was there before
   apply({rule(Action::refuse)});
   EXPECT_EQ(from_world(flow), Fate::prohibited);
