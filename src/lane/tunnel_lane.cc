@@ -30,14 +30,13 @@ TunnelLane::TunnelLane(TunnelLaneParts parts, TunnelLaneLimits limits)
       tun_(parts.tun),
       staging_(limits.staged_packets, limits.staged_packet_bytes),
       timers_(limits.peers, timer_tick, parts.handshakes.clock().now()),
-      receive_(peers_, parts.engine, counters_, syns_, *this),
+      receive_({peers_, gate_, syns_, parts.engine, parts.tun, parts.tun_takes, parts.codec,
+                parts.steering, parts.self},
+               counters_),
       transmit_(parts.engine, counters_),
       icmp_(tun_, counters_.from_wire),
       udp_batch_(limits.receive_trains, buffer_bytes, batch_bytes, batch_segments),
-      tun_batch_(limits.tun_packets, buffer_bytes, batch_bytes) {
-  receive_.set_steering(parts.codec, parts.steering, parts.self);
-  receive_.set_tun(tun_, parts.tun_takes);
-}
+      tun_batch_(limits.tun_packets, buffer_bytes, batch_bytes) {}
 
 TunnelLane::~TunnelLane() = default;
 
@@ -131,7 +130,7 @@ std::size_t TunnelLane::announce(Instant now) noexcept {
 
 void TunnelLane::clear_session(LanePeer& peer) noexcept {
   drop_staged(peer, Drop::shutdown);
-  wg::ReleasedIndices released;
+  wg::ReleasedKeypairs released;
   peer.session.clear(released);
   release(released);
 }
@@ -216,23 +215,20 @@ void TunnelLane::receive() noexcept {
       asked[next_udp_port_] = udp_batch_.room() > 0;
       next_udp_port_ = (next_udp_port_ + 1) % udp_ports_.size();
     }
-    receive_.receive(udp_batch_, udp_place_, turn_, now_);
+    receive_batch();
   }
 }
 
-std::optional<Drop> TunnelLane::handshake_message(ByteView message, const Train& train) noexcept {
-  const std::optional<Drop> refused = gate_.pass(message, train);
-  if (!refused) wake_handshakes_ = true;
-  return refused;
+/// What is left of the batch, or as much of it as the turn allows.
+void TunnelLane::receive_batch() noexcept {
+  while (udp_place_.train < udp_batch_.size() && !turn_.over()) {
+    if (receive_.receive(udp_batch_, udp_place_, turn_, now_) > 0) wake_handshakes_ = true;
+    receive_.events().drain([this](const SessionEvent& event) {
+      release(event.released);
+      act(*event.peer, event.actions);
+    });
+  }
 }
-
-void TunnelLane::session_event(LanePeer& peer, const wg::SessionActions& actions,
-                               const wg::ReleasedIndices& released) noexcept {
-  release(released);
-  act(peer, actions);
-}
-
-void TunnelLane::session_touched(LanePeer& peer) noexcept { rearm(peer); }
 
 // ---- To the wire
 
@@ -391,7 +387,7 @@ void TunnelLane::want_handshake(LanePeer& peer) noexcept {
   request(HandshakeRequest::Kind::initiate, peer.id);
 }
 
-void TunnelLane::release(const wg::ReleasedIndices& released) noexcept {
+void TunnelLane::release(const wg::ReleasedKeypairs& released) noexcept {
   for (const std::uint32_t index : released.indices()) {
     peers_.unbind_index(index);
     request(HandshakeRequest::Kind::release, wg::PeerId{}, index);
@@ -437,7 +433,7 @@ void TunnelLane::run_timers() noexcept {
     peer->timer_at = Instant::max();
     peer->timer = TimerId{};
     flush();  // a tick may wipe keypairs that queued packets point to
-    wg::ReleasedIndices released;
+    wg::ReleasedKeypairs released;
     const wg::SessionActions actions = peer->session.tick(now_, released);
     release(released);
     act(*peer, actions);

@@ -58,7 +58,7 @@ struct LanePeerSnapshot {
 };
 
 /// Everything but the counters: on the lane's own context only.
-class TunnelLane final : public Poller, private ReceiveEvents {
+class TunnelLane final : public Poller {
  public:
   explicit TunnelLane(TunnelLaneParts parts, TunnelLaneLimits limits = {});
   ~TunnelLane() override;
@@ -115,11 +115,6 @@ class TunnelLane final : public Poller, private ReceiveEvents {
   bool arm() noexcept override;
 
  private:
-  std::optional<Drop> handshake_message(ByteView message, const Train& train) noexcept override;
-  void session_event(LanePeer& peer, const wg::SessionActions& actions,
-                     const wg::ReleasedIndices& released) noexcept override;
-  void session_touched(LanePeer& peer) noexcept override;
-
   /// What a turn takes from.
   enum class Source : std::uint8_t { events, udp, syn_answers, tun, timers };
   static constexpr std::size_t sources = 5;
@@ -132,6 +127,7 @@ class TunnelLane final : public Poller, private ReceiveEvents {
   void send_initiation(LanePeer& peer, ByteView message) noexcept;
   void establish(LanePeer& peer, HandshakeEvent& event) noexcept;
   void receive() noexcept;
+  void receive_batch() noexcept;
   void transmit() noexcept;
   void transmit_train() noexcept;
   void transmit_packet(const Train& train, const GsoView& packet, std::size_t first,
@@ -148,7 +144,7 @@ class TunnelLane final : public Poller, private ReceiveEvents {
   void drop_overdue(LanePeer& peer) noexcept;
   void act(LanePeer& peer, const wg::SessionActions& actions) noexcept;
   void clear_session(LanePeer& peer) noexcept;
-  void release(const wg::ReleasedIndices& released) noexcept;
+  void release(const wg::ReleasedKeypairs& released) noexcept;
   void request(HandshakeRequest::Kind kind, wg::PeerId peer, std::uint32_t index = 0) noexcept;
   void want_handshake(LanePeer& peer) noexcept;
   void keepalive(LanePeer& peer) noexcept;

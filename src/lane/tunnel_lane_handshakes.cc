@@ -80,7 +80,7 @@ void TunnelLane::establish(LanePeer& peer, HandshakeEvent& event) noexcept {
   // As the kernel's device counts: what has authenticated, so no cookie reply.
   peer.received_bytes += is_initiator ? wg_response_size : wg_initiation_size;
   if (!is_initiator) peer.responded = event.wall;
-  wg::ReleasedIndices released;
+  wg::ReleasedKeypairs released;
   wg::SessionActions actions;
   peer.session.install(std::move(*event.keypair), now_, released, actions);
   event.keypair.reset();  // wipes it

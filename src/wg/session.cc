@@ -23,10 +23,9 @@ bool usable(const LiveKeypair* keypair, Instant now) noexcept {
          keypair->next_counter < reject_after_messages;
 }
 
-void release(std::unique_ptr<LiveKeypair>& keypair, ReleasedIndices& released) noexcept {
+void release(std::unique_ptr<LiveKeypair>& keypair, ReleasedKeypairs& released) noexcept {
   if (keypair == nullptr) return;
-  released.push(keypair->keys.local_index);
-  keypair.reset();
+  released.push(std::move(keypair));
 }
 
 /// The module's random delay before the handshake that silence asks for. Receiver indices are
@@ -66,7 +65,7 @@ Session::Session(Duration persistent_keepalive) noexcept
 
 // As the Linux module's add_new_keypair: an initiator's keypair replaces the current one, and what
 // was `next` (the peer began a handshake too) stays only to receive under.
-void Session::install(Keypair&& keypair, Instant now, ReleasedIndices& released,
+void Session::install(Keypair&& keypair, Instant now, ReleasedKeypairs& released,
                       SessionActions& actions) noexcept {
   auto live = std::make_unique<LiveKeypair>();
   live->keys = std::move(keypair);
@@ -118,8 +117,11 @@ std::optional<Drop> Session::may_open(const LiveKeypair& keypair, std::uint64_t 
 
 std::optional<Drop> Session::authenticated(LiveKeypair& keypair, std::uint64_t counter,
                                            bool is_keepalive, Instant now,
-                                           ReleasedIndices& released,
+                                           ReleasedKeypairs& released,
                                            SessionActions& actions) noexcept {
+  if (&keypair != current_.get() && &keypair != previous_.get() && &keypair != next_.get()) {
+    return Drop::keypair_expired;
+  }
   if (!keypair.window.accept(counter)) return Drop::replayed;
   if (&keypair == next_.get()) confirm(released, actions);
   if (&keypair == previous_.get() && exchanges_left_ > 0) settle_crossing();
@@ -133,7 +135,7 @@ std::optional<Drop> Session::authenticated(LiveKeypair& keypair, std::uint64_t c
   return std::nullopt;
 }
 
-void Session::confirm(ReleasedIndices& released, SessionActions& actions) noexcept {
+void Session::confirm(ReleasedKeypairs& released, SessionActions& actions) noexcept {
   release(previous_, released);
   previous_ = std::move(current_);
   current_ = std::move(next_);
@@ -222,7 +224,7 @@ void Session::set_persistent_keepalive(Duration interval, Instant now,
   ask_for_packet(now, actions);
 }
 
-SessionActions Session::tick(Instant now, ReleasedIndices& released) noexcept {
+SessionActions Session::tick(Instant now, ReleasedKeypairs& released) noexcept {
   SessionActions actions;
   if (take_due(wipe_at_, now)) {
     drop_keypairs(released);
@@ -242,14 +244,14 @@ Instant Session::next_deadline() const noexcept {
   return std::min({keepalive_at_, silence_at_, wipe_at_, staged_until_, persistent_at_});
 }
 
-void Session::drop_keypairs(ReleasedIndices& released) noexcept {
+void Session::drop_keypairs(ReleasedKeypairs& released) noexcept {
   release(previous_, released);
   release(current_, released);
   release(next_, released);
   exchanges_left_ = 0;
 }
 
-void Session::clear(ReleasedIndices& released) noexcept {
+void Session::clear(ReleasedKeypairs& released) noexcept {
   drop_keypairs(released);
   keepalive_at_ = silence_at_ = wipe_at_ = staged_until_ = persistent_at_ = Instant::max();
   may_ask_at_ = Instant{};

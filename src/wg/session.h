@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <utility>
 
 #include "base/assert.h"
 #include "base/drop.h"
@@ -48,19 +49,27 @@ struct SessionActions {
   bool send_keepalive = false;
 };
 
-/// Receiver indices that went out of use in one call: give each back to where indices come from.
-class ReleasedIndices {
+/// Keypairs that went out of use in one call. Their receiver indices go back to where indices come
+/// from; the keypairs themselves live, and can no longer be used, until this is cleared or
+/// destroyed: packets under way may refer to them until then.
+class ReleasedKeypairs {
  public:
   std::span<const std::uint32_t> indices() const noexcept { return {indices_.data(), count_}; }
   bool empty() const noexcept { return count_ == 0; }
-  void clear() noexcept { count_ = 0; }
-  void push(std::uint32_t index) noexcept {
-    TW_ASSERT(count_ < indices_.size());
-    indices_[count_++] = index;
+  /// Wipes the keypairs.
+  void clear() noexcept {
+    while (count_ > 0) keypairs_[--count_].reset();
+  }
+  void push(std::unique_ptr<LiveKeypair> keypair) noexcept {
+    TW_ASSERT(count_ < keypairs_.size());
+    indices_[count_] = keypair->keys.local_index;
+    keypairs_[count_++] = std::move(keypair);
   }
 
  private:
-  std::array<std::uint32_t, 3> indices_{};  // a session has no more keypairs than that
+  static constexpr std::size_t capacity = 3;  // a session has no more keypairs than that
+  std::array<std::unique_ptr<LiveKeypair>, capacity> keypairs_{};
+  std::array<std::uint32_t, capacity> indices_{};
   std::size_t count_ = 0;
 };
 
@@ -74,14 +83,15 @@ class Session {
   /// A new keypair. An initiator's becomes current at once, and the actions ask for the packet that
   /// tells the responder so; a responder's is `next` until the first packet is received under it.
   /// Where two handshakes crossed, either end seals under its own until packets of the peer show
-  /// that it has the one that outlasts: that is then kept by both. Receiver indices that went out
-  /// of use are appended to `released` (at most two). Counts as a handshake message received and,
-  /// for a responder, sent.
-  void install(Keypair&& keypair, Instant now, ReleasedIndices& released,
+  /// that it has the one that outlasts: that is then kept by both. Keypairs that went out of use
+  /// are appended to `released` (at most two). Counts as a handshake message received and, for a
+  /// responder, sent.
+  void install(Keypair&& keypair, Instant now, ReleasedKeypairs& released,
                SessionActions& actions) noexcept;
 
   /// A counter and key to seal one packet with; empty if there is no usable keypair (then stage the
-  /// packet and call staged()). The keypair lives until the next call that takes `released`.
+  /// packet and call staged()). The keypair lives until what the next call that takes `released`
+  /// has put there is cleared.
   struct SealSlot {
     const LiveKeypair* keypair;
     std::uint64_t counter;
@@ -95,9 +105,10 @@ class Session {
                                       Instant now) noexcept;
 
   /// After the tag has verified: replay check, confirmation of a responder's keypair, timers.
-  /// Returns `replayed`, or empty if the packet may be delivered. `keypair` outlives the call.
+  /// Returns `replayed`, `keypair_expired` if the session has released the keypair meanwhile, or
+  /// empty if the packet may be delivered.
   std::optional<Drop> authenticated(LiveKeypair& keypair, std::uint64_t counter, bool is_keepalive,
-                                    Instant now, ReleasedIndices& released,
+                                    Instant now, ReleasedKeypairs& released,
                                     SessionActions& actions) noexcept;
   /// After a packet went to the wire: `is_keepalive` if it was empty.
   void sent(bool is_keepalive, Instant now, SessionActions& actions) noexcept;
@@ -118,11 +129,11 @@ class Session {
   void set_persistent_keepalive(Duration interval, Instant now, SessionActions& actions) noexcept;
   Duration persistent_keepalive() const noexcept { return persistent_keepalive_; }
   /// Timers that are due. Never more often than next_deadline() says.
-  SessionActions tick(Instant now, ReleasedIndices& released) noexcept;
+  SessionActions tick(Instant now, ReleasedKeypairs& released) noexcept;
   Instant next_deadline() const noexcept;
 
   /// Wipes every keypair and stops the timers (interface down, private key changed, peer removed).
-  void clear(ReleasedIndices& released) noexcept;
+  void clear(ReleasedKeypairs& released) noexcept;
 
   /// Zero if there never was one. Wall-clock, for `wg show`.
   WallTime last_handshake() const noexcept { return last_handshake_; }
@@ -132,9 +143,9 @@ class Session {
  private:
   void ask(Instant now, SessionActions& actions) noexcept;
   void ask_for_packet(Instant now, SessionActions& actions) noexcept;
-  void confirm(ReleasedIndices& released, SessionActions& actions) noexcept;
+  void confirm(ReleasedKeypairs& released, SessionActions& actions) noexcept;
   void settle_crossing() noexcept;
-  void drop_keypairs(ReleasedIndices& released) noexcept;
+  void drop_keypairs(ReleasedKeypairs& released) noexcept;
   void packet_sent(Instant now) noexcept;
   void packet_received(Instant now) noexcept;
   void packet_passed(Instant now) noexcept;

@@ -23,14 +23,14 @@ class SessionTest : public testing::Test {
   /// Installs and returns what went out of use.
   Indices install(std::uint32_t index, bool is_initiator, Instant now = start) {
     actions = {};
-    ReleasedIndices released;
+    ReleasedKeypairs released;
     session.install(keypair(index, is_initiator, now), now, released, actions);
     return {released.indices().begin(), released.indices().end()};
   }
   /// A packet under that keypair passes its tag; returns what went out of use.
   Indices receive(std::uint32_t index, std::uint64_t counter, Instant now = start) {
     actions = {};
-    ReleasedIndices released;
+    ReleasedKeypairs released;
     LiveKeypair* under = session.find(index);
     EXPECT_NE(under, nullptr);
     if (under != nullptr) {
@@ -132,7 +132,7 @@ TEST_F(SessionTest, AnInitiatorsKeypairMakesTheNextThePrevious) {
 TEST_F(SessionTest, OfTwoThatCrossedTheOutlastingOneIsKept) {
   Keypair peers = keypair(1, false);
   peers.outlasts = true;
-  ReleasedIndices released;
+  ReleasedKeypairs released;
   session.install(std::move(peers), start, released, actions);
   install(2, true);
   EXPECT_EQ(sealing(), 2U) << "other implementations know no keypair but this";
@@ -213,7 +213,7 @@ TEST_F(SessionTest, ClearReleasesAllAndStopsTheTimers) {
   install(3, false);
   session.sent(false, start, actions);
   session.set_persistent_keepalive(25s, start, actions);
-  ReleasedIndices released;
+  ReleasedKeypairs released;
   session.clear(released);
   EXPECT_EQ(released.indices().size(), 2U) << "a next has dropped the previous before";
   EXPECT_EQ(live(), Indices{});

@@ -49,7 +49,7 @@ class SessionTimersTest : public testing::Test {
 
   Session session;
   SessionActions actions;
-  ReleasedIndices released;
+  ReleasedKeypairs released;
   std::uint32_t last_index = 0;
   std::uint64_t counter = 0;
 };

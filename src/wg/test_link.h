@@ -96,7 +96,7 @@ class TestEnd final : public HandshakeSink {
   }
   void tick() {
     handshaker_->tick(clock_.now(), clock_.wall(), *this);
-    ReleasedIndices released;
+    ReleasedKeypairs released;
     actions_ = session_.tick(clock_.now(), released);
     give_back(released);
     obey();
@@ -135,7 +135,7 @@ class TestEnd final : public HandshakeSink {
     out_.send(datagram, clock_.now());
   }
   bool established(PeerId, Keypair keypair, const Endpoint&) noexcept override {
-    ReleasedIndices released;
+    ReleasedKeypairs released;
     session_.install(std::move(keypair), clock_.now(), released, actions_);
     established_at.push_back(clock_.now());
     give_back(released);
@@ -180,7 +180,7 @@ class TestEnd final : public HandshakeSink {
     engine_->submit_open({&job, 1});
     engine_->complete();
     if (!job.authentic) return Drop::bad_tag;
-    ReleasedIndices released;
+    ReleasedKeypairs released;
     const auto drop = session_.authenticated(*keypair, view.counter, length == 0, clock_.now(),
                                              released, actions_);
     give_back(released);
@@ -212,7 +212,7 @@ class TestEnd final : public HandshakeSink {
     }
     if (!staged_.empty()) session_.still_staged(staged_.front().since);
   }
-  void give_back(const ReleasedIndices& released) {
+  void give_back(const ReleasedKeypairs& released) {
     for (const std::uint32_t index : released.indices()) indices_.release(index);
   }
 

@@ -69,7 +69,7 @@ class Harness {
     keypair.created = now_;
     keypair.is_initiator = is_initiator;
     live_.insert(last_index_);
-    ReleasedIndices released;
+    ReleasedKeypairs released;
     session_.install(std::move(keypair), now_, released, actions_);
     take_back(released);
     require(session_.find(last_index_) != nullptr);
@@ -86,7 +86,7 @@ class Harness {
   void tick() {
     for (int runs = 0; session_.next_deadline() <= now_; ++runs) {
       require(runs < 16);  // each timer fires and is armed for later, or not at all
-      ReleasedIndices released;
+      ReleasedKeypairs released;
       const SessionActions actions = session_.tick(now_, released);
       take_back(released);
       if (actions.wiped) require(live_.empty());
@@ -94,12 +94,12 @@ class Harness {
     }
   }
   void clear() {
-    ReleasedIndices released;
+    ReleasedKeypairs released;
     session_.clear(released);
     take_back(released);
     require(live_.empty() && session_.next_deadline() == Instant::max());
   }
-  void take_back(const ReleasedIndices& released) {
+  void take_back(const ReleasedKeypairs& released) {
     for (const std::uint32_t index : released.indices()) {
       require(live_.erase(index) == 1);
       require(session_.find(index) == nullptr);
@@ -144,7 +144,7 @@ class Harness {
     engine_->complete();
     if (spoilt) require(!job.authentic);
     if (!job.authentic) return;
-    ReleasedIndices released;
+    ReleasedKeypairs released;
     const auto drop =
         session_.authenticated(*keypair, view.counter, job.length == 0, now_, released, actions_);
     take_back(released);

@@ -145,7 +145,7 @@ class SessionArray {
   std::uint32_t outstanding_ = 0;
   std::uint32_t timer_turn_ = 0;  // whose timers are looked at next
   bool endless_ = false;
-  wg::ReleasedIndices released_;
+  wg::ReleasedKeypairs released_;
   HandshakeCounters counters_;
   LatencyHistogram times_;
 };

@@ -1,120 +1,76 @@
-// From the wire: classify → open → check → join → deliver. All segments of one receive call are
-// opened in one batch, whosever they are, then checked in the order they came; neighbours of one
-// inner flow are joined into a train and cross the TUN in one write.
+// From the wire, on one context: receive → open → deliver, one stage after the other, each with the
+// packets of the one before as a value. What the sessions ask for is done when a batch has been
+// delivered, by whoever drains the events.
 #pragma once
 
-#include <array>
-#include <cstdint>
-#include <vector>
+#include <cstddef>
 
 #include "crypto/aead_engine.h"
 #include "lane/counters.h"
+#include "lane/handshake/handshake_gate.h"
 #include "lane/peers/held_syns.h"
 #include "lane/peers/peer_table.h"
-#include "lane/receive/age_limit.h"
+#include "lane/receive/deliver_stage.h"
+#include "lane/receive/open_stage.h"
+#include "lane/receive/receive_stage.h"
+#include "lane/receive/received_packets.h"
+#include "lane/receive/tun_writer.h"
 #include "lane/turn_budget.h"
 #include "port/port.h"
-#include "steer/steering_table.h"
-#include "wire/message/wg_message.h"
-#include "wire/offload/coalescer.h"
 
 namespace tw::lane {
 
-/// What the receive pipeline hands up.
-class ReceiveEvents {
- public:
-  virtual ~ReceiveEvents() = default;
-  /// A handshake message or cookie reply that came in `train`. Empty if it was taken, else why not.
-  virtual std::optional<Drop> handshake_message(ByteView message, const Train& train) noexcept = 0;
-  /// A packet of this peer has authenticated, and its session has said what follows from that.
-  virtual void session_event(LanePeer& peer, const wg::SessionActions& actions,
-                             const wg::ReleasedIndices& released) noexcept = 0;
-  /// Packets of this peer have authenticated: its timers may have moved.
-  virtual void session_touched(LanePeer& peer) noexcept = 0;
+/// The parts that a receive pipeline works with. All must outlive it.
+struct ReceiveParts {
+  PeerTable& peers;
+  HandshakeGate& gate;
+  HeldSyns& syns;
+  crypto::AeadEngine& engine;
+  Port& tun;
+  CoalescerKinds tun_takes;  ///< the trains that may be written to the TUN
+  const ReceiverIndex& codec;
+  const SteeringTable& steering;
+  ContextId self;
 };
 
 class ReceivePipeline {
  public:
-  /// Segments opened together. A receive call may bring more: they are opened in several batches.
-  static constexpr std::size_t jobs_capacity = 256;
+  /// Segments opened together. A batch of a port may bring more: it takes several calls.
+  static constexpr std::size_t batch_capacity = 256;
 
-  /// All must outlive this. `syns` gets to see what comes out of the tunnel before the TUN does.
-  ReceivePipeline(PeerTable& peers, crypto::AeadEngine& engine, LaneCounters& counters,
-                  HeldSyns& syns, ReceiveEvents& events);
+  ReceivePipeline(const ReceiveParts& parts, LaneCounters& counters)
+      : tun_(parts.tun, parts.tun_takes, counters.from_wire, batch_capacity),
+        receive_(parts.peers, parts.gate, parts.codec, parts.steering, parts.self,
+                 counters.from_wire),
+        open_(parts.engine, counters),
+        deliver_(parts.peers, parts.syns, tun_, counters.from_wire) {}
 
-  /// Which buckets are this worker's. Both must outlive this.
-  void set_steering(const ReceiverIndex& codec, const SteeringTable& table,
-                    ContextId self) noexcept;
-  /// Where opened packets go. `kinds`: what it takes as trains.
-  void set_tun(Port& tun, CoalescerKinds kinds) noexcept {
-    tun_ = &tun;
-    coalescer_.set_kinds(kinds);
-  }
-  /// What of that it has not refused so far.
-  CoalescerKinds tun_takes() const noexcept { return coalescer_.kinds(); }
-
-  /// How long transport data may wait in a socket (Train::age) for good; zero: any time.
-  void set_queue_limit(Duration limit) noexcept { age_limit_ = AgeLimit{limit}; }
-
+  /// Returns the trains that the TUN has not refused so far.
+  CoalescerKinds tun_takes() const noexcept { return tun_.kinds(); }
+  /// Limits how long transport data may wait in a socket (Train::age) for good; zero: any time.
+  void set_queue_limit(Duration limit) noexcept { receive_.set_queue_limit(limit); }
   /// A poll of all ports begins.
-  void begin(Instant now) noexcept { age_limit_.begin(now); }
-  /// Handles segments of a batch that a UDP port has filled, in place, from `at` on, and moves `at`
-  /// behind them, to the end of the batch or of the turn. No other batch may be begun before this
-  /// one's end.
-  void receive(PacketBatch& batch, BatchPlace& at, TurnBudget& turn, Instant now) noexcept;
+  void begin(Instant now) noexcept { receive_.begin(now); }
+
+  /// Handles segments of `batch` from `at` on, in place, as many as the turn allows and are opened
+  /// together, and moves `at` behind them. The events must be drained before the next call. Returns
+  /// the handshake messages that passed the gate.
+  std::size_t receive(const PacketBatch& batch, BatchPlace& at, TurnBudget& turn,
+                      Instant now) noexcept {
+    const std::size_t handshake_messages = receive_.receive(batch, at, turn, now, packets_);
+    if (!packets_.empty()) deliver_.deliver(open_.open(packets_), now, events_);
+    packets_.clear();
+    return handshake_messages;
+  }
+  SessionEvents& events() noexcept { return events_; }
 
  private:
-  struct Arrival {
-    LanePeer* peer;  // these two as long as keypairs_moved_ is false
-    wg::LiveKeypair* keypair;
-    std::uint32_t receiver_index;
-    std::uint32_t datagram_bytes;
-    const Train* train;
-  };
-  /// The packets of a train are mostly one peer's, so the last one found is tried first.
-  struct Found {
-    std::uint32_t receiver_index = 0;
-    LanePeer* peer = nullptr;
-    wg::LiveKeypair* keypair = nullptr;
-  };
-  /// The same for the source address that was last seen to be among a peer's allowed IPs.
-  struct Allowed {
-    const LanePeer* peer = nullptr;
-    std::size_t size = 0;
-    std::array<std::uint8_t, 16> source{};
-  };
-
-  void segment(ByteSpan datagram, const Train& train, Instant now) noexcept;
-  void data(ByteSpan datagram, const Train& train, Instant now) noexcept;
-  bool find(std::uint32_t receiver_index) noexcept;
-  void open_and_deliver(Instant now) noexcept;
-  void deliver(const Arrival& arrival, const crypto::AeadJob& job, Instant now) noexcept;
-  void touch(LanePeer* peer) noexcept;
-  void deliver_inner(LanePeer& peer, ByteSpan plaintext, std::uint8_t outer_class) noexcept;
-  bool is_allowed(const LanePeer& peer, ByteView source) noexcept;
-  void write_tun() noexcept;
-  void write_singly(const JoinedPackets& joined) noexcept;
-  void count_sent(const JoinedPackets& joined) noexcept;
-  void drop(Drop reason) noexcept { counters_.from_wire.drops.add(reason); }
-
-  PeerTable& peers_;
-  crypto::AeadEngine& engine_;
-  LaneCounters& counters_;
-  HeldSyns& syns_;
-  ReceiveEvents& events_;
-  const ReceiverIndex* codec_ = nullptr;
-  const SteeringTable* table_ = nullptr;
-  ContextId self_;
-  Port* tun_ = nullptr;
-  std::vector<crypto::AeadJob> jobs_;
-  std::vector<Arrival> arrivals_;  // of the job with the same index
-  Found found_;
-  Allowed allowed_;
-  LanePeer* touched_ = nullptr;  // its timers are still to be looked at
-  AgeLimit age_limit_;
-  bool keypairs_moved_ = false;  // by a packet of the batch that is being delivered
-  Coalescer coalescer_;
-  std::vector<Train> to_tun_;
+  TunWriter tun_;
+  ReceiveStage receive_;
+  OpenStage open_;
+  DeliverStage deliver_;
+  SealedPackets packets_{batch_capacity};
+  SessionEvents events_{batch_capacity};
 };
 
 }  // namespace tw::lane

@@ -1,0 +1,82 @@
+#include "lane/receive/receive_stage.h"
+
+#include <algorithm>
+
+#include "wire/message/wg_message.h"
+
+namespace tw::lane {
+
+std::size_t ReceiveStage::receive(const PacketBatch& batch, BatchPlace& at, TurnBudget& turn,
+                                  Instant now, SealedPackets& sealed) noexcept {
+  found_ = {};
+  std::size_t handshake_messages = 0;
+  while (at.train < batch.size()) {
+    const Train& train = batch[at.train];
+    const std::size_t segments = train.segments();
+    const std::size_t waiting = segments - at.segment;
+    if (waiting > sealed.room() && !sealed.empty()) break;
+    const std::size_t count = turn.take(std::min(waiting, sealed.room()));
+    if (count == 0) break;
+    if (at.segment == 0) age_limit_.next_train(train.age, train.unpolled);
+    // Each segment by itself: a train merges by address and port, so it mixes the clients behind
+    // one NAT, and message types.
+    for (std::size_t i = at.segment; i < at.segment + count; ++i) {
+      const ByteSpan datagram = train.segment(i);
+      counters_.received_bytes.add(datagram.size());
+      if (segment(datagram, train, now, sealed)) ++handshake_messages;
+    }
+    counters_.received.add(count);
+    at.advance(count, segments);
+  }
+  return handshake_messages;
+}
+
+bool ReceiveStage::segment(ByteSpan datagram, const Train& train, Instant now,
+                           SealedPackets& sealed) noexcept {
+  const std::optional<WgType> type = classify(datagram);
+  if (!type) {
+    drop(Drop::malformed);
+    return false;
+  }
+  if (*type == WgType::data) {
+    data(datagram, train, now, sealed);
+    return false;
+  }
+  if (const auto reason = gate_.pass(datagram, train)) {
+    drop(*reason);
+    return false;
+  }
+  counters_.consumed.add();
+  return true;
+}
+
+bool ReceiveStage::find(std::uint32_t receiver_index) noexcept {
+  if (found_.keypair != nullptr && found_.receiver_index == receiver_index) return true;
+  // Any 32 bits have a bucket; with one worker every bucket is ours. A stranger's is not looked up.
+  if (steering_.context_of(codec_.bucket_of(receiver_index)) != self_) return false;
+  found_.receiver_index = receiver_index;
+  found_.peer = peers_.find_index(receiver_index);
+  found_.keypair = found_.peer == nullptr ? nullptr : found_.peer->session.find(receiver_index);
+  return found_.keypair != nullptr;
+}
+
+void ReceiveStage::data(ByteSpan datagram, const Train& train, Instant now,
+                        SealedPackets& sealed) noexcept {
+  const WgDataView view = WgDataView::of(datagram);
+  if (!find(view.receiver_index)) {
+    // Theirs may be the drop that the queue needs.
+    age_limit_.overdue(ByteShares::strangers, datagram.size());
+    return drop(Drop::no_keypair);
+  }
+  if (age_limit_.overdue(ByteShares::bucket_of(found_.peer->id.value), datagram.size())) {
+    return drop(Drop::overdue);
+  }
+  if (const auto reason = wg::Session::may_open(*found_.keypair, view.counter, now)) {
+    return drop(*reason);
+  }
+  sealed.push({&found_.keypair->keys.receive_key, view.counter, view.sealed.data(),
+               static_cast<std::uint32_t>(view.sealed.size() - wg_tag_size), false},
+              {found_.peer, found_.keypair, &train, static_cast<std::uint32_t>(datagram.size())});
+}
+
+}  // namespace tw::lane
