@@ -1,6 +1,4 @@
 // Tests how much a lane does in one turn, with everything that it takes from full to the brim.
-#include "lane/turn_budget.h"
-
 #include <gtest/gtest.h>
 
 #include "lane/test_machines.h"
@@ -11,16 +9,6 @@ namespace {
 
 using test::ip_packet;
 using Train = tw::test::Train;
-
-TEST(TurnBudget, ATrainThatDoesNotFitWaitsForATurnOfItsOwn) {
-  TurnBudget turn{100};
-  EXPECT_EQ(turn.take(60), 60U);
-  EXPECT_EQ(turn.take(60), 0U);
-  EXPECT_TRUE(turn.over());
-  TurnBudget next{100};
-  EXPECT_EQ(next.take(250), 100U);
-  EXPECT_TRUE(next.over());
-}
 
 class FullLaneTest : public test::TwoMachinesTest {
  protected:

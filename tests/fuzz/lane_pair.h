@@ -24,8 +24,7 @@ struct LaneMachine {
         key(key_of(number)),
         context(ContextId{0}, clock),
         lane({context, channel, engine, tun, codec, steering, ContextId{0}},
-             {.peers = 4,
-              .staged_packets = staged_packets,
+             {.sessions = {.peers = 4, .staged_packets = staged_packets},
               .receive_trains = 16,
               .tun_packets = 16}),
         handshakes(channel, context, indices, random, clock) {

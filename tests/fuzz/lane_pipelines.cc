@@ -1,5 +1,5 @@
 // link: tw_lane
-// covers: lane/receive/*.cc lane/transmit/transmit_pipeline.cc lane/tunnel_lane*.cc
+// covers: lane/receive/*.cc lane/transmit/*.cc lane/peers/peer_sessions.cc lane/tunnel_lane.cc
 // Two lanes joined in memory, and what hosts, the wire, the relay and full queues do to them, as a
 // list of steps. Whatever comes: each segment that came in has been delivered, dropped for a
 // reason, consumed, or is held; what is counted at the ports is what the lanes have counted; and a

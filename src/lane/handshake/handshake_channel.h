@@ -43,11 +43,11 @@ struct HandshakeRequest {
     release,   ///< receiver index `index` is out of use
   };
   Kind kind = Kind::receive;
-  wg::PeerId peer;
+  wg::PeerId peer{};
   std::uint32_t index = 0;
-  Endpoint from;
-  LocalAddress local;  ///< receive: which address of ours it came to
-  HandshakeBytes message;
+  Endpoint from{};
+  LocalAddress local{};  ///< receive: which address of ours it came to
+  HandshakeBytes message{};
 };
 
 /// Back to the worker that owns the peer.

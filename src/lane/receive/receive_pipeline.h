@@ -6,6 +6,7 @@
 #include <cstddef>
 
 #include "crypto/aead_engine.h"
+#include "exec/turn.h"
 #include "lane/counters.h"
 #include "lane/handshake/handshake_gate.h"
 #include "lane/peers/held_syns.h"
@@ -15,7 +16,7 @@
 #include "lane/receive/receive_stage.h"
 #include "lane/receive/received_packets.h"
 #include "lane/receive/tun_writer.h"
-#include "lane/turn_budget.h"
+#include "port/batch_place.h"
 #include "port/port.h"
 
 namespace tw::lane {
@@ -55,10 +56,9 @@ class ReceivePipeline {
   /// Handles segments of `batch` from `at` on, in place, as many as the turn allows and are opened
   /// together, and moves `at` behind them. The events must be drained before the next call. Returns
   /// the handshake messages that passed the gate.
-  std::size_t receive(const PacketBatch& batch, BatchPlace& at, TurnBudget& turn,
-                      Instant now) noexcept {
-    const std::size_t handshake_messages = receive_.receive(batch, at, turn, now, packets_);
-    if (!packets_.empty()) deliver_.deliver(open_.open(packets_), now, events_);
+  std::size_t receive(const PacketBatch& batch, BatchPlace& at, Turn& turn) noexcept {
+    const std::size_t handshake_messages = receive_.receive(batch, at, turn, packets_);
+    if (!packets_.empty()) deliver_.deliver(open_.open(packets_), turn.now(), events_);
     packets_.clear();
     return handshake_messages;
   }

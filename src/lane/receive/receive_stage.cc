@@ -6,8 +6,8 @@
 
 namespace tw::lane {
 
-std::size_t ReceiveStage::receive(const PacketBatch& batch, BatchPlace& at, TurnBudget& turn,
-                                  Instant now, SealedPackets& sealed) noexcept {
+std::size_t ReceiveStage::receive(const PacketBatch& batch, BatchPlace& at, Turn& turn,
+                                  SealedPackets& sealed) noexcept {
   found_ = {};
   std::size_t handshake_messages = 0;
   while (at.train < batch.size()) {
@@ -23,7 +23,7 @@ std::size_t ReceiveStage::receive(const PacketBatch& batch, BatchPlace& at, Turn
     for (std::size_t i = at.segment; i < at.segment + count; ++i) {
       const ByteSpan datagram = train.segment(i);
       counters_.received_bytes.add(datagram.size());
-      if (segment(datagram, train, now, sealed)) ++handshake_messages;
+      if (segment(datagram, train, turn.now(), sealed)) ++handshake_messages;
     }
     counters_.received.add(count);
     at.advance(count, segments);

@@ -7,12 +7,13 @@
 #include <cstdint>
 
 #include "exec/context.h"
+#include "exec/turn.h"
 #include "lane/counters.h"
 #include "lane/handshake/handshake_gate.h"
 #include "lane/peers/peer_table.h"
 #include "lane/receive/age_limit.h"
 #include "lane/receive/received_packets.h"
-#include "lane/turn_budget.h"
+#include "port/batch_place.h"
 #include "port/packet_batch.h"
 #include "steer/receiver_index.h"
 #include "steer/steering_table.h"
@@ -39,7 +40,7 @@ class ReceiveStage {
   /// Takes segments of `batch` from `at` on, until its end, the turn's, or the room in `sealed`,
   /// and moves `at` behind them. A train that finds too little room waits for the next call, unless
   /// `sealed` was empty. Returns the handshake messages that passed the gate.
-  std::size_t receive(const PacketBatch& batch, BatchPlace& at, TurnBudget& turn, Instant now,
+  std::size_t receive(const PacketBatch& batch, BatchPlace& at, Turn& turn,
                       SealedPackets& sealed) noexcept;
 
  private:

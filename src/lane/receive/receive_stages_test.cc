@@ -92,8 +92,8 @@ class ReceiveStagesTest : public testing::Test {
     batch_.append(train);
   }
   std::size_t receive(std::size_t budget = 1000) {
-    TurnBudget turn{budget};
-    return receive_.receive(batch_, place_, turn, now_, sealed_);
+    Turn turn{now_, budget};
+    return receive_.receive(batch_, place_, turn, sealed_);
   }
   void deliver() {
     deliver_.deliver(open_.open(sealed_), now_, events_);

@@ -92,7 +92,7 @@ Result<void> Device::open_parts(const DeviceSettings& settings) {
   handshakes_ = std::move(*handshake_worker);
 
   lane::TunnelLaneLimits limits;
-  limits.peers = settings.peers_max;
+  limits.sessions.peers = settings.peers_max;
   data_lane_ = std::make_unique<lane::TunnelLane>(
       lane::TunnelLaneParts{*handshakes_, channel_, *engine_, *tun_, codec_, steering_,
                             data_context, *tun_takes},

@@ -1,27 +1,23 @@
-// The part of TunnelLane that does what the relay says of the SYNs that are held.
+#include "lane/peers/syn_answers_source.h"
+
 #include <array>
 #include <optional>
 
 #include "base/assert.h"
-#include "lane/tunnel_lane.h"
 #include "wire/ip/tcp_reset.h"
+#include "wire/offload/gso.h"
 
 namespace tw::lane {
 
-void TunnelLane::report_syns(WakingRing<SynReport>* reports,
-                             ContextRing<SynAnswer>* answers) noexcept {
-  counters_.from_wire.drops.add(Drop::shutdown, syns_.use(reports, answers));
-}
-
-void TunnelLane::take_syn_answers() noexcept {
-  for (HeldSyns::Answered syn; !turn_.over() && syns_.next(syn);) {
-    turn_.charge(1);
+void SynAnswersSource::take(Turn& turn) noexcept {
+  for (HeldSyns::Answered syn; !turn.over() && syns_.next(syn);) {
+    turn.charge(1);
     switch (syn.verdict) {
       case SynVerdict::pass:
-        pass_syn(syn.packet);
+        pass(syn.packet);
         break;
       case SynVerdict::refuse:
-        refuse_syn(syn.packet);
+        refuse(syn.packet, turn);
         break;
       case SynVerdict::drop:
         counters_.from_wire.drops.add(Drop::repeated_syn);
@@ -30,7 +26,7 @@ void TunnelLane::take_syn_answers() noexcept {
   }
 }
 
-void TunnelLane::pass_syn(ByteSpan packet) noexcept {
+void SynAnswersSource::pass(ByteSpan packet) noexcept {
   Train train;
   train.bytes = packet.data();
   train.length = train.segment_size = static_cast<std::uint32_t>(packet.size());
@@ -41,7 +37,7 @@ void TunnelLane::pass_syn(ByteSpan packet) noexcept {
 }
 
 /// The reset goes where any packet to that address would: the peer may have changed meanwhile.
-void TunnelLane::refuse_syn(ByteView syn) noexcept {
+void SynAnswersSource::refuse(ByteView syn, Turn& turn) noexcept {
   counters_.from_wire.consumed.add();
   counters_.to_wire.generated.add();
   std::array<std::uint8_t, tcp_reset_max> bytes;
@@ -53,7 +49,7 @@ void TunnelLane::refuse_syn(ByteView syn) noexcept {
   LanePeer* const peer = id ? peers_.find(*id) : nullptr;
   if (peer == nullptr) return counters_.to_wire.drops.add(Drop::no_route);
   if (!peer->endpoint) return counters_.to_wire.drops.add(Drop::no_endpoint);
-  transmit_segments(*peer, *reset, 0, 1);
+  sessions_.transmit(*peer, *reset, 0, 1, turn);
 }
 
 }  // namespace tw::lane
