@@ -105,17 +105,17 @@ void Relay::State::start_client(Connection& connection) {
 
 void Relay::State::serve_leg(Accepted accepted, Instant now) {
   ++counters.accepted_legs;
-  const auto pop = admission_.pop_at(accepted.peer.address);
-  if (!pop) return refuse(Listener::Kind::legs, accepted, Outcome::refused_source);
-  if (!may_take_leg(accepted.peer.address)) {
-    ++pops[*pop].refused_here;
-    say_crowd_of_pop(accepted.peer.address, now);
+  Pop* const pop = pops_.at(accepted.peer.address);
+  if (pop == nullptr) return refuse(Listener::Kind::legs, accepted, Outcome::refused_source);
+  if (!may_take_leg(*pop)) {
+    pop->count_refused_here();
+    say_crowd_of_pop(*pop, now);
     return refuse(Listener::Kind::legs, accepted, Outcome::pop_limit);
   }
   legs_of_.add(accepted.peer.address);
   const int front = accepted.socket.get();
-  const ConnectionId id = table.add(
-      Connection::leg(std::move(accepted.socket), accepted.peer, gates_[*pop].proof, now));
+  const ConnectionId id =
+      table.add(Connection::leg(std::move(accepted.socket), accepted.peer, pop->proof(), now));
   Connection& connection = *table.find(id);
   share(connection);
   if (!watch_socket(front, id, Side::front)) {
@@ -125,22 +125,22 @@ void Relay::State::serve_leg(Accepted accepted, Instant now) {
   table.watch(id, connection.deadline(settings.limits));
 }
 
-bool Relay::State::may_take_leg(const IpAddress& pop) const noexcept {
+bool Relay::State::may_take_leg(const Pop& pop) const noexcept {
   const RelayLimits& limits = settings.limits;
-  const LegCounts::Legs legs = legs_of_.of(pop);
+  const LegCounts::Legs legs = legs_of_.of(pop.settings().overlay_address);
   const std::size_t free = limits.max_connections - std::min(table.size(), limits.max_connections);
   return legs.waiting < limits.max_waiting_legs_per_pop &&
          legs.all < std::min(limits.max_connections_per_pop, most_of_free * free);
 }
 
-void Relay::State::say_crowd_of_pop(const IpAddress& pop, Instant now) {
+void Relay::State::say_crowd_of_pop(const Pop& pop, Instant now) {
   if (now < crowd_said_again_) return;
   crowd_said_again_ = now + crowd_pause;
-  const LegCounts::Legs legs = legs_of_.of(pop);
+  const LegCounts::Legs legs = legs_of_.of(pop.settings().overlay_address);
   log::warning(
       "relay: PoP {} has {} legs here, {} of them without a target, as many as one PoP may "
       "(relay.max_connections_per_pop, max_waiting_legs_per_pop): further ones are refused",
-      pops[*admission_.pop_at(pop)].name, legs.all, legs.waiting);
+      pop.name(), legs.all, legs.waiting);
 }
 
 void Relay::State::say_exhausted(Instant now) {
@@ -174,11 +174,13 @@ void Relay::State::decide_leg(ConnectionId id, Connection& connection, Instant n
   legs_of_.begin(connection.peer().address);
   ++underway_;
   // A PoP that is none any more, since the leg was accepted, names nobody.
-  const auto pop = admission_.pop_at(connection.peer().address);
+  Pop* const pop = pops_.at(connection.peer().address);
   const Verdict verdict =
-      pop ? admit(connection, now) : Verdict{std::unexpected(Outcome::refused_source)};
+      pop != nullptr ? admit(connection, now) : Verdict{std::unexpected(Outcome::refused_source)};
   if (!verdict) {
-    if (verdict.error() == Outcome::refused_client) refuse_client(connection, *pop, now);
+    if (verdict.error() == Outcome::refused_client) {
+      pop->refuse_client(connection.client().address, *settings.pop_clients, now);
+    }
     connection.finish(verdict.error());
     return end(id, connection, now);
   }

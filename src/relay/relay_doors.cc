@@ -54,7 +54,7 @@ std::vector<DoorPlan> Relay::State::doors() const {
 void Relay::State::drain(Instant now) noexcept {
   draining_ = true;
   for (Door& door : doors_) door.knocked = true;
-  for (const auto& legs : by_pop_) legs->close_idle();
+  for (Pop* const pop : pops_) pop->legs().close_idle();
   table.for_each([&](ConnectionId id, Connection& connection) {
     // Whoever still waits for an answer is told to go elsewhere.
     if (!connection.is_waiting_leg() && !connection.held()) return;
@@ -66,7 +66,7 @@ void Relay::State::drain(Instant now) noexcept {
 
 void Relay::State::resume() noexcept {
   draining_ = refusing_ = false;
-  for (const auto& legs : by_pop_) legs->reopen();
+  for (Pop* const pop : pops_) pop->legs().reopen();
 }
 
 void Relay::State::refuse_all(Instant now) noexcept {

@@ -30,12 +30,12 @@ void Relay::State::log_end(const Connection& connection) noexcept {
                    .os_errno = connection.os_errno(),
                    .active = underway_};
   if (connection.is_leg()) {
-    const auto pop = admission_.pop_at(connection.peer().address);
-    record.from = pop ? std::string_view{pops[*pop].name} : "leg";
+    const Pop* const pop = pops_.at(connection.peer().address);
+    record.from = pop != nullptr ? std::string_view{pop->name()} : "leg";
   }
   if (connection.has_gone_onward()) {
-    record.way = connection.pop().empty() ? std::string_view{"direct"} : connection.pop();
-    if (!connection.pop().empty()) record.leg = connection.was_warm() ? "warm" : "fresh";
+    record.way = connection.pop() ? pops_.name_of(*connection.pop()) : "direct";
+    if (connection.pop()) record.leg = connection.was_warm() ? "warm" : "fresh";
   }
   // A leg that brought its server's refusal was connected itself.
   const bool relayed = connection.is_connected() && connection.outcome() != Outcome::connect_failed;

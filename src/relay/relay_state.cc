@@ -32,10 +32,6 @@ std::uint64_t token_of(ConnectionId id, Side side) noexcept {
 // of the doors.
 constexpr std::uint32_t syn_bell = 0x7fff'ffff, legs_bell = 0x7fff'fffe;
 
-std::string_view way_of(const Connection& connection) noexcept {
-  return connection.pop().empty() ? std::string_view{"directly"} : connection.pop();
-}
-
 // Until a leg's header has come, its PoP is all that is known.
 const Endpoint& who_of(const Connection& connection) noexcept {
   return connection.has_target() ? connection.client() : connection.peer();
@@ -68,7 +64,7 @@ void Relay::State::use_settings() {
   receive_budget.set_limits(settings.limits.buffer_bytes, settings.limits.buffer_bytes_per_client);
   log_.apply(settings.log);
   use_pops();
-  end_disowned_legs(polled_at_);
+  end_invalid_waiting_legs(polled_at_);
   count_clients();
   if (!settings.client_start.enabled) client_rates_ = std::make_shared<ClientRates>();
   legs_ready_ = true;
@@ -102,58 +98,41 @@ void Relay::State::count_clients() {
   });
 }
 
-// What is known of a PoP that stays is kept: its legs, its path, its counters.
 void Relay::State::use_pops() {
-  std::vector<std::unique_ptr<PopLegs>> legs;
-  std::vector<std::shared_ptr<PathRate>> paths;
-  std::vector<PopGate> gates;
-  std::vector<PopCounters> kept;
-  for (const PopSettings& pop : settings.pops) {
-    const auto known = std::ranges::find(pops, pop.name, &PopCounters::name);
-    if (known == pops.end()) {
-      gates.push_back(gate_of(pop, {}));
-      legs.push_back(legs_to(pop, gates.back().proof));
-      paths.push_back(std::make_shared<PathRate>(settings.turbo.first_rate_bps));
-      kept.push_back({.name = pop.name, .warm = {}, .proof = {}, .path = {}});
-      continue;
-    }
-    const auto index = static_cast<std::size_t>(known - pops.begin());
-    gates.push_back(gate_of(pop, std::move(gates_[index])));
-    by_pop_[index]->apply(settings, pop, gates.back().proof);
-    paths_[index]->set_first_rate(settings.turbo.first_rate_bps);
-    legs.push_back(std::move(by_pop_[index]));
-    paths.push_back(std::move(paths_[index]));
-    kept.push_back(*known);
-  }
-  swept_pops_.clear();  // they name places of PoPs that may have moved
-  swept_pops_wanted_.clear();
-  by_pop_ = std::move(legs);
-  paths_ = std::move(paths);
-  gates_ = std::move(gates);
-  pops = std::move(kept);
+  for (const Pop* const pop : pops_.apply(settings)) watch_pool(*pop);
 }
 
-std::unique_ptr<PopLegs> Relay::State::legs_to(const PopSettings& pop,
-                                               const std::shared_ptr<PopProof>& proof) {
-  auto legs = std::make_unique<PopLegs>(settings, pop, proof);
+void Relay::State::watch_pool(const Pop& pop) {
   epoll_event event{.events = EPOLLIN | EPOLLET, .data = {.u64 = legs_bell}};
-  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, legs->wait_fd(), &event) != 0) {
-    log::warning("relay: no warm legs to {}: {}", pop.name,
-                 system_error("watch the pool").error().text());
-  }
-  return legs;
+  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, pop.legs().wait_fd(), &event) == 0) return;
+  log::warning("relay: no warm legs to {}: {}", pop.name(),
+               system_error("watch the pool").error().text());
 }
 
-void Relay::State::start_leg(Connection& connection, Side side, std::size_t pop, Instant now) {
+// Ends legs that wait for a target, if their PoP is configured no more, or if they would have to
+// prove something else now.
+void Relay::State::end_invalid_waiting_legs(Instant now) {
+  table.for_each([&](ConnectionId id, Connection& connection) {
+    if (!connection.is_leg() || connection.phase() != Connection::Phase::header) return;
+    const Pop* const pop = pops_.at(connection.peer().address);
+    const bool proven = connection.has_said_hello() || !connection.is_waiting_leg() ||
+                        !connection.front_proof()->is_required();
+    if (pop != nullptr && proven && pop->proof() == connection.front_proof()) return;
+    connection.finish(Outcome::closed);
+    end(id, connection, now);
+  });
+}
+
+void Relay::State::start_leg(Connection& connection, Side side, const Pop& pop, Instant now) {
   if (!settings.turbo.pacing) return;
   connection.start_leg(
-      side, {paths_[pop], settings.turbo.initcwnd, connection.socket(side), settings.resumer}, now);
+      side, {pop.path(), settings.turbo.initcwnd, connection.socket(side), settings.resumer}, now);
 }
 
 void Relay::State::poll_legs(Instant now) {
   const bool ready = std::exchange(legs_ready_, false);
-  for (const auto& legs : by_pop_) {
-    if (ready || now >= legs->next_deadline()) legs->poll(now);
+  for (Pop* const pop : pops_) {
+    if (ready || now >= pop->legs().next_deadline()) pop->legs().poll(now);
   }
   if (!ready && now < probes_.next_deadline()) return;
   probes_.poll(now, [this, now](const Endpoint& target, Duration rtt) {
@@ -266,15 +245,15 @@ void Relay::State::take_turn(ConnectionId id, Instant now) {
   counters.bytes_downstream += turn.bytes_downstream;
   if (turn.connected) note_connected(*connection, now);
   if (turn.answered) {
-    if (const auto pop = index_of(connection->pop())) by_pop_[*pop]->answered();
+    if (Pop* const pop = pops_.find(connection->pop())) pop->legs().answered();
   }
   if (connection->times().has_news()) note_stages(*connection);
   settle(id, *connection, turn.step, now);
 }
 
 void Relay::State::note_connected(const Connection& connection, Instant now) {
-  if (PopCounters* const pop = counters_of(connection.pop())) {
-    ++pop->legs_opened;
+  if (Pop* const pop = pops_.find(connection.pop())) {
+    pop->count_opened();
   } else if (settings.direct == DirectWay::measured) {
     const Duration rtt = connect_rtt(connection.socket(Side::back));
     if (rtt > Duration::zero()) path_choice_.measured(connection.target().address, rtt, now);
@@ -320,17 +299,22 @@ void Relay::State::end(ConnectionId id, Connection& connection, Instant now) {
   // A server that refuses is no failure of the leg that brought the answer.
   const bool unproven = connection.outcome() == Outcome::refused_proof;
   if (unproven || (connection.outcome() == Outcome::connect_failed && !connection.is_connected())) {
-    if (PopCounters* const pop = counters_of(connection.pop())) ++pop->legs_failed;
+    if (Pop* const pop = pops_.find(connection.pop())) pop->count_failed();
   }
-  if (unproven && connection.is_leg()) say_refused(connection, now);
+  if (unproven && connection.is_leg()) {
+    if (Pop* const pop = pops_.at(connection.peer().address)) {
+      pop->warn_refused_leg(connection.peer(), connection.fault(), now);
+    }
+  }
   log_end(connection);
   if (connection.has_target()) --underway_;
   if (log::enabled(log::Level::debug)) {
     const auto lasted =
         std::chrono::duration_cast<std::chrono::milliseconds>(now - connection.begun());
     log::debug("relay: {} to {} {}: {}{}{}, {} bytes up, {} down, {} ms", who_of(connection).text(),
-               connection.target().text(), way_of(connection), name_of(connection.outcome()),
-               connection.os_errno() == 0 ? "" : ", ",
+               connection.target().text(),
+               connection.pop() ? pops_.name_of(*connection.pop()) : "directly",
+               name_of(connection.outcome()), connection.os_errno() == 0 ? "" : ", ",
                connection.os_errno() == 0
                    ? std::string{}
                    : Error{.os_errno = connection.os_errno(), .detail = "socket"}.text(),
@@ -360,7 +344,7 @@ void Relay::State::count(Outcome outcome) noexcept {
 Instant Relay::State::next_deadline() const noexcept {
   Instant next = std::min({table.next_deadline(), accept_again_, pipes_again_, coalescing_until_,
                            probes_.next_deadline(), next_question()});
-  for (const auto& legs : by_pop_) next = std::min(next, legs->next_deadline());
+  for (const Pop* const pop : pops_) next = std::min(next, pop->legs().next_deadline());
   return next;
 }
 
@@ -383,16 +367,9 @@ RelaySnapshot Relay::State::snapshot() {
                            .starts = client_rates_->starts()};
   snapshot.buffers = receive_budget.state();
   snapshot.log = log_.counters();
-  snapshot.pops = pops;
-  for (std::size_t i = 0; i < pops.size(); ++i) {
-    snapshot.pops[i].warm = by_pop_[i]->state();
-    if (settings.turbo.pacing) snapshot.pops[i].path = paths_[i]->state(polled_at_);
-    const LegCounts::Legs legs = legs_of_.of(settings.pops[i].overlay_address);
-    snapshot.pops[i].legs_here = legs.all;
-    snapshot.pops[i].waiting_here = legs.waiting;
-    snapshot.pops[i].usable = by_pop_[i]->is_usable(polled_at_);
-    snapshot.pops[i].legs = settings.pops[i].legs;
-    snapshot.pops[i].proof = gates_[i].proof->counters();
+  for (const Pop* const pop : pops_) {
+    snapshot.pops.push_back(pop->snapshot(legs_of_.of(pop->settings().overlay_address),
+                                          settings.turbo.pacing, polled_at_));
   }
   return snapshot;
 }

@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <string_view>
 #include <vector>
 
 #include "base/unique_fd.h"
@@ -22,7 +21,7 @@
 #include "relay/legs/legs.h"
 #include "relay/log/connection_log.h"
 #include "relay/pacing/client_rates.h"
-#include "relay/proof/pop_proof.h"
+#include "relay/pops/pop_table.h"
 #include "relay/relay.h"
 #include "relay/sockets/doors.h"
 #include "relay/sockets/listener.h"
@@ -59,8 +58,7 @@ struct Relay::State {
   void reset_all() noexcept;
 
   RelaySettings settings;
-  std::vector<PopCounters> pops;  // beside settings.pops; without the legs' own state
-  RelaySnapshot counters;         // without what is counted elsewhere: active, pops, unclaimed
+  RelaySnapshot counters;  // without what is counted elsewhere: active, pops, unclaimed
   RelaySnapshot snapshot();
   ReceiveBudget receive_budget;  // outlives the connections
   ConnectionTable table;
@@ -70,12 +68,6 @@ struct Relay::State {
   const std::array<int, 1> wait_fds;
 
  private:
-  struct PopGate {
-    std::shared_ptr<PopProof> proof;
-    std::optional<LegKey> key;                               // that `proof` was made of
-    std::array<Instant, leg_fault_count> say_fault_again{};  // when the log may say it again
-    Instant say_client_again{};
-  };
   // A source that may have connections waiting; edge-triggered, so it is asked until it is empty.
   struct Door {
     Listener listener;
@@ -83,28 +75,18 @@ struct Relay::State {
     bool knocked = true;
   };
 
-  // The leg of a PoP that has been silent longest; since max: none is in use.
-  struct SilentLeg {
-    LegName leg;
-    Instant since = Instant::max();
-  };
-
-  std::unique_ptr<PopLegs> legs_to(const PopSettings& pop, const std::shared_ptr<PopProof>& proof);
   void use_pops();
-  // Legs have to prove themselves: relay_proof.cc.
-  static PopGate gate_of(const PopSettings& pop, PopGate known);
-  void end_disowned_legs(Instant now);
-  void say_refused(const Connection& leg, Instant now);
-  void refuse_client(const Connection& leg, std::size_t pop, Instant now);
-  void start_leg(Connection& connection, Side side, std::size_t pop, Instant now);
+  void watch_pool(const Pop& pop);
+  void end_invalid_waiting_legs(Instant now);
+  void start_leg(Connection& connection, Side side, const Pop& pop, Instant now);
   void poll_legs(Instant now);
   // PoPs are asked whether they still have the legs in use: relay_leg_watch.cc.
   template <typename Visitor>
   void visit_legs(const Connection& connection, Visitor&& visit) const;
   void watch_legs(Instant now);
-  void ask_leg(std::size_t pop, std::optional<LegName> next, bool due, Instant now);
+  void ask_leg(Pop& pop, std::optional<LegName> next, bool due, Instant now);
   void sweep_legs(Instant now);
-  void bury(std::size_t pop, Instant now);
+  void end_silent_legs(Pop& pop, Instant now);
   void note_leg_end(ConnectionId id, const Connection& connection) noexcept;
   Instant next_question() const noexcept;
   Result<void> watch_doors() noexcept;
@@ -129,10 +111,10 @@ struct Relay::State {
   void serve_leg(Accepted accepted, Instant now);
   void start_client(Connection& connection);
   void share(Connection& connection) noexcept;
-  bool may_take_leg(const IpAddress& pop) const noexcept;
+  bool may_take_leg(const Pop& pop) const noexcept;
   void say_exhausted(Instant now);
   void say_crowd(const IpAddress& client, Instant now);
-  void say_crowd_of_pop(const IpAddress& pop, Instant now);
+  void say_crowd_of_pop(const Pop& pop, Instant now);
   void refuse(Listener::Kind kind, const Accepted& accepted, Outcome outcome);
   void take_turn(ConnectionId id, Instant now);
   void decide_leg(ConnectionId id, Connection& connection, Instant now);
@@ -153,20 +135,17 @@ struct Relay::State {
   void expire(Instant now);
   void retry(Instant now);
   void count(Outcome outcome) noexcept;
-  std::optional<std::size_t> index_of(std::string_view pop) const noexcept;
+  Pop* pop_of(const Way& way) const noexcept;
   void note_stages(Connection& connection) noexcept;
   void log_end(const Connection& connection) noexcept;
   void log_refusal(Listener::Kind kind, const Accepted& accepted, Outcome outcome) noexcept;
-  PopCounters* counters_of(std::string_view pop) noexcept;
 
   const int tun_index_;
   UniqueFd epoll_;
   std::unique_ptr<RouteLookup> lookup_;
   Admission admission_;
   std::unique_ptr<LegSource> direct_;
-  std::vector<std::unique_ptr<PopLegs>> by_pop_;  // beside settings.pops
-  std::vector<std::shared_ptr<PathRate>> paths_;  // the same: what the ways to them carry
-  std::vector<PopGate> gates_;                    // the same: what legs of theirs have to prove
+  PopTable pops_;
   std::shared_ptr<ClientRates> client_rates_ = std::make_shared<ClientRates>();
   PathChoice path_choice_;  // with DirectWay::measured
   DirectProbes probes_;
@@ -190,10 +169,9 @@ struct Relay::State {
   bool refusing_ = false;       // and who had come before has been served
   Instant polled_at_;
   Instant ask_again_ = Instant::max();  // the next question to a leg; max: none is in use
-  std::vector<SilentLeg> silent_;       // by PoP: of watch_legs()
   Instant sweep_again_;                 // not before: the next time that all of a PoP's are asked
-  std::vector<std::size_t> swept_pops_, swept_pops_wanted_;  // whose legs are asked now, and next
-  std::size_t swept_to_ = 0;                                 // places of `table`
+  std::vector<PopId> swept_pops_, swept_pops_wanted_;  // their legs are asked now, and next
+  std::size_t swept_to_ = 0;                           // places of `table`
   Instant accept_again_ = Instant::max(), pipes_again_ = Instant::max();
   Instant coalescing_until_ = Instant::max();  // max: nobody is set apart
   Instant exhausted_said_again_;

@@ -40,9 +40,10 @@ bool Relay::State::is_refused_now(const Connection& connection) const {
 PopFilter Relay::State::usable_pops(const Endpoint& target, Instant now) {
   polled_at_ = now;
   return [this, &target](std::size_t pop) {
-    if (!by_pop_[pop]->is_usable(polled_at_)) return false;
+    const PopLegs& legs = pops_.in_place(pop).legs();
+    if (!legs.is_usable(polled_at_)) return false;
     return settings.direct != DirectWay::measured ||
-           !path_choice_.prefers_direct(target.address, by_pop_[pop]->rtt(), polled_at_);
+           !path_choice_.prefers_direct(target.address, legs.rtt(), polled_at_);
   };
 }
 
@@ -54,15 +55,8 @@ void Relay::State::measure(const Connection& connection, Way way, Instant now) {
   probes_.begin(connection.target(), settings.limits, now);
 }
 
-std::optional<std::size_t> Relay::State::index_of(std::string_view pop) const noexcept {
-  const auto found = std::ranges::find(pops, pop, &PopCounters::name);
-  if (found == pops.end()) return std::nullopt;
-  return static_cast<std::size_t>(found - pops.begin());
-}
-
-PopCounters* Relay::State::counters_of(std::string_view pop) noexcept {
-  const auto index = index_of(pop);
-  return index ? &pops[*index] : nullptr;
+Pop* Relay::State::pop_of(const Way& way) const noexcept {
+  return way.pop ? &pops_.in_place(*way.pop) : nullptr;
 }
 
 // A PoP that a leg cannot even be begun to, for its tunnel is down, is passed over at once. A half
@@ -72,9 +66,9 @@ void Relay::State::go_onward(ConnectionId id, Connection& connection, Way way, I
   auto failed = begin_back(id, connection, way, /*fresh=*/false, now);
   for (std::size_t tried = 1; failed && failed->outcome == Outcome::connect_failed && way.pop;
        ++tried) {
-    by_pop_[*way.pop]->suspect(now);
+    pop_of(way)->legs().suspect(now);
     const Verdict other = admit(connection, now);
-    if (!other || other->pop == way.pop || tried > pops.size()) break;
+    if (!other || other->pop == way.pop || tried > pops_.size()) break;
     way = *other;
     failed = begin_back(id, connection, way, /*fresh=*/false, now);
   }
@@ -85,23 +79,23 @@ void Relay::State::go_onward(ConnectionId id, Connection& connection, Way way, I
 // Returns why the back could not be begun; empty if it has been.
 std::optional<Ending> Relay::State::begin_back(ConnectionId id, Connection& connection, Way way,
                                                bool fresh, Instant now) {
-  LegSource& source = way.pop ? *by_pop_[*way.pop] : *direct_;
-  PopCounters* const pop = way.pop ? &pops[*way.pop] : nullptr;
+  Pop* const pop = pop_of(way);
+  LegSource& source = pop != nullptr ? pop->legs() : *direct_;
   LegRequest request = connection.request();
   request.fresh = fresh;
   request.fast_open = request.fast_open && settings.fast_open;
   auto leg = source.acquire(request, now);
   if (!leg) {
     log::debug("relay: {}", leg.error().text());
-    if (pop != nullptr) ++pop->legs_failed;
+    if (pop != nullptr) pop->count_failed();
     const bool exhausted = leg.error().os_errno == EMFILE || leg.error().os_errno == ENFILE;
     return Ending{exhausted ? Outcome::limit : Outcome::connect_failed, leg.error().os_errno};
   }
   const int back = leg->socket.get();
   connection.connect_by(now + settings.limits.connect_timeout);
   if (pop != nullptr) {
-    connection.go_onward(*std::move(leg), pop->name, by_pop_[*way.pop]->patience(), now);
-    start_leg(connection, Side::back, *way.pop, now);
+    connection.go_onward(*std::move(leg), pop->id(), pop->legs().patience(), now);
+    start_leg(connection, Side::back, *pop, now);
     ask_again_ = std::min(ask_again_, now + LegWatch::interval);
   } else {
     connection.go_directly(*std::move(leg), now);
@@ -113,25 +107,26 @@ std::optional<Ending> Relay::State::begin_back(ConnectionId id, Connection& conn
 
 // After Step::stale, the leg has failed; after Step::silent, it may yet answer.
 void Relay::State::go_again(ConnectionId id, Connection& connection, Step step, Instant now) {
-  const auto lost = index_of(connection.pop());
+  Pop* const lost = pops_.find(connection.pop());
   const bool silent = step == Step::silent;
-  if (lost && silent) ++pops[*lost].silent;
-  if (lost && connection.blames_pop()) {
-    if (connection.outcome() == Outcome::refused_proof) by_pop_[*lost]->say_unproven(now);
-    by_pop_[*lost]->suspect(now);
+  if (lost != nullptr && silent) lost->count_silent();
+  if (lost != nullptr && connection.blames_pop()) {
+    if (connection.outcome() == Outcome::refused_proof) lost->legs().warn_unproven(now);
+    lost->legs().suspect(now);
   }
-  if (lost) by_pop_[*lost]->watch().hurry();
+  if (lost != nullptr) lost->legs().watch().hurry();
   const Verdict verdict = admit(connection, now);
-  const bool elsewhere = verdict && verdict->pop != lost;
+  const bool elsewhere = verdict && pop_of(*verdict) != lost;
   if (!connection.retry(!verdict    ? OtherWay::none
                         : elsewhere ? OtherWay::elsewhere
                                     : OtherWay::same_pop)) {
     if (silent) return table.watch(id, connection.deadline(settings.limits));
     return settle(id, connection, connection.give_up_back(), now);
   }
-  log::debug("relay: a leg to {} was {}: {} for {}", connection.pop(), silent ? "silent" : "dead",
-             elsewhere ? "another way" : "another one", connection.target().text());
-  if (lost && elsewhere) ++pops[*lost].left;
+  log::debug("relay: a leg to {} was {}: {} for {}", pops_.name_of(*connection.pop()),
+             silent ? "silent" : "dead", elsewhere ? "another way" : "another one",
+             connection.target().text());
+  if (lost != nullptr && elsewhere) lost->count_left();
   if (const auto failed = begin_back(id, connection, *verdict, /*fresh=*/!elsewhere, now)) {
     return settle(id, connection, connection.give_up_back(*failed), now);
   }

@@ -10,7 +10,7 @@
 
 #include "port/kernel/syn_watch.h"
 #include "relay/settings.h"
-#include "relay/syn_source.h"
+#include "relay/syn/syn_source.h"
 
 namespace tw::node {
 

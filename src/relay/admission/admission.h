@@ -14,7 +14,7 @@
 #include "relay/admission/kernel_route.h"
 #include "relay/admission/routes.h"
 #include "relay/admission/target_check.h"
-#include "relay/relay.h"
+#include "relay/outcome.h"
 #include "relay/settings.h"
 
 namespace tw::relay {

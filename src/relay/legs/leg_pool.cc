@@ -100,7 +100,7 @@ UniqueFd LegPool::take(Instant now, std::optional<crypto::Mac>* bond) noexcept {
     WarmLeg leg = std::move(legs_[i]);
     legs_.erase(legs_.begin() + static_cast<std::ptrdiff_t>(i));
     if (!is_silent(leg.socket.get())) {
-      mourn(leg, now);
+      count_death(leg, now);
       continue;
     }
     if (now >= expiry_of(leg)) {
@@ -185,7 +185,7 @@ bool LegPool::keep(WarmLeg& leg, std::uint32_t events, Instant now) noexcept {
   }
   if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLERR | EPOLLHUP)) == 0) return true;
   if (!leg.idle) return take_answer(leg, now);
-  mourn(leg, now);
+  count_death(leg, now);
   return false;
 }
 
@@ -249,7 +249,7 @@ void LegPool::fail(const WarmLeg& leg, Error error, Instant now) noexcept {
   backoff_.failed(leg.begun, now);
 }
 
-void LegPool::mourn(const WarmLeg& leg, Instant now) noexcept {
+void LegPool::count_death(const WarmLeg& leg, Instant now) noexcept {
   ++counts_.died;
   if (proof_) proof_->doubt();
   if (now - leg.established >= ConnectBackoff::proof_time) return;

@@ -95,7 +95,7 @@ class LegPool {
   void note_rtt(int socket) noexcept;
   void establish(WarmLeg& leg, Instant now) noexcept;
   void fail(const WarmLeg& leg, Error error, Instant now) noexcept;
-  void mourn(const WarmLeg& leg, Instant now) noexcept;
+  void count_death(const WarmLeg& leg, Instant now) noexcept;
   void retire(Instant now);
   void close_surplus() noexcept;
   void refill(Instant now);

@@ -70,8 +70,23 @@ class LegWatch {
     return unanswered_ >= deadly(connect_timeout);
   }
 
+  /// Takes part in the choice of the leg that is asked next: the one that was heard longest ago.
+  void propose(LegName leg, Instant heard) noexcept {
+    if (longest_ && heard >= longest_->heard) return;
+    longest_ = Proposal{.leg = leg, .heard = heard};
+  }
+  struct Proposal {
+    LegName leg;
+    Instant heard;
+  };
+  /// Returns the choice, and begins a new one; empty if no leg is in use.
+  std::optional<Proposal> take_longest_silent() noexcept {
+    return std::exchange(longest_, std::nullopt);
+  }
+
  private:
   std::optional<LegName> asked_;
+  std::optional<Proposal> longest_;
   unsigned unanswered_ = 0, resets_ = 0;
   bool hurried_ = false, wants_sweep_ = false;
 };

@@ -121,7 +121,7 @@ Result<UniqueFd> PopLegs::connect() {
 }
 
 Result<Leg> PopLegs::acquire(const LegRequest& request, Instant now) {
-  if (proof_->is_required() && !proof_->has_key()) say_unproven(now);
+  if (proof_->is_required() && !proof_->has_key()) warn_unproven(now);
   std::optional<crypto::Mac> bond;
   UniqueFd socket = request.fresh ? UniqueFd{} : pool_.take(now, &bond);
   const bool warm = static_cast<bool>(socket);
@@ -186,9 +186,9 @@ void PopLegs::suspect(Instant now) {
   pool_.abandon();
 }
 
-void PopLegs::say_unproven(Instant now) {
-  if (now < say_unproven_again_) return;
-  say_unproven_again_ = now + 1min;
+void PopLegs::warn_unproven(Instant now) {
+  if (now < warn_unproven_again_) return;
+  warn_unproven_again_ = now + 1min;
   if (!proof_->has_key()) {
     log::warning(
         "relay: PoP {}: no key to prove legs with: the tunnel has no private key, or not this "

@@ -13,7 +13,7 @@
 #include "relay/legs/leg_pool.h"
 #include "relay/legs/leg_source.h"
 #include "relay/legs/leg_watch.h"
-#include "relay/legs/pop_health.h"
+#include "relay/pops/pop_health.h"
 #include "relay/settings.h"
 
 namespace tw::relay {
@@ -54,7 +54,7 @@ class PopLegs final : public LegSource {
   /// Finds out whether the PoP still has the legs in use.
   LegWatch& watch() noexcept { return watch_; }
   /// One that had to has not proven to be this PoP: said in the log, at most once a minute.
-  void say_unproven(Instant now);
+  void warn_unproven(Instant now);
   /// A leg has been answered.
   void answered() noexcept { health_.answered(); }
   /// As warm legs were connected; zero: unknown.
@@ -98,7 +98,7 @@ class PopLegs final : public LegSource {
   LegWatch watch_;
   std::uint64_t died_ = 0;                           // of the pool, when last looked at
   bool said_failing_ = false, said_silent_ = false;  // in the log
-  Instant say_unproven_again_;
+  Instant warn_unproven_again_;
 };
 
 }  // namespace tw::relay

@@ -86,7 +86,7 @@ void Connection::claim(UniqueFd front, Instant now) noexcept {
 
 Via Connection::via() const noexcept {
   if (is_leg_) return Via::for_pop;
-  if (pop_.empty()) return Via::direct;
+  if (!pop_) return Via::direct;
   return warm_ ? Via::warm_leg : Via::fresh_leg;
 }
 
@@ -101,23 +101,23 @@ LegRequest Connection::request() const noexcept {
 }
 
 void Connection::go_directly(Leg leg, Instant now) {
-  begin_back(std::move(leg), {}, now);
+  begin_back(std::move(leg), std::nullopt, now);
   notice_death_from_ = now + worth_noticing;
 }
 
-void Connection::go_onward(Leg leg, std::string pop, Duration patience, Instant now) {
-  begin_back(std::move(leg), std::move(pop), now);
+void Connection::go_onward(Leg leg, PopId pop, Duration patience, Instant now) {
+  begin_back(std::move(leg), pop, now);
   on_probation_ = true;
   ++attempts_;
   answer_by_ = now + patience;
 }
 
-void Connection::begin_back(Leg leg, std::string pop, Instant now) {
+void Connection::begin_back(Leg leg, std::optional<PopId> pop, Instant now) {
   back_start_.reset();  // of a leg that was dead
   back_window_.reset();
   notice_death_from_ = Instant::max();
   back_ = std::move(leg.socket);
-  up_.begin_sink(leg.header, /*retain=*/!pop.empty(), /*apart=*/leg.held_late);
+  up_.begin_sink(leg.header, /*retain=*/pop.has_value(), /*apart=*/leg.held_late);
   back_writable_ = leg.connected;
   back_failed_ = connected_ = false;
   if (leg.connected) up_.sink_ready();
@@ -129,7 +129,7 @@ void Connection::begin_back(Leg leg, std::string pop, Instant now) {
   awaited_.reset();
   ask_again_ = false;
   gone_onward_ = true;
-  pop_ = std::move(pop);
+  pop_ = pop;
   on_probation_ = false;
   answer_by_ = Instant::max();
   last_activity_ = now;
@@ -368,7 +368,7 @@ Instant Connection::end_of_silence(const RelayLimits& limits) const noexcept {
     case Phase::relaying: {
       // What a leg has taken may wait for minutes in the far PoP's buffers, where only that PoP can
       // see it move: it is the one that ends the silence, and this side follows.
-      const bool half_closed = (up_.ended() && pop_.empty()) || (down_.ended() && !is_leg_);
+      const bool half_closed = (up_.ended() && !pop_) || (down_.ended() && !is_leg_);
       return last_activity_ + (half_closed ? limits.half_close_timeout : limits.idle_timeout);
     }
     case Phase::doomed:

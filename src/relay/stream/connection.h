@@ -26,7 +26,6 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <string>
 #include <utility>
 
 #include "base/time.h"
@@ -34,16 +33,18 @@
 #include "relay/legs/leg_header.h"
 #include "relay/legs/leg_source.h"
 #include "relay/log/stage_times.h"
+#include "relay/outcome.h"
 #include "relay/pacing/client_start.h"
 #include "relay/pacing/leg_start.h"
+#include "relay/pops/pop_id.h"
 #include "relay/proof/pop_proof.h"
-#include "relay/relay.h"
 #include "relay/settings.h"
 #include "relay/stream/direction.h"
 #include "relay/stream/on_demand.h"
 #include "relay/stream/receive_budget.h"
 #include "relay/stream/source_window.h"
 #include "relay/stream/splice_pipe.h"
+#include "wire/message/syn_report.h"
 
 namespace tw::relay {
 
@@ -158,9 +159,9 @@ class Connection {
   void connect_by(Instant end) noexcept { connect_by_ = std::min(connect_by_, end); }
   /// The onward half has been begun, directly to the target.
   void go_directly(Leg leg, Instant now);
-  /// The same by another PoP, by its name. One that has acknowledged nothing after `patience` is
+  /// The same by another PoP. One that has acknowledged nothing after `patience` is
   /// Step::silent.
-  void go_onward(Leg leg, std::string pop, Duration patience, Instant now);
+  void go_onward(Leg leg, PopId pop, Duration patience, Instant now);
 
   /// Takes down what epoll reported; edge-triggered, so nothing is reported twice.
   void on_events(Side side, std::uint32_t epoll_events) noexcept;
@@ -198,7 +199,8 @@ class Connection {
   bool has_target() const noexcept { return has_target_; }
   const Endpoint& client() const noexcept { return client_; }  ///< with has_target()
   const Endpoint& target() const noexcept { return target_; }  ///< with has_target()
-  const std::string& pop() const noexcept { return pop_; }
+  /// The PoP that the back is a leg to; empty: it goes directly, or has not been begun.
+  std::optional<PopId> pop() const noexcept { return pop_; }
   bool is_leg() const noexcept { return is_leg_; }
   /// A warm leg of the other PoP's.
   bool is_waiting_leg() const noexcept { return phase_ == Phase::header && !header_begun_; }
@@ -217,7 +219,7 @@ class Connection {
   /// Another PoP's or one to it, and connected.
   bool has_leg(Side side) const noexcept {
     if (side == Side::front) return is_leg_ && front_.get() >= 0;
-    return !pop_.empty() && (phase_ == Phase::asking || phase_ == Phase::relaying);
+    return pop_ && (phase_ == Phase::asking || phase_ == Phase::relaying);
   }
   /// When bytes last came by that side's socket, or it was begun.
   Instant heard(Side side) const noexcept { return heard_[std::to_underlying(side)]; }
@@ -254,7 +256,7 @@ class Connection {
   Step begin_relaying(Instant now) noexcept;
   Step relay(Instant now, PipePool& pipes, std::size_t quantum, Turn& turn) noexcept;
   Step end(Outcome outcome, int os_errno = 0) noexcept;
-  void begin_back(Leg leg, std::string pop, Instant now);
+  void begin_back(Leg leg, std::optional<PopId> pop, Instant now);
   Step lose_back(Outcome outcome, int os_errno) noexcept;
   Step review_leg() noexcept;
   Step review_connect() noexcept;
@@ -278,7 +280,7 @@ class Connection {
 
   UniqueFd front_, back_;
   Endpoint peer_, client_, target_;
-  std::string pop_;
+  std::optional<PopId> pop_;
   Direction up_, down_;
   OnDemand<LegStart> front_start_, back_start_;
   OnDemand<ClientStart> client_start_;

@@ -18,7 +18,7 @@ class ConnectionAnswerTest : public TwoPairsTest {
     Connection half = Connection::half(client_end, target, start + 5s, start);
     half.hold({.number = 3, .sequence = 77}, start + 10s);
     EXPECT_TRUE(half.request().answer);
-    half.go_onward(leg(answers), "last", patience, start);
+    half.go_onward(leg(answers), a_pop, patience, start);
     EXPECT_EQ(settle(half), Step::waiting);
     return half;
   }
@@ -179,7 +179,7 @@ TEST_F(ConnectionAnswerTest, WhoDidNotAskGetsNoAnswer) {
 // In the middle of a chain: asked by one PoP, it asks the next, and hands the answer on.
 TEST_F(ConnectionAnswerTest, APopInTheMiddleHandsTheAnswerOn) {
   Connection middle = asked_leg({.answer = true});
-  middle.go_onward(leg(middle.request().answer), "last", patience, start);
+  middle.go_onward(leg(middle.request().answer), a_pop, patience, start);
   EXPECT_EQ(settle(middle), Step::waiting);
   EXPECT_EQ(middle.phase(), Connection::Phase::asking);
   expect_heard(middle);
@@ -192,7 +192,7 @@ TEST_F(ConnectionAnswerTest, APopInTheMiddleHandsTheAnswerOn) {
 
 TEST_F(ConnectionAnswerTest, APopInTheMiddleHandsARefusalOn) {
   Connection middle = asked_leg({.answer = true});
-  middle.go_onward(leg(true), "last", patience, start);
+  middle.go_onward(leg(true), a_pop, patience, start);
   EXPECT_EQ(settle(middle), Step::waiting);
   back.theirs.reset();
   EXPECT_TRUE(wait_for(middle.socket(Side::back), POLLERR));

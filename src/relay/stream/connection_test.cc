@@ -168,7 +168,7 @@ TEST_F(ConnectionTest, AClientThatGivesUpEndsTheConnecting) {
 TEST_F(ConnectionTest, AHalfSendsItsHeaderAndNothingElseUntilItIsClaimed) {
   Connection connection = Connection::half({}, {}, start + 3s, start);
   EXPECT_EQ(connection.deadline({}), start + 3s);
-  connection.go_onward({.socket = std::move(back.ours), .header = {'h', 'd', 'r'}}, "pop", patience,
+  connection.go_onward({.socket = std::move(back.ours), .header = {'h', 'd', 'r'}}, a_pop, patience,
                        start);
   put(server.get(), "banner");
   ASSERT_TRUE(wait_for_bytes(connection.socket(Side::back), 6));
@@ -188,7 +188,7 @@ TEST_F(ConnectionTest, AHalfSendsItsHeaderAndNothingElseUntilItIsClaimed) {
 
 TEST_F(ConnectionTest, AHalfKeepsItsFailureForTheClient) {
   Connection connection = Connection::half({}, {}, start + 3s, start);
-  connection.go_onward({.socket = std::move(back.ours), .header = {'h'}}, "pop", patience, start);
+  connection.go_onward({.socket = std::move(back.ours), .header = {'h'}}, a_pop, patience, start);
   EXPECT_EQ(advance(connection), Step::waiting);
   abort(server);
   ASSERT_TRUE(wait_for(connection.socket(Side::back), POLLERR));
@@ -213,7 +213,7 @@ TEST_F(ConnectionTest, AHalfThatIsNeverClaimedExpires) {
 TEST_F(ConnectionTest, ATurnTellsWhatHappenedInIt) {
   Connection half = Connection::half(client_end, target, start + 3s, start);
   half.hold({.number = 3, .sequence = 77}, start + 5s);
-  half.go_onward({.socket = std::move(back.ours), .header = {'h'}, .warm = true}, "pop", patience,
+  half.go_onward({.socket = std::move(back.ours), .header = {'h'}, .warm = true}, a_pop, patience,
                  start);
   half.on_events(Side::back, EPOLLOUT);
   const Turn first = half.advance(start, pipes, quantum);
@@ -247,12 +247,12 @@ TEST_F(ConnectionTest, ADeadWarmLegIsReplaced) {
   abort(server);
   ASSERT_TRUE(wait_for(back.ours.get(), POLLERR));
   connection.go_onward(
-      {.socket = std::move(back.ours), .header = {'h'}, .connected = true, .warm = true}, "pop",
+      {.socket = std::move(back.ours), .header = {'h'}, .connected = true, .warm = true}, a_pop,
       patience, start);
   EXPECT_EQ(advance(connection), Step::stale);
 
   LoopbackPair fresh = connect_pair();
-  connection.go_onward({.socket = std::move(fresh.ours), .header = {'h'}}, "pop", patience, start);
+  connection.go_onward({.socket = std::move(fresh.ours), .header = {'h'}}, a_pop, patience, start);
   put(client.get(), "question");
   EXPECT_EQ(until_readable(connection, Side::front), Step::waiting);
   ASSERT_TRUE(wait_for_bytes(fresh.theirs.get(), 9));
@@ -282,7 +282,7 @@ class ProbationTest : public ConnectionTest {
   Connection asked(bool warm = true, const std::string& question = "question") {
     Connection connection = Connection::client(std::move(front.ours), {}, target, start);
     connection.go_onward(
-        {.socket = std::move(back.ours), .header = {'h'}, .connected = warm, .warm = warm}, "pop",
+        {.socket = std::move(back.ours), .header = {'h'}, .connected = warm, .warm = warm}, a_pop,
         patience, start);
     put(client.get(), question);
     EXPECT_TRUE(wait_for_bytes(connection.socket(Side::front), question.size()));
@@ -293,7 +293,7 @@ class ProbationTest : public ConnectionTest {
   // Gives it another leg; returns what arrives there.
   std::string move_on(Connection& connection, std::size_t expected) {
     LoopbackPair other = connect_pair();
-    connection.go_onward({.socket = std::move(other.ours), .header = {'H'}}, "other", patience,
+    connection.go_onward({.socket = std::move(other.ours), .header = {'H'}}, another_pop, patience,
                          start);
     EXPECT_EQ(advance(connection), Step::waiting);
     EXPECT_TRUE(wait_for_bytes(other.theirs.get(), expected));
@@ -469,7 +469,7 @@ TEST_F(ConnectionTest, AHalfCloseWaitsForASlowReader) {
 TEST_F(ConnectionTest, NotesWhenEachStageWasReached) {
   Connection connection = Connection::half({}, {}, start + 3s, start);
   EXPECT_EQ(connection.via(), Via::direct);
-  connection.go_onward({.socket = std::move(back.ours), .header = {}, .warm = true}, "pop", 1s,
+  connection.go_onward({.socket = std::move(back.ours), .header = {}, .warm = true}, a_pop, 1s,
                        start);
   EXPECT_EQ(connection.via(), Via::warm_leg);
   advance(connection, start + 10ms);

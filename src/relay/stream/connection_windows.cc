@@ -99,8 +99,8 @@ void Connection::watch_windows(Instant now) noexcept {
     if (now >= window->deadline()) window->review(now);
   };
   if (is_claimed()) watch(front_window_, front_.get(), is_leg_, up_.bytes());
-  if (!pop_.empty() && !back_window_) return;
-  watch(back_window_, back_.get(), !pop_.empty(), down_.bytes());
+  if (pop_ && !back_window_) return;
+  watch(back_window_, back_.get(), pop_.has_value(), down_.bytes());
 }
 
 Instant Connection::window_deadline() const noexcept {

@@ -18,6 +18,7 @@ class TwoPairsTest : public testing::Test {
   static constexpr std::size_t quantum = 1U << 20U;
   static constexpr Instant start{Duration{100s}};
   static constexpr Duration patience = 900ms;
+  static constexpr PopId a_pop{0}, another_pop{1};
 
   TwoPairsTest() { std::signal(SIGPIPE, SIG_IGN); }
 

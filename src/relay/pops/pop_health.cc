@@ -1,4 +1,4 @@
-#include "relay/legs/pop_health.h"
+#include "relay/pops/pop_health.h"
 
 #include <algorithm>
 
