@@ -1,7 +1,7 @@
 "use strict";
 /* What the report pages share: the report itself, its texts, tables and choices. */
 const report = JSON.parse(document.getElementById("report").textContent);
-const sizes = [...new Set(report.downloads.map(row => row.bytes))].sort((a, b) => a - b);
+const sizes = [...new Set((report.downloads ?? []).map(row => row.bytes))].sort((a, b) => a - b);
 let chosen = sizes[sizes.length - 1];
 
 const element = id => document.getElementById(id);
@@ -80,8 +80,19 @@ function circumstances() {
     facts.push([`round trip ${link}`, `${r.median.toFixed(2)} ms (asked for ${nominal[link]}; ` +
       `${r.min.toFixed(2)}–${r.max.toFixed(2)}, p99 ${r.p99.toFixed(2)}; ${r.echoes} echoes)`]);
   }
-  facts.push(["seed", String(report.seed)], ["thalweg", report.version]);
-  return facts;
+  return [...facts, ...provenance()];
+}
+
+/* Where the figures of any experiment come from, likewise. */
+function provenance() {
+  const machine = report.machine, noise = report.noise;
+  return [
+    ["hardware", `${machine.cpu}, ${machine.cpus} CPUs, ${machine.memory_mb} MB, ${machine.kernel}`],
+    ["noise", `${noise.busy_cores_before} cores busy with others just before, load ${noise.load_before[0].toFixed(2)}; ` +
+      `at most ${noise.most_stolen_percent} % of the CPUs stolen, ${noise.disturbed} measurements disturbed`],
+    ["settings", Object.entries(report.settings).map(([name, value]) => `${name} ${value}`).join(", ")],
+    ["date", report.date], ["seed", String(report.seed)], ["thalweg", report.version],
+  ];
 }
 
 function writeFacts(table, facts) {

@@ -18,8 +18,6 @@ void add_status(CLI::App& app, int& exit_code);   ///< status.cc
 void add_set(CLI::App& app, int& exit_code);      ///< set.cc
 void add_clean(CLI::App& app, int& exit_code);    ///< clean.cc
 void add_drain(CLI::App& app, int& exit_code);    ///< drain.cc
-void add_demo(CLI::App& app, int& exit_code);     ///< demo.cc
-void add_lab(CLI::App& app, int& exit_code);      ///< lab.cc
-void add_lab_wan(CLI::App& lab, int& exit_code);  ///< lab_wan.cc; below `lab`
+void add_lab(CLI::App& app, int& exit_code);      ///< lab.cc; `demo` and what is below `lab`
 
 }  // namespace tw::cli

@@ -30,9 +30,10 @@ Result<void> print_report(const std::string& text) {
   return {};
 }
 
-Result<void> write_page(const std::string& path, const std::string& contents) {
+Result<void> write_page(const std::string& path, const std::string& contents,
+                        const std::string& what) {
   if (Result<void> written = replace_file(path, contents, public_mode); !written) return written;
-  std::fputs(fmt::format("plots: {}\n", path).c_str(), stderr);
+  std::fputs(fmt::format("{}: {}\n", what, path).c_str(), stderr);
   return {};
 }
 

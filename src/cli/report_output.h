@@ -18,7 +18,9 @@ bool can_be_written(const std::filesystem::path& file);
 /// A report on stdout, which must have taken all of it.
 Result<void> print_report(const std::string& text);
 
-/// A page is never half there: it is renamed into place. Then stderr says where it is.
-Result<void> write_page(const std::string& path, const std::string& contents);
+/// Writes a file that is never half there: it is renamed into place. Then stderr says where `what`
+/// is.
+Result<void> write_page(const std::string& path, const std::string& contents,
+                        const std::string& what);
 
 }  // namespace tw::cli

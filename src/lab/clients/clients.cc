@@ -1,355 +1,198 @@
 #include "lab/clients/clients.h"
 
-#include <fmt/format.h>
-
-#include <algorithm>
-#include <memory>
-#include <optional>
+#include <cstdio>
 #include <utility>
 
-#include "base/random.h"
-#include "lab/clients/bystander.h"
-#include "lab/clients/flood.h"
+#include "base/file/new_file.h"
 #include "lab/clients/keys.h"
-#include "lab/clients/load_loop.h"
-#include "lab/clients/load_sender.h"
-#include "lab/clients/session_array.h"
-#include "lab/clients/sink.h"
+#include "lab/clients/load_run.h"
 
 namespace tw::lab {
 namespace {
 
-constexpr Duration step_wait = 5ms;
-constexpr Duration say_interval = 1s;
-/// An ICMP error this early, and no answer: nobody is there, and waiting will not change it.
-constexpr Duration refusal_patience = 1s;
-constexpr std::uint32_t handshakes_per_step = 8;
-constexpr Duration drain_step = 200ms, drain_limit = 2s, watch_step = 100ms;
-constexpr Duration start_delay = 5ms;  // between starting the threads and the first packet
+/// Time for the handshakes, beside what the options say.
+constexpr Duration usual_start = 1s;
 
-/// One run: what it has opened, in the order in which it is needed.
-class Run {
+Duration seconds(double value) { return Duration{static_cast<Duration::rep>(value * 1e9)}; }
+
+Result<void> read_prefix(const std::string& option, const std::string& text, Prefix& prefix) {
+  if (text.empty()) return {};
+  const auto read = Prefix::parse(text);
+  if (!read) return make_error(Error::Kind::config, option + " " + text + ": not a prefix");
+  prefix = *read;
+  return {};
+}
+
+void add_latency(Figures& figures, const std::string& name, const LatencySummary& latency) {
+  figures.emplace_back(name + "_p50_us", latency.p50_us);
+  figures.emplace_back(name + "_p99_us", latency.p99_us);
+  figures.emplace_back(name + "_p99_9_us", latency.p999_us);
+  figures.emplace_back(name + "_max_us", latency.max_us);
+}
+
+Figures figures_of(const ClientsReport& report) {
+  Figures figures;
+  if (report.options.peers > 0) {
+    figures.emplace_back("handshakes_per_s", report.handshakes.per_second());
+  }
+  if (report.load) {
+    figures.emplace_back("offered_bps", report.offered_bps());
+    figures.emplace_back("delivered_bps", report.delivered_bps());
+    figures.emplace_back("loss_percent", report.load->loss() * 100);
+  }
+  if (report.bystander) add_latency(figures, "bystander_rtt", report.bystander->round_trip);
+  return figures;
+}
+
+/// The generator opens and closes its own sockets within a measurement: nothing else is made.
+class ClientsRounds : public Rounds {
  public:
-  Run(const ClientsOptions& options, Interrupt& interrupt, const Say& say)
-      : options_(options), interrupt_(interrupt), say_(say), number_(SystemRandom{}.next()) {
-    report_.options = options;
+  ClientsRounds(const ClientsOptions& options, std::optional<ClientsReport>& report)
+      : options_(options), report_(report) {}
+
+  Plan plan() override {
+    Level level{.title = options_.target.text(),
+                .labels = {{"target", options_.target.text()},
+                           {"peers", std::uint64_t{options_.peers}},
+                           {"size", std::uint64_t{options_.size}}},
+                .expected = usual_start + options_.warmup + options_.duration};
+    return {.levels = {std::move(level)}};
   }
 
-  Result<void> open();
-  /// Handshakes with all peers and the bystander.
-  Result<void> establish();
-  void handshakes_only();
-  Result<void> load();
-  /// A bystander or a flood without load.
-  void beside_only();
-  ClientsReport report() {
-    report_.interrupted = interrupt_.fired();
-    return std::move(report_);
+  Result<Measured> measure(std::size_t /*level*/, const Turn& /*turn*/, Run& run) override {
+    auto report = run_clients(options_, run.interrupt,
+                              [&](const std::string& what) { run.progress.hint(what); });
+    if (!report) return std::unexpected(report.error());
+    Measured measured{.figures = figures_of(*report)};
+    report_ = std::move(*report);
+    return measured;
   }
 
  private:
-  Result<void> open_sessions();
-  SessionArray& any_session() { return sessions_ ? *sessions_ : bystander_->session(); }
-  std::uint64_t completed() const;
-  void step_handshakes();
-  Error no_handshake();
-  Result<void> seal_ahead();
-  void watch_load(const LoadLoop& loop);
-  void drain();
-  void stop_beside();
-  void say(const std::string& what);
-
-  void report_cpu(std::string name, const CpuTime& before, Duration time);
-  void report_handshakes(std::uint64_t count, Duration time);
-  void report_load(const LoadLoop& loop, std::uint64_t handshakes_before);
-  void report_beside(Duration time);
-
   const ClientsOptions& options_;
-  Interrupt& interrupt_;
-  const Say& say_;
-  std::uint64_t number_;
-  SystemClock clock_;
-  std::unique_ptr<Pattern> pattern_;
-  std::unique_ptr<SessionArray> sessions_;
-  std::unique_ptr<Sink> sink_;
-  std::unique_ptr<Bystander> bystander_;
-  std::unique_ptr<Flood> flood_;
-  std::unique_ptr<LoadSender> sender_;
-  Instant said_at_;
-  ClientsReport report_;
+  std::optional<ClientsReport>& report_;
 };
-
-void Run::say(const std::string& what) {
-  const Instant now = clock_.now();
-  if (now - said_at_ < say_interval) return;
-  said_at_ = now;
-  say_(what);
-}
-
-Result<void> Run::open() {
-  if (options_.sends_load()) {
-    pattern_ = std::make_unique<Pattern>(number_, options_.size - PacketWriter::header_bytes);
-    auto sink = Sink::start(options_, *pattern_);
-    if (!sink) return std::unexpected(sink.error());
-    sink_ = std::move(*sink);
-  }
-  if (options_.bystander) {
-    auto bystander = Bystander::open(options_, number_, clock_);
-    if (!bystander) return std::unexpected(bystander.error());
-    bystander_ = std::move(*bystander);
-  }
-  if (options_.flood != FloodKind::none) {
-    auto flood = Flood::open(options_, clock_);
-    if (!flood) return std::unexpected(flood.error());
-    flood_ = std::move(*flood);
-  }
-  return options_.peers > 0 ? open_sessions() : Result<void>{};
-}
-
-Result<void> Run::open_sessions() {
-  auto sessions = SessionArray::open({.target = options_.target,
-                                      .target_key = target_public_key(options_),
-                                      .seed = options_.seed,
-                                      .first_client = 0,
-                                      .sessions = options_.peers,
-                                      .sockets = options_.socket_count()},
-                                     clock_);
-  if (!sessions) return std::unexpected(sessions.error());
-  sessions_ = std::move(*sessions);
-  return {};
-}
-
-/// Waits for answers when there is nothing left to begin.
-void Run::step_handshakes() {
-  if (bystander_) {
-    bystander_->session().begin_handshakes(1, 1);
-    bystander_->session().turn(clock_.now());
-  }
-  if (sessions_) {
-    sessions_->begin_handshakes(options_.outstanding, handshakes_per_step);
-    sessions_->turn(clock_.now());
-  }
-  if (!any_session().can_begin(options_.outstanding)) any_session().wait(step_wait);
-}
-
-Error Run::no_handshake() {
-  const SessionArray& sessions = any_session();
-  const std::string target = options_.target.text();
-  const auto seconds = std::chrono::duration<double>(options_.handshake_timeout).count();
-  std::string why = fmt::format("nothing came back within {:g} s", seconds);
-  if (sessions.was_refused()) why = "nothing listens there, or no way leads there";
-  if (sessions.counters().cookies.value() > 0) why = "it is under load and sends cookies only";
-  if (sessions.counters().refused.value() > 0) why = "its answers are to somebody else's key";
-  return {
-      .kind = Error::Kind::unavailable,
-      .detail = fmt::format(
-          "no handshake with {} was completed: {}. Does it run, with what --print-config writes?",
-          target, why)};
-}
-
-std::uint64_t Run::completed() const {
-  return (sessions_ ? sessions_->counters().completed.value() : 0) +
-         (bystander_ ? bystander_->session().counters().completed.value() : 0);
-}
-
-Result<void> Run::establish() {
-  const Instant begin = clock_.now();
-  const CpuTime before = thread_cpu();
-  for (std::uint32_t i = 0; i < options_.peers; ++i) sessions_->want_handshake(i);
-  if (bystander_) bystander_->session().want_handshake(0);
-  const std::uint64_t all = std::uint64_t{options_.peers} + (bystander_ ? 1 : 0);
-  while (completed() < all && !interrupt_.fired()) {
-    const Duration passed = clock_.now() - begin;
-    if (passed >= options_.handshake_timeout) break;
-    if (completed() == 0 && passed >= refusal_patience && any_session().was_refused()) break;
-    step_handshakes();
-    say(fmt::format("handshakes: {} of {}", completed(), all));
-  }
-  if (interrupt_.fired()) return interrupted();
-  if (completed() == 0) return std::unexpected(no_handshake());
-  const Duration time = clock_.now() - begin;
-  if (sessions_) report_handshakes(sessions_->counters().completed.value(), time);
-  report_cpu("handshakes", before, time);
-  return {};
-}
-
-void Run::handshakes_only() {
-  sessions_->set_endless_handshakes(true);
-  if (flood_) flood_->start();
-  const Instant begin = clock_.now(), measure = begin + options_.warmup;
-  if (bystander_) bystander_->start(begin, measure);
-  for (std::uint32_t i = 0; i < options_.peers; ++i) sessions_->want_handshake(i);
-  Instant now = begin;
-  std::optional<std::uint64_t> before;
-  CpuTime cpu_before;
-  for (; now < measure + options_.duration && !interrupt_.fired(); now = clock_.now()) {
-    if (!before && now >= measure) {
-      before = sessions_->counters().completed.value();
-      cpu_before = thread_cpu();
-      sessions_->clear_handshake_times();
-    }
-    sessions_->begin_handshakes(options_.outstanding, handshakes_per_step);
-    sessions_->turn(clock_.now());
-    if (!sessions_->can_begin(options_.outstanding)) sessions_->wait(step_wait);
-    say(fmt::format("handshakes: {}", sessions_->counters().completed.value()));
-  }
-  sessions_->set_endless_handshakes(false);
-  stop_beside();
-  const std::uint64_t after = sessions_->counters().completed.value();
-  const Duration time = std::max(now - measure, Duration::zero());
-  report_handshakes(after - before.value_or(after), time);
-  report_.threads.clear();
-  report_cpu("handshakes", cpu_before, time);
-  report_beside(now - begin);
-}
-
-Result<void> Run::seal_ahead() {
-  const Duration all = options_.warmup + options_.duration;
-  std::uint64_t packets = options_.packets_in(all);
-  std::uint64_t warmup = options_.packets_in(options_.warmup);
-  if (packets == 0) {  // as fast as possible: as many as there is memory for, and all of them count
-    packets = options_.ahead_bytes / options_.wire_size();
-    warmup = 0;
-  }
-  say_("sealing ahead");
-  if (sender_->seal_ahead(packets, warmup, clock_.now())) return {};
-  return make_error(Error::Kind::exhausted, "no memory for what is to be sealed ahead");
-}
-
-void Run::watch_load(const LoadLoop& loop) {
-  while (!loop.is_done() && interrupt_.pause(watch_step)) {
-    say(fmt::format("load: {} sent, {} arrived", sender_->counters().sent.value(),
-                    sink_->arrivals().datagrams()));
-  }
-}
-
-/// What is in the tunnel may still come out.
-void Run::drain() {
-  const Instant limit = clock_.now() + drain_limit;
-  std::uint64_t before = 0;
-  do {
-    before = sink_->arrivals().datagrams();
-  } while (interrupt_.pause(drain_step) && clock_.now() < limit &&
-           sink_->arrivals().datagrams() != before);
-}
-
-Result<void> Run::load() {
-  sender_ = std::make_unique<LoadSender>(options_, *sessions_, *pattern_);
-  if (options_.sealed_ahead) {
-    if (Result<void> sealed = seal_ahead(); !sealed) return sealed;
-  }
-  LoadLoop loop{options_, clock_, *sessions_, *sender_};
-  const std::uint64_t handshakes = sessions_->counters().completed.value();
-  const Instant begin = clock_.now() + start_delay, measure = begin + options_.warmup;
-  if (flood_) flood_->start();
-  if (bystander_) bystander_->start(begin, measure);
-  loop.start(begin, measure, measure + options_.duration);
-  watch_load(loop);
-  loop.stop();
-  if (flood_) flood_->stop();
-  if (bystander_) bystander_->finish();
-  drain();
-  stop_beside();
-  sink_->stop();
-  report_load(loop, handshakes);
-  report_beside(clock_.now() - begin);
-  return {};
-}
-
-void Run::beside_only() {
-  const Instant begin = clock_.now(), measure = begin + options_.warmup;
-  if (flood_) flood_->start();
-  if (bystander_) bystander_->start(begin, measure);
-  while (clock_.now() < measure + options_.duration && interrupt_.pause(watch_step)) {
-    if (flood_) say(fmt::format("flood: {} sent", flood_->sent()));
-  }
-  if (bystander_) bystander_->finish();
-  if (bystander_) interrupt_.pause(drain_step);
-  stop_beside();
-  report_beside(clock_.now() - begin);
-}
-
-void Run::stop_beside() {
-  if (flood_) flood_->stop();
-  if (bystander_) bystander_->stop();
-}
-
-void Run::report_cpu(std::string name, const CpuTime& before, Duration time) {
-  const CpuTime now = thread_cpu();
-  report_.threads.push_back(
-      {std::move(name), {now.user - before.user, now.system - before.system}, time});
-}
-
-void Run::report_handshakes(std::uint64_t count, Duration time) {
-  const HandshakeCounters& counters = sessions_->counters();
-  report_.handshakes = {.established = sessions_->established(clock_.now()),
-                        .completed = count,
-                        .time = time,
-                        .initiations = counters.initiations.value(),
-                        .retries = counters.retries.value(),
-                        .cookies = counters.cookies.value(),
-                        .refused = counters.refused.value(),
-                        .gave_up = counters.gave_up.value(),
-                        .unsent = counters.unsent.value(),
-                        .response = LatencySummary::of(sessions_->handshake_times())};
-}
-
-void Run::report_load(const LoadLoop& loop, std::uint64_t handshakes_before) {
-  const SendCounters& sent = sender_->counters();
-  const Arrivals& came = sink_->arrivals();
-  report_.load =
-      LoadReport{.time = loop.measured_time(),
-                 .sent = sent.measured.value(),
-                 .received = came.received(),
-                 .reordered = came.reordered(),
-                 .repeated = came.repeated(),
-                 .corrupt = came.corrupt(),
-                 .foreign = came.foreign(),
-                 .sink_drops = sink_->kernel_drops(),
-                 .late = sent.late.value(),
-                 .skipped = loop.skipped_packets(),
-                 .refused = sent.refused.value(),
-                 .no_keypair = sent.no_keypair.value(),
-                 .most_late = loop.most_late(),
-                 .handshakes = sessions_->counters().completed.value() - handshakes_before,
-                 .sent_by_peer = sender_->sent_by_peer(),
-                 .arrivals_by_peer = came.peers()};
-  report_.threads.push_back({"load", loop.cpu(), loop.time()});
-  report_.threads.push_back({"sink", sink_->cpu(), loop.time()});
-}
-
-void Run::report_beside(Duration time) {
-  if (bystander_) {
-    report_.bystander = BystanderReport{.sent = bystander_->sent(),
-                                        .received = bystander_->received(),
-                                        .round_trip = LatencySummary::of(bystander_->round_trips()),
-                                        .late = LatencySummary::of(bystander_->lateness())};
-    report_.threads.push_back({"bystander", bystander_->cpu(), time});
-  }
-  if (flood_) {
-    report_.flood = FloodReport{flood_->sent(), flood_->refused(), flood_->time()};
-    report_.threads.push_back({"flood", flood_->cpu(), flood_->time()});
-  }
-}
 
 }  // namespace
 
-Result<ClientsReport> run_clients(const ClientsOptions& options, Interrupt& interrupt,
-                                  const Say& say) {
-  if (Result<void> sound = check(options); !sound) return std::unexpected(sound.error());
-  Run run{options, interrupt, say};
-  if (Result<void> opened = run.open(); !opened) return std::unexpected(opened.error());
-  if (options.peers > 0 || options.bystander) {
-    if (Result<void> done = run.establish(); !done) return std::unexpected(done.error());
+Repetition ClientsExperiment::repetition() const {
+  return {.runs = 1,
+          .warmups = 0,
+          .repeats = false,
+          .seed_help = "Of all keys: anybody can know them (1)"};
+}
+
+void ClientsExperiment::options(OptionSet& set) {
+  set.text("--target", texts_.target, "ADDR:PORT of the device under load");
+  set.require("--target");
+  load_options(set);
+  other_options(set);
+}
+
+void ClientsExperiment::load_options(OptionSet& set) {
+  set.count("--peers", options_.peers, {0, ClientsOptions::most_peers},
+            "Sessions, each with keys and address of its own (50)");
+  set.text("--rate", texts_.rate,
+           "Bits a second of inner packets, all peers together: 100M, 1.5G; 0: as fast as possible "
+           "(100M)");
+  set.count("--burst", options_.burst, {1, ClientsOptions::most_burst},
+            "Packets that leave together, as one train (1)");
+  set.flag("--interleave", options_.interleave, "They are lone packets of different peers instead");
+  set.count("--size", options_.size, {ClientsOptions::least_size, ClientsOptions::most_size},
+            "Bytes of an inner packet, headers included (1420)");
+  set.count("--sockets", options_.sockets, {1, 10'000},
+            "Source ports that the peers share (one each, at most 256)");
+  set.flag("--sealed-ahead", options_.sealed_ahead,
+           "Seal all packets before the run; each is kept, since a counter is used once");
+  set.count("--ahead-memory", texts_.ahead_mb, {1, 1'000'000}, "MB that this may take (2048)");
+  set.text("--sink", texts_.sink,
+           "ADDR:PORT behind the tunnel to send to; PORT + 1 is the bystander's echo");
+  set.text("--sink-netns", options_.sink_netns, "Network namespace that has this address (ours)");
+  set.number("--duration", texts_.duration_s, {0.1, 86'400}, "Seconds that are measured (10)");
+  set.number("--warmup", texts_.warmup_s, {0, 3600}, "Seconds before, which are not (1)");
+}
+
+void ClientsExperiment::other_options(OptionSet& set) {
+  set.flag("--handshakes-only", options_.handshakes_only,
+           "No data: handshakes, as many as the target completes");
+  set.count("--outstanding", options_.outstanding, {1, 100'000},
+            "Handshakes under way at a time (64)");
+  set.number("--handshake-timeout", texts_.handshake_timeout_s, {0.1, 3600},
+             "Seconds for the peers' first handshakes (15)");
+  set.flag("--bystander", options_.bystander,
+           "One more peer, whose small packets are echoed and timed");
+  set.number("--bystander-interval", texts_.bystander_ms, {0.1, 10'000}, "ms between them (5)");
+  set.choice("--flood", texts_.flood, {"bad-mac1", "spoofed", "random-index"},
+             "An attack beside: bad-mac1, spoofed, random-index");
+  set.number("--flood-rate", options_.flood_pps, {1, 1e8}, "Its datagrams a second (100000)");
+  set.text("--spoof-from", texts_.spoof_from, "Prefix of its sources (198.18.0.0/15)");
+  set.text("--addresses", texts_.addresses, "Prefix of the peers' inner addresses (10.64.0.0/10)");
+  set.text("--target-key", texts_.target_key,
+           "The target's public key, if it is not that of --print-config");
+  set.text("--print-config", texts_.configuration,
+           "Write what `wg setconf` gives the target to this file (-: stdout), and end");
+  set.flag("--per-peer", per_peer_, "With --json: an entry a peer");
+}
+
+Result<void> ClientsExperiment::settle(const OptionSet& /*set*/, const Settings& settings) {
+  options_.seed = settings.seed;
+  if (Result<void> read = settle_texts(); !read) return read;
+  return texts_.configuration.empty() ? check(options_) : check_identity(options_);
+}
+
+Result<void> ClientsExperiment::settle_texts() {
+  const Result<Endpoint> target = resolve(texts_.target);
+  if (!target) return in_context("--target", target.error());
+  options_.target = *target;
+  if (!texts_.sink.empty()) {
+    options_.sink = Endpoint::parse(texts_.sink);
+    if (!options_.sink)
+      return make_error(Error::Kind::config, "--sink " + texts_.sink + ": not an ADDR:PORT");
   }
-  if (options.handshakes_only) {
-    run.handshakes_only();
-  } else if (options.peers == 0) {
-    run.beside_only();
-  } else if (Result<void> done = run.load(); !done) {
-    return std::unexpected(done.error());
+  if (!texts_.target_key.empty()) {
+    const auto key = crypto::key_from_base64(texts_.target_key);
+    if (!key) return make_error(Error::Kind::config, "--target-key: not a key in base64");
+    options_.target_key = crypto::PublicKey{*key};
   }
-  return run.report();
+  if (!texts_.rate.empty()) {
+    const auto rate = parse_rate(texts_.rate);
+    if (!rate) return make_error(Error::Kind::config, "--rate " + texts_.rate + ": not a rate");
+    options_.rate_bps = *rate;
+  }
+  for (std::size_t i = 0; i < flood_names.size(); ++i) {
+    if (flood_names[i] == texts_.flood) options_.flood = static_cast<FloodKind>(i);
+  }
+  options_.duration = seconds(texts_.duration_s);
+  options_.warmup = seconds(texts_.warmup_s);
+  options_.handshake_timeout = seconds(texts_.handshake_timeout_s);
+  options_.bystander_interval = seconds(texts_.bystander_ms / 1e3);
+  options_.ahead_bytes = std::uint64_t{texts_.ahead_mb} << 20U;
+  Result<void> read = read_prefix("--addresses", texts_.addresses, options_.addresses);
+  if (read) read = read_prefix("--spoof-from", texts_.spoof_from, options_.spoof_from);
+  return read;
+}
+
+Result<bool> ClientsExperiment::instead() {
+  if (texts_.configuration.empty()) return false;
+  const std::string text = target_configuration(options_);
+  if (texts_.configuration == "-") {
+    if (std::fputs(text.c_str(), stdout) < 0) return system_error("write the configuration");
+    return true;
+  }
+  // It holds private keys.
+  if (Result<void> written = replace_file(texts_.configuration, text); !written) {
+    return std::unexpected(written.error());
+  }
+  return true;
+}
+
+Result<std::unique_ptr<Rounds>> ClientsExperiment::prepare(Run& /*run*/) {
+  return std::make_unique<ClientsRounds>(options_, report_);
+}
+
+Findings ClientsExperiment::report(const Results& results) {
+  report_->interrupted = results.interrupted;
+  return {.table = to_table(*report_), .json = to_json(*report_, per_peer_)};
 }
 
 }  // namespace tw::lab

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <utility>
@@ -69,8 +70,6 @@ struct ThreadReport {
 };
 
 struct ClientsReport {
-  std::string version{};
-  std::string command{};
   ClientsOptions options{};
   bool interrupted = false;
   HandshakeReport handshakes{};
@@ -87,7 +86,7 @@ struct ClientsReport {
 };
 
 std::string to_table(const ClientsReport& report);
-/// `indent` in columns; negative: one line. With `per_peer` an entry a peer is in it.
-std::string to_json(const ClientsReport& report, bool per_peer, int indent = 2);
+/// The members of the report beside the frame's. With `per_peer` an entry a peer is in it.
+nlohmann::ordered_json to_json(const ClientsReport& report, bool per_peer);
 
 }  // namespace tw::lab

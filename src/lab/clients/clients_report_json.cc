@@ -102,7 +102,7 @@ Json threads_json(const ClientsReport& report) {
 
 }  // namespace
 
-std::string to_json(const ClientsReport& report, bool per_peer, int indent) {
+ReportJson to_json(const ClientsReport& report, bool per_peer) {
   Json json{{"options", options_json(report.options)},
             {"handshakes", handshakes_json(report.handshakes)}};
   if (report.load) json["load"] = load_json(report, *report.load, per_peer);
@@ -115,10 +115,7 @@ std::string to_json(const ClientsReport& report, bool per_peer, int indent) {
   }
   if (report.flood) json["flood"] = flood_json(report, *report.flood);
   json["cpu"] = threads_json(report);
-  json["interrupted"] = report.interrupted;
-  json["command"] = report.command;
-  json["version"] = report.version;
-  return dumped(json, indent);
+  return json;
 }
 
 }  // namespace tw::lab

@@ -2,8 +2,6 @@
 
 #include <set>
 
-#include "lab/report/page.h"
-
 namespace tw::lab {
 namespace {
 
@@ -40,10 +38,6 @@ std::vector<DemoRow> rows_of(const DemoReport& report) {
     }
   }
   return rows;
-}
-
-std::string to_html(const DemoReport& report, std::string_view page) {
-  return fill_page(page, to_json(report, -1));
 }
 
 }  // namespace tw::lab

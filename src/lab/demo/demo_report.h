@@ -3,8 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -43,9 +43,7 @@ struct DemoRow {
 std::vector<DemoRow> rows_of(const DemoReport& report);
 
 std::string to_table(const DemoReport& report);
-/// `indent` in columns; negative: one line.
-std::string to_json(const DemoReport& report, int indent = 2);
-/// `page` is the template of web/demo.html, with the plotting library in it already.
-std::string to_html(const DemoReport& report, std::string_view page);
+/// The members of the report beside the frame's.
+nlohmann::ordered_json to_json(const DemoReport& report);
 
 }  // namespace tw::lab

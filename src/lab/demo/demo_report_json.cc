@@ -38,20 +38,19 @@ Json runs_json(const DemoReport& report) {
 
 }  // namespace
 
-std::string to_json(const DemoReport& report, int indent) {
+ReportJson to_json(const DemoReport& report) {
   Json environment = environment_json(report.environment, report.links);
   environment["rate_bps"] = report.rate_bps;
   environment["client_loss"] = report.client_loss;
-  const Json json{{"rtt_ms", rtt_json(report.links)},
-                  {"ideal_ttfb_ms", rounded(report.end_to_end_rtt_ms.median)},
-                  {"downloads", rows_json(report)},
-                  {"runs", runs_json(report)},
-                  {"environment", std::move(environment)},
-                  {"command", report.command},
-                  {"commands", report.commands},
-                  {"seed", report.seed},
-                  {"version", report.version}};
-  return dumped(json, indent);
+  return {{"rtt_ms", rtt_json(report.links)},
+          {"ideal_ttfb_ms", rounded(report.end_to_end_rtt_ms.median)},
+          {"downloads", rows_json(report)},
+          {"runs", runs_json(report)},
+          {"environment", std::move(environment)},
+          {"command", report.command},
+          {"commands", report.commands},
+          {"seed", report.seed},
+          {"version", report.version}};
 }
 
 }  // namespace tw::lab

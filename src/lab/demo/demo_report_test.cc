@@ -5,6 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "lab/report/json.h"
+#include "lab/report/page.h"
 #include "lab/report/units.h"
 
 namespace tw::lab {
@@ -59,13 +61,13 @@ TEST(Report, WithoutABaselineThereIsNoSpeedUp) {
   const std::vector<DemoRow> rows = rows_of(only);
   ASSERT_EQ(rows.size(), 1U);
   EXPECT_DOUBLE_EQ(rows[0].total_speedup, 0);
-  EXPECT_FALSE(json::parse(to_json(only))["downloads"][0].contains("speedup"));
+  EXPECT_FALSE(json::parse(dumped(to_json(only), 2))["downloads"][0].contains("speedup"));
 }
 
 TEST(Report, OneWrongChecksumSpoilsItsRowAlone) {
   DemoReport spoilt = report();
   spoilt.downloads[5].sha256_ok = false;
-  const json downloads = json::parse(to_json(spoilt))["downloads"];
+  const json downloads = json::parse(dumped(to_json(spoilt), 2))["downloads"];
   EXPECT_FALSE(downloads[3]["sha256_ok"].get<bool>());
   EXPECT_TRUE(downloads[2]["sha256_ok"].get<bool>());
   EXPECT_THAT(to_table(spoilt), HasSubstr("CHECKSUM WRONG"));
@@ -73,7 +75,7 @@ TEST(Report, OneWrongChecksumSpoilsItsRowAlone) {
 }
 
 TEST(Report, JsonHasTheShapeThatScriptsRelyOn) {
-  const json parsed = json::parse(to_json(report()));
+  const json parsed = json::parse(dumped(to_json(report()), 2));
   EXPECT_DOUBLE_EQ(parsed["rtt_ms"]["client_rc"].get<double>(), 32.8);
   EXPECT_DOUBLE_EQ(parsed["rtt_ms"]["rc_rs"].get<double>(), 215.1);
   EXPECT_DOUBLE_EQ(parsed["rtt_ms"]["rs_server"].get<double>(), 26.1);
@@ -96,13 +98,13 @@ TEST(Report, JsonHasTheShapeThatScriptsRelyOn) {
 TEST(Report, TextThatIsNotUtf8DoesNotCostTheReport) {
   DemoReport odd = report();
   odd.command = "thalweg demo --html \xff.html";
-  EXPECT_EQ(json::parse(to_json(odd))["downloads"].size(), 4U);
+  EXPECT_EQ(json::parse(dumped(to_json(odd), 2))["downloads"].size(), 4U);
 }
 
 TEST(Report, PageHoldsTheJsonAndNothingThatEndsItsScript) {
   DemoReport odd = report();
   odd.command = "</script><script>alert(1)</script>";
-  const std::string page = to_html(odd, "<p>@REPORT@</p>");
+  const std::string page = fill_page("<p>@REPORT@</p>", dumped(to_json(odd), -1));
   EXPECT_EQ(page.find("</script>"), page.npos);
   ASSERT_TRUE(page.starts_with("<p>{") && page.ends_with("}</p>"));
   const json parsed = json::parse(page.substr(3, page.size() - 7));

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <random>
 #include <vector>
 
 namespace tw::lab {
@@ -59,6 +60,45 @@ TEST(Statistics, FewValuesHaveNoIntervalOfTheMedian) {
   const std::array values{1.0, 2.0, 3.0, 4.0, 5.0};
   EXPECT_FALSE(median_interval(values));
   EXPECT_FALSE(median_interval({}));
+}
+
+TEST(Statistics, NearestRankIsAValueThatOccurred) {
+  const std::array values{5.0, 1.0, 4.0, 2.0, 3.0};
+  EXPECT_DOUBLE_EQ(nearest_rank(values, 0.5), 3);
+  EXPECT_DOUBLE_EQ(nearest_rank(values, 0.99), 5);
+  EXPECT_DOUBLE_EQ(nearest_rank(values, 0), 1);
+  EXPECT_DOUBLE_EQ(nearest_rank({}, 0.5), 0);
+}
+
+// Of 1, 2, 3, 4, 5: deviation 1.5811, t of four degrees 2.776.
+TEST(Statistics, MeanHasStudentsInterval) {
+  const MeanInterval five = mean_interval(std::array{1.0, 2.0, 3.0, 4.0, 5.0});
+  EXPECT_DOUBLE_EQ(five.mean, 3);
+  ASSERT_TRUE(five.interval);
+  EXPECT_NEAR(five.half_width(), 2.776 * 1.58114 / 2.23607, 1e-4);
+  EXPECT_FALSE(mean_interval(std::array{7.0}).interval);
+  EXPECT_DOUBLE_EQ(mean_interval(std::array{7.0}).mean, 7);
+}
+
+TEST(Statistics, IntervalsHoldTheMeanNineteenTimesOfTwenty) {
+  std::mt19937_64 engine{1};
+  std::normal_distribution<double> distribution{10, 3};
+  int held = 0;
+  constexpr int trials = 4000;
+  for (int trial = 0; trial < trials; ++trial) {
+    std::array<double, 8> values;
+    for (double& value : values) value = distribution(engine);
+    const MeanInterval mean = mean_interval(values);
+    held += mean.interval->low <= 10 && 10 <= mean.interval->high ? 1 : 0;
+  }
+  EXPECT_NEAR(static_cast<double>(held) / trials, 0.95, 0.012);
+}
+
+TEST(Statistics, TwoModesAreFoundAndOneIsNot) {
+  EXPECT_EQ(two_modes(std::array{1.0, 5.0, 1.1, 5.1, 0.9}), (std::vector{1.0, 5.05}));
+  EXPECT_TRUE(two_modes(std::array{1.0, 1.1, 0.9, 1.05}).empty());      // narrow
+  EXPECT_TRUE(two_modes(std::array{1.0, 2.0, 3.0, 4.0, 5.0}).empty());  // wide, without a gap
+  EXPECT_TRUE(two_modes(std::array{1.0, 1.0, 1.0, 9.0}).empty());       // one that strayed
 }
 
 TEST(Statistics, SharesOutsideOfTheRangeAreItsEnds) {

@@ -12,6 +12,9 @@ std::string_view demo_page() noexcept;
 /// web/wan.html, likewise.
 std::string_view wan_page() noexcept;
 
+/// web/experiment.html, the page of every experiment that has none of its own.
+std::string_view experiment_page() noexcept;
+
 /// The page with `report`, JSON on one line, in its place: nothing in it can end the script
 /// element.
 std::string fill_page(std::string_view page, std::string_view report);

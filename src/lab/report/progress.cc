@@ -3,6 +3,9 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <string>
+
+#include "lab/report/units.h"
 
 namespace tw::lab {
 namespace {
@@ -20,13 +23,27 @@ void Progress::clear() noexcept {
   shown_ = false;
 }
 
-void Progress::show(std::string_view text) noexcept {
-  if (!terminal_) return note(text);
+void Progress::due(Duration left) noexcept {
+  end_.reset();
+  if (left > Duration::zero()) end_ = std::chrono::steady_clock::now() + left;
+}
+
+void Progress::show(std::string_view text) {
+  std::string line{text};
+  if (end_) {
+    const auto left = *end_ - std::chrono::steady_clock::now();
+    line += "; " + duration_text(left) + " left";
+  }
+  if (!terminal_) return note(line);
   clear();
   // A line that wraps could not be rewritten.
-  print(text.substr(0, 78));
+  print(std::string_view{line}.substr(0, 78));
   std::fflush(stderr);
   shown_ = true;
+}
+
+void Progress::hint(std::string_view text) {
+  if (terminal_) show(text);
 }
 
 void Progress::note(std::string_view text) noexcept {

@@ -1,19 +1,17 @@
 // The paper's experiment: one file after the other, from a server behind a long way, over every
-// configuration in turns. Builds the hosts and links, starts what each configuration needs beside
-// the others, measures, and takes everything down again.
+// configuration in turns. A round takes about as long as its downloads: a minute as it is.
 #pragma once
 
 #include <array>
 #include <cstdint>
-#include <optional>
+#include <memory>
 #include <string>
 #include <vector>
 
-#include "base/result.h"
-#include "lab/bed/interrupt.h"
 #include "lab/bed/topology.h"
-#include "lab/report/progress.h"
+#include "lab/experiment.h"
 #include "lab/wan/configuration.h"
+#include "lab/wan/paper.h"
 #include "lab/wan/wan_report.h"
 
 namespace tw::lab {
@@ -22,8 +20,6 @@ struct WanOptions {
   std::vector<std::uint64_t> sizes{10'000, 100'000, 1'000'000, 10'000'000};  ///< bytes
   /// None: all whose programs are installed.
   std::vector<Configuration> configurations{};
-  std::uint32_t runs = 50;    ///< counted downloads of each size in each configuration
-  std::uint32_t warmups = 1;  ///< rounds before, which are not counted
   std::array<double, 3> rtt_ms{32.7, 215, 26};  ///< client – R_C, R_C – R_S, R_S – server
   std::array<std::uint64_t, 3> rate_bps{1'000'000'000, 1'000'000'000, 1'000'000'000};
   std::array<std::uint64_t, 3> queue_bytes{};  ///< before each line; 0: 50 ms of its rate
@@ -31,21 +27,44 @@ struct WanOptions {
   CongestionControls congestion{};
   bool server_nopush = false;
   std::uint64_t seed = 1;  ///< of file contents and losses
-  std::string version;     ///< of this program, for the report
-  std::string command;     ///< as it was called, for the report
 };
 
 /// The links that are asked for.
 TopologyShape shape_of(const WanOptions& options);
 
-/// "client=0.1%,middle=1": percent of segments by link, added to `loss`; the sign may be missing.
-/// The error says what is wrong with it.
+/// Reads "client=0.1%,middle=1" — percent of segments by link, with or without the sign — and adds
+/// it to `loss`. The error says what is wrong with it.
 Result<void> parse_loss(const std::string& text, std::array<double, 3>& loss);
 
-/// Runs it all; a round takes about as long as its downloads (a minute with the options above).
-/// Call from the main thread. If it is interrupted after the first counted download, the report has
-/// what was measured until then. On every way out everything it made is gone, and what an earlier
-/// run that was killed has left behind is removed first. Needs root.
-Result<WanReport> run_wan(const WanOptions& options, Interrupt& interrupt, Progress& progress);
+class WanExperiment : public Experiment {
+ public:
+  std::string name() const override { return "lab wan"; }
+  std::string about() const override {
+    return "The paper's experiment: downloads over a long way, each improvement by itself";
+  }
+  Repetition repetition() const override;
+  void options(OptionSet& set) override;
+  Result<void> settle(const OptionSet& set, const Settings& settings) override;
+  /// Needs root, and the programs that scripts/deps installs.
+  Result<std::unique_ptr<Rounds>> prepare(Run& run) override;
+  Findings report(const Results& results) override;
+
+ private:
+  /// Options that stay text until they are settled.
+  struct Texts {
+    std::string paper, loss;
+    std::vector<std::string> configurations;
+    std::vector<double> rtt_ms, rates_mbps;  ///< one for every link, or one for each
+    std::vector<std::uint64_t> queues;
+    std::string pop_congestion, leg_congestion;  ///< empty: as the ends'
+  };
+
+  Result<void> settle_links();
+
+  WanOptions options_;
+  Texts texts_;
+  std::vector<PaperFigure> paper_;
+  WanReport report_;
+};
 
 }  // namespace tw::lab

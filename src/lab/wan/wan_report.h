@@ -4,9 +4,9 @@
 
 #include <array>
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -85,8 +85,7 @@ std::vector<WanRow> rows_of(const WanReport& report);
 ModelInput model_input(const WanReport& report, Configuration configuration, std::uint64_t bytes);
 
 std::string to_table(const WanReport& report);
-std::string to_json(const WanReport& report, int indent = 2);
-/// `page` is the template of web/wan.html.
-std::string to_html(const WanReport& report, std::string_view page);
+/// The members of the report beside the frame's.
+nlohmann::ordered_json to_json(const WanReport& report);
 
 }  // namespace tw::lab

@@ -1,5 +1,4 @@
 #include "lab/report/json.h"
-#include "lab/report/page.h"
 #include "lab/wan/wan_report.h"
 
 namespace tw::lab {
@@ -83,27 +82,22 @@ Json meanings_json() {
 
 }  // namespace
 
-std::string to_json(const WanReport& report, int indent) {
+ReportJson to_json(const WanReport& report) {
   Json environment = environment_json(report.environment, report.links);
   environment["rate_bps"] = report.rate_bps;
-  const Json json{{"rtt_ms", rtt_json(report.links)},
-                  {"ideal_ttfb_ms", rounded(report.end_to_end_rtt_ms.median)},
-                  {"configurations", meanings_json()},
-                  {"downloads", rows_json(report)},
-                  {"runs", runs_json(report)},
-                  {"skipped", pairs_json(report.skipped)},
-                  {"paper", pairs_json(report.paper)},
-                  {"interrupted", report.interrupted},
-                  {"environment", std::move(environment)},
-                  {"command", report.command},
-                  {"commands", report.commands},
-                  {"seed", report.seed},
-                  {"version", report.version}};
-  return dumped(json, indent);
-}
-
-std::string to_html(const WanReport& report, std::string_view page) {
-  return fill_page(page, to_json(report, -1));
+  return {{"rtt_ms", rtt_json(report.links)},
+          {"ideal_ttfb_ms", rounded(report.end_to_end_rtt_ms.median)},
+          {"configurations", meanings_json()},
+          {"downloads", rows_json(report)},
+          {"runs", runs_json(report)},
+          {"skipped", pairs_json(report.skipped)},
+          {"paper", pairs_json(report.paper)},
+          {"interrupted", report.interrupted},
+          {"environment", std::move(environment)},
+          {"command", report.command},
+          {"commands", report.commands},
+          {"seed", report.seed},
+          {"version", report.version}};
 }
 
 }  // namespace tw::lab

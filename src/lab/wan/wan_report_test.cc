@@ -5,6 +5,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "lab/report/json.h"
+#include "lab/report/page.h"
+
 namespace tw::lab {
 namespace {
 
@@ -76,13 +79,15 @@ TEST(WanReport, CostsAreOfAllRunsTogether) {
 // A sum without one of its parts would be too small, and look like a figure.
 TEST(WanReport, SystemCallsAreThoseOfAllRunsOrNotSaid) {
   WanReport partial = report();
-  EXPECT_DOUBLE_EQ(json::parse(to_json(partial))["downloads"][2]["system_calls_per_mb"], 400);
+  EXPECT_DOUBLE_EQ(json::parse(dumped(to_json(partial), 2))["downloads"][2]["system_calls_per_mb"],
+                   400);
   partial.downloads[2].calls.reset();
   const auto rows = rows_of(partial);
   const WanRow& turbo = row_of(rows, 1'000'000, Configuration::turbo);
   EXPECT_FALSE(turbo.calls_per_mb);
   EXPECT_TRUE(turbo.switches_per_mb);
-  EXPECT_FALSE(json::parse(to_json(partial))["downloads"][2].contains("system_calls_per_mb"));
+  EXPECT_FALSE(
+      json::parse(dumped(to_json(partial), 2))["downloads"][2].contains("system_calls_per_mb"));
 }
 
 TEST(WanReport, WhatIsNotCountedIsInNoRow) {
@@ -95,7 +100,7 @@ TEST(WanReport, WhatIsNotCountedIsInNoRow) {
   const auto rows = rows_of(warm);
   ASSERT_EQ(rows.size(), 3U);
   EXPECT_DOUBLE_EQ(rows[2].total_ms.summary.max, 500);
-  EXPECT_EQ(json::parse(to_json(warm))["runs"].size(), 6U);
+  EXPECT_EQ(json::parse(dumped(to_json(warm), 2))["runs"].size(), 6U);
 }
 
 TEST(WanReport, DownloadsThatFailAreSaidAndInNoMedian) {
@@ -117,7 +122,7 @@ TEST(WanReport, ConfigurationThatNeverCompletedHasARowOfFailures) {
   ASSERT_EQ(rows.size(), 1U);
   EXPECT_EQ(rows[0].failed, 1U);
   EXPECT_DOUBLE_EQ(rows[0].total_speedup, 0);
-  EXPECT_FALSE(json::parse(to_json(broken))["downloads"][0].contains("speedup"));
+  EXPECT_FALSE(json::parse(dumped(to_json(broken), 2))["downloads"][0].contains("speedup"));
 }
 
 TEST(WanReport, WrongChecksumSpoilsItsRowAlone) {
@@ -147,7 +152,7 @@ TEST(WanReport, NopushPutsTheHeaderIntoTheFirstSegment) {
 }
 
 TEST(WanReport, JsonHasTheShapeThatScriptsRelyOn) {
-  const json parsed = json::parse(to_json(report()));
+  const json parsed = json::parse(dumped(to_json(report()), 2));
   EXPECT_DOUBLE_EQ(parsed["rtt_ms"]["rc_rs"].get<double>(), 215.2);
   EXPECT_DOUBLE_EQ(parsed["ideal_ttfb_ms"].get<double>(), 274);
   const json& turbo = parsed["downloads"][2];
@@ -181,7 +186,7 @@ TEST(WanReport, SixRunsHaveAnIntervalOfTheMedian) {
 TEST(WanReport, PageHoldsTheJsonAndNothingThatEndsItsScript) {
   WanReport odd = report();
   odd.command = "</script>";
-  const std::string page = to_html(odd, "<p>@REPORT@</p>");
+  const std::string page = fill_page("<p>@REPORT@</p>", dumped(to_json(odd), -1));
   EXPECT_EQ(page.find("</script>"), page.npos);
   EXPECT_EQ(json::parse(page.substr(3, page.size() - 7))["command"], odd.command);
 }

@@ -1,0 +1,14 @@
+#include "lab/experiments.h"
+
+#include "lab/clients/clients.h"
+#include "lab/demo/demo.h"
+#include "lab/wan/wan.h"
+
+namespace tw::lab {
+
+std::vector<std::shared_ptr<Experiment>> all_experiments() {
+  return {std::make_shared<DemoExperiment>(), std::make_shared<ClientsExperiment>(),
+          std::make_shared<WanExperiment>()};
+}
+
+}  // namespace tw::lab
