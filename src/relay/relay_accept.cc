@@ -59,7 +59,7 @@ void Relay::State::serve_client(Accepted accepted, Instant now) {
   const ClientKey key{accepted.peer, accepted.address};
   if (const auto begun = index_.find(key)) {
     Connection& connection = *table.find(*begun);
-    if (!connection.is_claimed()) return claim(*begun, connection, std::move(accepted), now);
+    if (!connection.claim().is_made()) return claim(*begun, connection, std::move(accepted), now);
   }
   if (table.full()) return refuse(Listener::Kind::clients, accepted, Outcome::limit);
   const Verdict verdict = admit(accepted.peer, accepted.address, now);
@@ -99,8 +99,9 @@ void Relay::State::share(Connection& connection) noexcept {
 void Relay::State::start_client(Connection& connection) {
   const ClientStartSettings& wanted = settings.client_start;
   if (!wanted.enabled || settings.resumer == nullptr) return;
-  connection.start_client(ClientStart{client_rates_, principal_of(connection.client().address),
-                                      connection.socket(Side::front), wanted, *settings.resumer});
+  connection.starts().start_client(
+      ClientStart{client_rates_, principal_of(connection.client().address),
+                  connection.socket(Side::front), wanted, *settings.resumer});
 }
 
 void Relay::State::serve_leg(Accepted accepted, Instant now) {

@@ -57,8 +57,8 @@ void Relay::State::drain(Instant now) noexcept {
   for (Pop* const pop : pops_) pop->legs().close_idle();
   table.for_each([&](ConnectionId id, Connection& connection) {
     // Whoever still waits for an answer is told to go elsewhere.
-    if (!connection.is_waiting_leg() && !connection.held()) return;
-    connection.finish(connection.held() ? Outcome::shutdown : Outcome::closed);
+    if (!connection.is_waiting_leg() && !connection.claim().held()) return;
+    connection.finish(connection.claim().held() ? Outcome::shutdown : Outcome::closed);
     end(id, connection, now);
   });
   wake_holder();

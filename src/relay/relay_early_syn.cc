@@ -60,11 +60,11 @@ std::optional<SynVerdict> Relay::State::begin_half(const SynReport& syn, const S
   Connection& connection = *table.find(id);
   share(connection);
   if (!syn.proven) {
-    connection.set_unproven();
+    connection.claim().set_unproven();
     ++strangers;
   }
   if (syn.is_held()) {
-    connection.hold({syn.held, syn.sequence}, now + settings.limits.connect_timeout);
+    connection.claim().hold({syn.held, syn.sequence}, now + settings.limits.connect_timeout);
     ++held;
   }
   table.make_runnable(id);
@@ -84,7 +84,7 @@ bool Relay::State::came_by_its_device(const SynReport& syn, const SynSource& sou
 void Relay::State::forget_half(const Connection& connection) noexcept {
   --unclaimed;
   unclaimed_of_.remove(principal_of(connection.client().address));
-  if (connection.is_unproven()) --strangers;
+  if (connection.claim().is_unproven()) --strangers;
 }
 
 void Relay::State::remember(const Door& door, const IpAddress& client) noexcept {
@@ -108,16 +108,16 @@ void Relay::State::claim(ConnectionId id, Connection& connection, Accepted accep
   const int front = accepted.socket.get();
   forget_half(connection);
   // It has come by another way: a SYN before the one that is held, which was let through.
-  if (connection.held()) {
-    answer(connection.let_go(Instant::max()), SynVerdict::drop);
+  if (connection.claim().held()) {
+    answer(connection.claim().let_go(Instant::max()), SynVerdict::drop);
     --held;
   }
   connection.claim(std::move(accepted.socket), now);
   ++counters.early_syn.claimed;
-  if (!connection.is_finished() && !watch_socket(front, id, Side::front)) {
+  if (!connection.is<Finished>() && !watch_socket(front, id, Side::front)) {
     connection.finish(Outcome::limit, errno);
   }
-  if (connection.is_finished()) return end(id, connection, now);
+  if (connection.is<Finished>()) return end(id, connection, now);
   start_client(connection);
   table.make_runnable(id);
   table.watch(id, connection.deadline(settings.limits));

@@ -10,11 +10,11 @@ namespace tw::relay {
 // Its connection is known already. The half has one held SYN at most, the latest; one that it has
 // let go was lost behind us, as the answer to it may have been, and is needed again.
 std::optional<SynVerdict> Relay::State::meet_half(Connection& connection, const SynReport& syn) {
-  if (!syn.is_held() || !connection.held()) return SynVerdict::pass;
-  if (connection.held()->sequence == syn.sequence) return SynVerdict::drop;
+  if (!syn.is_held() || !connection.claim().held()) return SynVerdict::pass;
+  if (connection.claim().held()->sequence == syn.sequence) return SynVerdict::drop;
   // The client has given up and begun anew from the same port.
-  answer(connection.held()->number, SynVerdict::drop);
-  connection.replace_held({syn.held, syn.sequence});
+  answer(connection.claim().held()->number, SynVerdict::drop);
+  connection.claim().replace({syn.held, syn.sequence});
   return std::nullopt;
 }
 
@@ -30,7 +30,7 @@ std::optional<SynVerdict> Relay::State::without_way(Outcome reason, const SynRep
 }
 
 void Relay::State::pass_held(Connection& connection, Instant now) {
-  answer(connection.let_go(now + settings.early_syn.claim_timeout), SynVerdict::pass);
+  answer(connection.claim().let_go(now + settings.early_syn.claim_timeout), SynVerdict::pass);
   --held;
 }
 

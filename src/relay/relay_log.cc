@@ -22,7 +22,7 @@ void Relay::State::log_end(const Connection& connection) noexcept {
                    .from = {},
                    .way = {},
                    .leg = {},
-                   .early = connection.is_early(),
+                   .early = connection.journey().client().began_early(),
                    .times = connection.times(),
                    .bytes_up = connection.bytes_upstream(),
                    .bytes_down = connection.bytes_downstream(),
@@ -33,9 +33,9 @@ void Relay::State::log_end(const Connection& connection) noexcept {
     const Pop* const pop = pops_.at(connection.peer().address);
     record.from = pop != nullptr ? std::string_view{pop->name()} : "leg";
   }
-  if (connection.has_gone_onward()) {
+  if (connection.journey().attempts().kind() != BackAttempts::Kind::none) {
     record.way = connection.pop() ? pops_.name_of(*connection.pop()) : "direct";
-    if (connection.pop()) record.leg = connection.was_warm() ? "warm" : "fresh";
+    if (connection.pop()) record.leg = connection.journey().attempts().is_warm() ? "warm" : "fresh";
   }
   // A leg that brought its server's refusal was connected itself.
   const bool relayed = connection.is_connected() && connection.outcome() != Outcome::connect_failed;

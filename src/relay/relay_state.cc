@@ -94,7 +94,7 @@ void Relay::State::count_clients() {
     if (connection.is_leg()) return;
     const Principal who = principal_of(connection.peer().address);
     clients_.add(who);
-    if (!connection.is_claimed()) unclaimed_of_.add(who);
+    if (!connection.claim().is_made()) unclaimed_of_.add(who);
   });
 }
 
@@ -113,11 +113,9 @@ void Relay::State::watch_pool(const Pop& pop) {
 // prove something else now.
 void Relay::State::end_invalid_waiting_legs(Instant now) {
   table.for_each([&](ConnectionId id, Connection& connection) {
-    if (!connection.is_leg() || connection.phase() != Connection::Phase::header) return;
+    if (!connection.is<ReadingHeader>()) return;
     const Pop* const pop = pops_.at(connection.peer().address);
-    const bool proven = connection.has_said_hello() || !connection.is_waiting_leg() ||
-                        !connection.front_proof()->is_required();
-    if (pop != nullptr && proven && pop->proof() == connection.front_proof()) return;
+    if (pop != nullptr && connection.may_wait_for(pop->proof())) return;
     connection.finish(Outcome::closed);
     end(id, connection, now);
   });
@@ -125,7 +123,7 @@ void Relay::State::end_invalid_waiting_legs(Instant now) {
 
 void Relay::State::start_leg(Connection& connection, Side side, const Pop& pop, Instant now) {
   if (!settings.turbo.pacing) return;
-  connection.start_leg(
+  connection.starts().start_leg(
       side, {pop.path(), settings.turbo.initcwnd, connection.socket(side), settings.resumer}, now);
 }
 
@@ -303,14 +301,14 @@ void Relay::State::end(ConnectionId id, Connection& connection, Instant now) {
   }
   if (unproven && connection.is_leg()) {
     if (Pop* const pop = pops_.at(connection.peer().address)) {
-      pop->warn_refused_leg(connection.peer(), connection.fault(), now);
+      pop->warn_refused_leg(connection.peer(), connection.journey().fault(), now);
     }
   }
   log_end(connection);
   if (connection.has_target()) --underway_;
   if (log::enabled(log::Level::debug)) {
     const auto lasted =
-        std::chrono::duration_cast<std::chrono::milliseconds>(now - connection.begun());
+        std::chrono::duration_cast<std::chrono::milliseconds>(now - connection.times().begun());
     log::debug("relay: {} to {} {}: {}{}{}, {} bytes up, {} down, {} ms", who_of(connection).text(),
                connection.target().text(),
                connection.pop() ? pops_.name_of(*connection.pop()) : "directly",
@@ -325,9 +323,9 @@ void Relay::State::end(ConnectionId id, Connection& connection, Instant now) {
     const ClientKey key{connection.client(), connection.target()};
     // The client may have come back from the same port meanwhile: that one stays.
     if (index_.find(key) == id) index_.erase(key);
-    if (!connection.is_claimed()) forget_half(connection);
-    if (connection.held()) {
-      answer(connection.let_go(now), SynVerdict::refuse);
+    if (!connection.claim().is_made()) forget_half(connection);
+    if (connection.claim().held()) {
+      answer(connection.claim().let_go(now), SynVerdict::refuse);
       --held;
     }
   }
@@ -384,7 +382,7 @@ bool Relay::State::has_work() const noexcept {
 std::size_t Relay::State::revoke() {
   std::size_t revoked = 0;
   table.for_each([&](ConnectionId id, Connection& connection) {
-    if (connection.is_finished() || !is_refused_now(connection)) return;
+    if (connection.is<Finished>() || !is_refused_now(connection)) return;
     connection.finish(Outcome::revoked);
     end(id, connection, polled_at_);
     ++revoked;

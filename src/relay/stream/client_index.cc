@@ -45,7 +45,7 @@ void ClientIndex::insert(const ClientKey& key, ConnectionId id) {
   ++size_;
 }
 
-// What follows moves up, so that no tombstone is needed (Knuth, vol. 3, 6.4, algorithm R).
+// Entries that follow move up, so that no tombstone is needed (Knuth, vol. 3, 6.4, algorithm R).
 bool ClientIndex::erase(const ClientKey& key) noexcept {
   const std::size_t mask = slots_.size() - 1;
   std::size_t hole = place_of(key);

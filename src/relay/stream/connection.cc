@@ -1,19 +1,10 @@
 #include "relay/stream/connection.h"
 
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
-
 #include <sys/epoll.h>
-#include <sys/socket.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <utility>
 
-#include "relay/legs/leg_header.h"
-#include "relay/legs/leg_probe.h"
-#include "relay/pacing/tcp_sample.h"
 #include "relay/sockets/sockets.h"
 
 namespace tw::relay {
@@ -22,35 +13,23 @@ namespace {
 // A transfer that has paused for so long has ended, as far as anybody who waits knows.
 constexpr Duration pause_in_transfer = 2ms;
 
-/// Whether the other side has acknowledged anything that was sent, before the connection ended.
-constexpr std::uint64_t our_syn = 1;  // counts as a byte
-
-std::uint64_t delivered_bytes(int socket) noexcept {
-  const auto sample = read_tcp_sample(socket);
-  return sample ? sample->delivered_bytes : 0;
-}
-
 }  // namespace
 
-Connection::Connection(UniqueFd front, Endpoint peer, Phase phase, Instant now) noexcept
-    : front_(std::move(front)),
+Connection::Connection(Journey journey, UniqueFd front, Endpoint peer, Instant now) noexcept
+    : journey_(std::move(journey)),
+      sockets_(std::move(front)),
       peer_(peer),
       times_(now),
-      last_activity_(now),
-      heard_{now, now},
-      phase_(phase) {}
+      liveness_(now) {}
 
 Connection Connection::leg(UniqueFd front, Endpoint peer, std::shared_ptr<PopProof> proof,
                            Instant now) noexcept {
-  Connection connection{std::move(front), peer, Phase::header, now};
-  connection.is_leg_ = true;
-  connection.front_proof_ = std::move(proof);
-  return connection;
+  return {Journey::of_leg(FrontProof{std::move(proof)}, now), std::move(front), peer, now};
 }
 
 Connection Connection::client(UniqueFd front, Endpoint peer, Endpoint target,
                               Instant now) noexcept {
-  Connection connection{std::move(front), peer, Phase::connecting, now};
+  Connection connection{Journey::of_client(now), std::move(front), peer, now};
   connection.client_ = peer;
   connection.target_ = target;
   connection.has_target_ = true;
@@ -59,146 +38,88 @@ Connection Connection::client(UniqueFd front, Endpoint peer, Endpoint target,
 
 Connection Connection::half(Endpoint client, Endpoint target, Instant claim_by,
                             Instant now) noexcept {
-  Connection connection = Connection::client(UniqueFd{}, client, target, now);
-  connection.claim_by_ = claim_by;
-  connection.early_ = true;
+  Connection connection{Journey::of_syn(claim_by, now), UniqueFd{}, client, now};
+  connection.client_ = client;
+  connection.target_ = target;
+  connection.has_target_ = true;
   return connection;
 }
 
-void Connection::hold(HeldSyn syn, Instant answer_by) noexcept {
-  held_ = syn;
-  claim_by_ = answer_by;
-}
-
-std::uint32_t Connection::let_go(Instant claim_by) noexcept {
-  claim_by_ = claim_by;
-  return std::exchange(held_, std::nullopt).value_or(HeldSyn{}).number;
+void Connection::share(ReceiveBudget& budget, std::uint32_t leg_memory_most,
+                       Resumer* announcer) noexcept {
+  windows_.share(budget, leg_memory_most, announcer, window_ends());
+  down_.set_cautious(windows_.awaits_client());
 }
 
 void Connection::claim(UniqueFd front, Instant now) noexcept {
-  front_ = std::move(front);
-  claim_by_ = Instant::max();
-  last_activity_ = now;
+  sockets_.set_front(std::move(front));
+  journey_.claim(now);
   times_.reach(Stage::claim, now);
-  if (phase_ == Phase::doomed) phase_ = Phase::finished;
-  if (awaits_client_) meet_client(now);
+  if (!windows_.awaits_client()) return;
+  windows_.meet_client(window_ends(), now);
+  down_.set_cautious(false);
 }
 
+// ---- The way
+
 Via Connection::via() const noexcept {
-  if (is_leg_) return Via::for_pop;
+  if (is_leg()) return Via::for_pop;
   if (!pop_) return Via::direct;
-  return warm_ ? Via::warm_leg : Via::fresh_leg;
+  return journey_.attempts().is_warm() ? Via::warm_leg : Via::fresh_leg;
 }
 
 LegRequest Connection::request() const noexcept {
+  const bool asked = front_answer_ != FrontAnswer::not_wanted;
   return {.client = client_,
           .target = target_,
           // With Fast Open a socket is connected before the server has answered.
-          .fast_open = fast_open_ && !asked_ && is_claimed() && has_bytes(front_.get()),
+          .fast_open = fast_open_ && !asked && sockets_.front() >= 0 && has_bytes(sockets_.front()),
           .hops = hops_,
-          .answer = asked_ || held_,
-          .unclaimed = awaits_client_};
+          .answer = asked || claim().held(),
+          .unclaimed = windows_.awaits_client()};
 }
 
 void Connection::go_directly(Leg leg, Instant now) {
-  begin_back(std::move(leg), std::nullopt, now);
-  notice_death_from_ = now + worth_noticing;
+  begin_back(std::move(leg), std::nullopt, Duration::zero(), now);
 }
 
 void Connection::go_onward(Leg leg, PopId pop, Duration patience, Instant now) {
-  begin_back(std::move(leg), pop, now);
-  on_probation_ = true;
-  ++attempts_;
-  answer_by_ = now + patience;
+  begin_back(std::move(leg), pop, patience, now);
 }
 
-void Connection::begin_back(Leg leg, std::optional<PopId> pop, Instant now) {
-  back_start_.reset();  // of a leg that was dead
-  back_window_.reset();
-  notice_death_from_ = Instant::max();
-  back_ = std::move(leg.socket);
-  up_.begin_sink(leg.header, /*retain=*/pop.has_value(), /*apart=*/leg.held_late);
-  back_writable_ = leg.connected;
-  back_failed_ = connected_ = false;
-  if (leg.connected) up_.sink_ready();
-  warm_ = leg.warm;
-  // A warm leg has delivered its hello before, which says nothing of its PoP's being alive now.
-  delivered_before_ = warm_ ? std::max(our_syn, delivered_bytes(back_.get())) : our_syn;
-  answers_ = leg.answers;
-  back_proof_ = std::move(leg.proof);
-  awaited_.reset();
-  ask_again_ = false;
-  gone_onward_ = true;
+void Connection::begin_back(Leg leg, std::optional<PopId> pop, Duration patience, Instant now) {
+  starts_.drop_back();
+  windows_.drop_back();
+  sockets_.set_back(std::move(leg.socket), leg.warm);
   pop_ = pop;
-  on_probation_ = false;
-  answer_by_ = Instant::max();
-  last_activity_ = now;
-  heard_[std::to_underlying(Side::back)] = now;
-  segments_before_[std::to_underlying(Side::back)] = 0;
-  phase_ = Phase::connecting;
-  begin_back_window(leg);
+  up_.begin_sink(leg.header, /*retain=*/pop_.has_value(), /*apart=*/leg.held_late);
+  if (leg.connected) up_.sink_ready();
+  liveness_.begin(Side::back, now);
+  windows_.begin_back(window_ends(), leg);
+  journey_.go({.proof = BackProof{std::move(leg.proof)},
+               .by_leg = pop_.has_value(),
+               .warm = leg.warm,
+               .connected = leg.connected,
+               .answers = leg.answers,
+               .patience = patience},
+              now);
 }
 
-bool Connection::has_heard_us() const noexcept {
-  return delivered_bytes(back_.get()) > delivered_before_;
-}
-
-void Connection::ask(Side side) noexcept {
-  segments_before_[std::to_underlying(side)] = segments_received(socket(side));
-  ask_whether_alive(socket(side));
-}
-
-bool Connection::is_unheard(Side side) const noexcept {
-  const std::uint32_t before = segments_before_[std::to_underlying(side)];
-  return before != 0 && segments_received(socket(side)) == before;
-}
-
-void Connection::start_leg(Side side, LegStart start, Instant now) {
-  auto& leg = side == Side::front ? front_start_ : back_start_;
-  leg.emplace(std::move(start)).prepare(now);
-}
-
-// A socket that cannot be watched has failed, and says so itself.
-void Connection::tend(Instant now, const RelayLimits& limits) noexcept {
-  watch_starts(now);
-  watch_windows(now);
-  if (now < notice_death_from_) return;
-  notice_death_from_ = Instant::max();
-  if (back_.get() >= 0) static_cast<void>(notice_death(back_.get(), limits));
-}
-
-void Connection::watch_starts(Instant now) noexcept {
-  if (phase_ != Phase::relaying) return;
-  const auto watch = [now](OnDemand<LegStart>& leg, std::uint64_t bytes) {
-    if (!leg) return;
-    leg->on_written(bytes, now);
-    if (now >= leg->deadline()) leg->drive(now);
-  };
-  if (client_start_) client_start_->on_written(down_.bytes(), now);
-  watch(front_start_, down_.bytes());
-  watch(back_start_, up_.bytes());
-}
-
-void Connection::learn_paths(Instant now) noexcept {
-  if (client_start_) client_start_->finish(now);
-  if (front_start_) front_start_->finish(now);
-  if (back_start_) back_start_->finish(now);
-}
+// ---- Its turns
 
 void Connection::on_events(Side side, std::uint32_t epoll_events) noexcept {
   const bool failed = (epoll_events & EPOLLERR) != 0;
   const bool readable = (epoll_events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP)) != 0;
   const bool writable = (epoll_events & (EPOLLOUT | EPOLLHUP)) != 0;
+  if (failed) sockets_.report_failure(side);
   if (side == Side::front) {
-    front_failed_ |= failed;
     front_ended_ |= (epoll_events & (EPOLLRDHUP | EPOLLHUP)) != 0;
     if (readable) up_.source_ready();
     if (front_ended_) up_.source_closing();
     if ((epoll_events & EPOLLPRI) != 0) up_.source_urgent();
     if (writable) down_.sink_ready();
   } else {
-    back_failed_ |= failed;
-    back_writable_ |= writable;
+    if (auto* const connecting = journey_.in<Connecting>()) connecting->writable |= writable;
     if (readable) down_.source_ready();
     if ((epoll_events & (EPOLLRDHUP | EPOLLHUP)) != 0) down_.source_closing();
     if ((epoll_events & EPOLLPRI) != 0) down_.source_urgent();
@@ -210,131 +131,211 @@ Turn Connection::advance(Instant now, PipePool& pipes, std::size_t quantum) noex
   const std::uint64_t up = up_.bytes(), down = down_.bytes();
   Turn turn;
   turn.step = take_step(now, pipes, quantum, turn);
-  turn.verified = held_ && phase_ == Phase::relaying;
+  turn.verified = claim().held() && is<Relaying>();
   turn.bytes_upstream = up_.bytes() - up;
   turn.bytes_downstream = down_.bytes() - down;
-  watch_starts(now);
-  watch_windows(now);
+  watch_flows(now);
   return turn;
 }
 
 Step Connection::take_step(Instant now, PipePool& pipes, std::size_t quantum, Turn& turn) noexcept {
-  if (std::exchange(front_failed_, false)) {
-    if (const int error = take_error(front_.get())) return end(Outcome::reset, error);
+  if (const int error = sockets_.take_failure(Side::front)) return end(Outcome::reset, error);
+  Step step = Step::waiting;
+  if (is<ReadingHeader>()) {
+    step = read_header(now);
+  } else if (is<Connecting>()) {
+    step = finish_connect(now, turn);
+  } else if (is<Greeting>()) {
+    step = take_welcome(now, turn);
+  } else if (is<Asking>()) {
+    step = take_answer(now, turn);
+  } else if (is<Finished>()) {
+    step = Step::finished;
   }
-  switch (phase_) {
-    case Phase::header:
-      times_.begin(now);  // a leg that waits for its target has not begun
-      return read_header(now);
-    case Phase::connecting:
-      if (const Step step = finish_connect(now, turn); phase_ != Phase::relaying) return step;
-      return relay(now, pipes, quantum, turn);
-    case Phase::greeting:
-      if (const Step step = take_welcome(now, turn); phase_ != Phase::relaying) return step;
-      return relay(now, pipes, quantum, turn);
-    case Phase::asking:
-      if (const Step step = take_answer(now, turn); phase_ != Phase::relaying) return step;
-      return relay(now, pipes, quantum, turn);
-    case Phase::relaying:
-      return relay(now, pipes, quantum, turn);
-    case Phase::doomed:
-      return Step::waiting;
-    case Phase::finished:
-      break;
-  }
-  return Step::finished;
+  return is<Relaying>() ? relay(now, pipes, quantum, turn) : step;
 }
+
+// ---- The header of a front that is a leg
+
+Step Connection::read_header(Instant now) noexcept {
+  times_.begin(now);  // a leg that waits for its target has not begun
+  for (;;) {
+    const LegHeader header =
+        read_leg_header(sockets_.front(), front_ended_, journey_.in<ReadingHeader>()->unskipped);
+    switch (header.state) {
+      case LegHeader::State::empty:
+        return Step::waiting;
+      case LegHeader::State::unused:
+        return end(Outcome::closed);
+      case LegHeader::State::incomplete:
+        journey_.begin_header(now);
+        return Step::waiting;
+      case LegHeader::State::malformed:
+        return end(Outcome::bad_header);
+      case LegHeader::State::failed:
+        return end(Outcome::reset, header.os_errno);
+      case LegHeader::State::hello:
+        if (const Step step = take_hello(header, now); step != Step::more) return step;
+        continue;
+      case LegHeader::State::complete:
+        return take_header(header, now);
+    }
+  }
+}
+
+Step Connection::take_hello(const LegHeader& hello, Instant now) noexcept {
+  FrontProof& proof = journey_.in<ReadingHeader>()->proof;
+  const auto judged = proof.judge_hello(hello, ends_of_accepted(sockets_.front()), now);
+  if (judged.refused) return end(*judged.refused);
+  if (!sockets_.send_whole(Side::front, *judged.answer)) return end(Outcome::reset, errno);
+  journey_.answer_hello(now);
+  return Step::more;
+}
+
+// An answer goes with the first bytes that go back; a refusal at once, before the reset.
+Step Connection::take_header(const LegHeader& header, Instant now) noexcept {
+  if (header.header.local) return end(Outcome::closed);  // a health check
+  FrontProof& proof = journey_.in<ReadingHeader>()->proof;
+  if (proof.is_asked_for()) {
+    const auto ends = ends_of_accepted(sockets_.front());
+    if (!ends) return end(Outcome::reset, ENOTCONN);
+    const auto judged = proof.judge_header(header, *ends, now);
+    if (judged.refused) {
+      if (judged.answer) sockets_.send_whole(Side::front, *judged.answer);
+      return end(*judged.refused);
+    }
+    if (judged.answer) down_.prepend(ByteView{*judged.answer}, /*may_wait=*/true);
+  }
+  journey_.take_header();
+  has_target_ = true;
+  client_ = header.header.source;
+  target_ = header.header.target;
+  fast_open_ = header.options.fast_open;
+  if (header.options.answer) front_answer_ = FrontAnswer::owed;
+  hops_ = static_cast<std::uint8_t>(std::min(header.options.hops + 1, UINT8_MAX));
+  windows_.await_client(window_ends());
+  down_.set_cautious(windows_.awaits_client());
+  return Step::header;
+}
+
+// ---- The back, until it relays
 
 Step Connection::finish_connect(Instant now, Turn& turn) noexcept {
-  if (std::exchange(back_failed_, false)) {
-    const int error = take_error(back_.get());
+  if (const int error = sockets_.take_failure(Side::back)) {
     // A connection that is not made is refused; only one that was can be reset.
-    turn.connected = connected_ = error == ECONNRESET || error == EPIPE;
-    if (error != 0) return lose_back(connected_ ? Outcome::reset : Outcome::connect_failed, error);
+    turn.connected = error == ECONNRESET || error == EPIPE;
+    if (!turn.connected) return lose_back(Outcome::connect_failed, error);
+    journey_.connect_and_lose();
+    return lose_back(Outcome::reset, error);
   }
-  if (!back_writable_) return Step::waiting;
-  turn.connected = connected_ = true;
-  last_activity_ = now;
+  const Connecting& connecting = *journey_.in<Connecting>();
+  if (!connecting.writable) return Step::waiting;
+  turn.connected = true;
+  journey_.connect(now);
   times_.reach(Stage::connect, now);
-  return back_proof_ ? prove_back(now, turn) : after_connect(now, turn);
+  return connecting.proof.is_owed() ? ask_for_proof(now, turn) : go_on(now, turn);
 }
 
-Step Connection::after_connect(Instant now, Turn& turn) noexcept {
-  if (!answers_) return begin_relaying(now);
-  phase_ = Phase::asking;
-  return take_answer(now, turn);
+Step Connection::ask_for_proof(Instant now, Turn& turn) noexcept {
+  const auto ends = ends_of_connected(sockets_.back());
+  if (!ends) return lose_back(Outcome::reset, ENOTCONN);
+  const auto hello = journey_.in<Connecting>()->proof.ask(up_.prefix(), *ends, now);
+  if (!hello) return go_on(now, turn);
+  if (!sockets_.send_whole(Side::back, *hello)) return lose_back(Outcome::reset, errno);
+  journey_.greet();
+  return Step::waiting;
 }
 
-// The far server refuses: that is not a reset of something that was. What else comes instead of the
-// answer is no PoP that knows the question.
+// The header goes when the hello has been answered, bound to the answer.
+Step Connection::take_welcome(Instant now, Turn& turn) noexcept {
+  BackProof& proof = journey_.in<Greeting>()->proof;
+  if (const auto step = take_proof(proof, now, turn)) return *step;
+  if (proof.is_awaited()) return Step::waiting;
+  return go_on(now, turn);
+}
+
+// Returns how the connection goes on if the back is lost by it. Errors of the socket are not asked
+// for before: what it has received until it failed is still there.
+std::optional<Step> Connection::take_proof(BackProof& proof, Instant now, Turn& turn) noexcept {
+  using State = BackProof::Judgement::State;
+  const bool greeted = is<Greeting>();
+  const auto judged = proof.judge(proof.answer().read(sockets_.back()), greeted, now);
+  if (judged.state == State::incomplete) return std::nullopt;
+  if (judged.state == State::refused) {
+    return lose_back(Outcome::refused_proof, judged.os_errno, judged.again);
+  }
+  if (greeted) proof.seal_bound(up_.prefix());
+  proof.settle();
+  journey_.prove(now);
+  if (!is_committed() && !commit(turn)) return end(Outcome::reset, up_.os_errno());
+  return std::nullopt;
+}
+
+Step Connection::go_on(Instant now, Turn& turn) noexcept {
+  return journey_.go_on(now, fast_open_) ? begin_relaying() : take_answer(now, turn);
+}
+
+// The far server refuses: that is not a reset of something that was. Anything else that comes
+// instead of the answer is from no PoP that knows the question.
 Step Connection::take_answer(Instant now, Turn& turn) noexcept {
-  const bool prefix_lost = up_.push_prefix(back_.get()) == Flow::broken;
-  if (Step lost{}; awaited_ && !check_proof(now, lost, turn)) return lost;
-  if (awaited_) return Step::waiting;
-  if (std::exchange(back_failed_, false)) {
-    if (const int error = take_error(back_.get())) return lose_back(Outcome::connect_failed, error);
+  BackProof& proof = journey_.in<Asking>()->proof;
+  const bool prefix_lost = up_.push_prefix(sockets_.back()) == Flow::broken;
+  if (proof.is_awaited()) {
+    if (const auto step = take_proof(proof, now, turn)) return *step;
+    if (proof.is_awaited()) return Step::waiting;
+  }
+  if (const int error = sockets_.take_failure(Side::back)) {
+    return lose_back(Outcome::connect_failed, error);
   }
   if (prefix_lost) return lose_back(Outcome::connect_failed, up_.os_errno());
   int os_errno = 0;
-  switch (read_leg_answer(back_.get(), os_errno)) {
+  switch (read_leg_answer(sockets_.back(), os_errno)) {
     case LegAnswer::none:
       return Step::waiting;
     case LegAnswer::connected:
-      if (on_probation_ && !pass_probation(turn)) return end(Outcome::reset, up_.os_errno());
-      return begin_relaying(now);
+      if (!is_committed() && !commit(turn)) return end(Outcome::reset, up_.os_errno());
+      journey_.answer(now, fast_open_);
+      return begin_relaying();
     case LegAnswer::failed:
       break;
   }
   return lose_back(Outcome::connect_failed, os_errno);
 }
 
-Step Connection::begin_relaying(Instant now) noexcept {
-  phase_ = Phase::relaying;
-  // A back that is connected without Fast Open, or has answered, has been heard.
-  if (!on_probation_ && !fast_open_) connect_by_ = Instant::max();
-  last_activity_ = now;
-  if (asked_ && !std::exchange(told_, true)) down_.prepend({leg_answer_connected});
+Step Connection::begin_relaying() noexcept {
+  if (front_answer_ == FrontAnswer::owed) {
+    front_answer_ = FrontAnswer::given;
+    down_.prepend({leg_answer_connected});
+  }
   return Step::more;
 }
 
+// ---- Bytes
+
 Step Connection::relay(Instant now, PipePool& pipes, std::size_t quantum, Turn& turn) noexcept {
-  if (Step lost{}; awaited_ && down_.has_source() && !check_proof(now, lost, turn)) return lost;
-  if (std::exchange(back_failed_, false)) {
-    if (const int error = take_error(back_.get())) return lose_back(Outcome::reset, error);
+  BackProof& proof = journey_.in<Relaying>()->proof;
+  if (proof.is_awaited() && down_.has_source()) {
+    if (const auto step = take_proof(proof, now, turn)) return *step;
   }
-  if (!is_claimed()) {
-    const bool broken = up_.push_prefix(back_.get()) == Flow::broken;
+  if (const int error = sockets_.take_failure(Side::back)) return lose_back(Outcome::reset, error);
+  if (!claim().is_made()) {
+    const bool broken = up_.push_prefix(sockets_.back()) == Flow::broken;
     return broken ? lose_back(Outcome::reset, up_.os_errno()) : Step::waiting;
   }
-  const auto progress = [this] {
-    return up_.bytes() + down_.bytes() + (up_.ended() ? 1U : 0U) + (down_.ended() ? 1U : 0U);
-  };
-  if (budget_) open_windows(now);
-  const std::uint64_t before = progress();
-  const std::uint64_t up_before = up_.bytes(), down_before = down_.bytes();
-  if (now - last_activity_ > pause_in_transfer) {
+  windows_.before_turn(window_ends(), up_.has_source() || down_.has_source(), now);
+  down_.set_cautious(windows_.awaits_client());
+  if (now - journey_.last_activity() > pause_in_transfer) {
     up_.interrupt_run();
     down_.interrupt_run();
   }
-  const Flow up = up_.pump(front_.get(), back_.get(), pipes, quantum, down_.ended());
+  const Flow up = pump_up(now, pipes, quantum);
   if (up == Flow::broken && up_.sink_broke()) return lose_back(Outcome::reset, up_.os_errno());
   if (up == Flow::broken) return end(Outcome::reset, up_.os_errno());
-  if (up_.bytes() > 0 && !times_.has_reached(Stage::request)) times_.reach(Stage::request, now);
-  if (client_start_ && down_.has_source()) client_start_->begin(now);
-  if (up_.bytes() != up_before && !up_.is_transfer()) down_.interrupt_run();
-  const Flow down =
-      awaited_ ? Flow::waiting : down_.pump(back_.get(), front_.get(), pipes, quantum, up_.ended());
-  if (down_.bytes() > 0 && !times_.has_reached(Stage::first_byte)) {
-    times_.reach(Stage::first_byte, now);
-  }
+  const Flow down = proof.is_awaited() ? Flow::waiting : pump_down(now, pipes, quantum);
   if (down == Flow::broken) return end(Outcome::reset, down_.os_errno());
-  if (down_.bytes() != down_before && !down_.is_transfer()) up_.interrupt_run();
-  if (progress() != before) last_activity_ = now;
-  if (up_.bytes() != up_before) heard_[std::to_underlying(Side::front)] = now;
-  if (down_.bytes() != down_before) heard_[std::to_underlying(Side::back)] = now;
-  if (fast_open_ && down_.bytes() > 0 && !on_probation_) connect_by_ = Instant::max();
-  if (on_probation_ && (down_.bytes() > 0 || down_.ended())) {
-    if (!pass_probation(turn)) return end(Outcome::reset, up_.os_errno());
+  if (fast_open_ && down_.bytes() > 0) journey_.hear_server();
+  if (!is_committed() && (down_.bytes() > 0 || down_.ended())) {
+    if (!commit(turn)) return end(Outcome::reset, up_.os_errno());
   }
 
   if (up == Flow::ended && down == Flow::ended) return end(Outcome::closed);
@@ -344,180 +345,136 @@ Step Connection::relay(Instant now, PipePool& pipes, std::size_t quantum, Turn& 
   return Step::waiting;
 }
 
+Flow Connection::pump_up(Instant now, PipePool& pipes, std::size_t quantum) noexcept {
+  const std::uint64_t before = up_.bytes();
+  const bool ended = up_.ended();
+  const Flow flow = up_.pump(sockets_.front(), sockets_.back(), pipes, quantum, down_.ended());
+  if (flow == Flow::broken) return flow;
+  if (up_.bytes() > 0 && !times_.has_reached(Stage::request)) times_.reach(Stage::request, now);
+  if (down_.has_source()) starts_.before_answer(now);
+  if (up_.bytes() != before) {
+    if (!up_.is_transfer()) down_.interrupt_run();
+    liveness_.hear(Side::front, now);
+  }
+  if (up_.bytes() != before || up_.ended() != ended) journey_.move(now);
+  return flow;
+}
+
+Flow Connection::pump_down(Instant now, PipePool& pipes, std::size_t quantum) noexcept {
+  const std::uint64_t before = down_.bytes();
+  const bool ended = down_.ended();
+  const Flow flow = down_.pump(sockets_.back(), sockets_.front(), pipes, quantum, up_.ended());
+  if (down_.bytes() > 0 && !times_.has_reached(Stage::first_byte)) {
+    times_.reach(Stage::first_byte, now);
+  }
+  if (flow == Flow::broken) return flow;
+  if (down_.bytes() != before) {
+    if (!down_.is_transfer()) up_.interrupt_run();
+    liveness_.hear(Side::back, now);
+  }
+  if (down_.bytes() != before || down_.ended() != ended) journey_.move(now);
+  return flow;
+}
+
+// ---- Beside the bytes
+
+ConnectionWindows::Ends Connection::window_ends() const noexcept {
+  return {.front = sockets_.front(),
+          .back = sockets_.back(),
+          .from_pop = is_leg(),
+          .to_pop = pop_.has_value(),
+          .fast_open = fast_open_,
+          .client = client_.address,
+          .bytes_upstream = up_.bytes(),
+          .bytes_downstream = down_.bytes()};
+}
+
+void Connection::watch_flows(Instant now) noexcept {
+  if (!is<Relaying>()) return;
+  starts_.on_written(up_.bytes(), down_.bytes(), now);
+  windows_.after_turn(window_ends(), now);
+}
+
+// A socket that cannot be watched has failed, and says so itself.
+void Connection::tend(Instant now, const RelayLimits& limits) noexcept {
+  watch_flows(now);
+  auto* const relaying = journey_.in<Relaying>();
+  if (relaying == nullptr || now < relaying->notice_death_from) return;
+  relaying->notice_death_from = Instant::max();
+  static_cast<void>(notice_death(sockets_.back(), limits));
+}
+
+// Bytes that a leg has taken may wait for minutes in the far PoP's buffers, where only that PoP can
+// see them move: that PoP ends the silence, and this side follows.
 Instant Connection::deadline(const RelayLimits& limits) const noexcept {
-  const Instant silent = is_claimed() ? end_of_silence(limits) : claim_by_;
-  Instant earliest = std::min(silent, answer_by_);
-  if (phase_ != Phase::doomed) earliest = std::min(earliest, connect_by_);
-  if (phase_ != Phase::relaying) return earliest;
-  earliest = std::min({earliest, notice_death_from_, window_deadline()});
-  if (client_start_) earliest = std::min(earliest, client_start_->deadline());
-  for (const auto* leg : {&front_start_, &back_start_}) {
-    if (*leg) earliest = std::min(earliest, (*leg)->deadline());
-  }
-  return earliest;
-}
-
-Instant Connection::end_of_silence(const RelayLimits& limits) const noexcept {
-  switch (phase_) {
-    case Phase::header:
-      return last_activity_ + (may_wait() ? warm_leg_timeout : limits.connect_timeout);
-    case Phase::connecting:
-    case Phase::greeting:
-    case Phase::asking:
-      return last_activity_ + limits.connect_timeout;
-    case Phase::relaying: {
-      // What a leg has taken may wait for minutes in the far PoP's buffers, where only that PoP can
-      // see it move: it is the one that ends the silence, and this side follows.
-      const bool half_closed = (up_.ended() && !pop_) || (down_.ended() && !is_leg_);
-      return last_activity_ + (half_closed ? limits.half_close_timeout : limits.idle_timeout);
-    }
-    case Phase::doomed:
-    case Phase::finished:
-      break;
-  }
-  return Instant::max();
-}
-
-// A reader slower than the timeout is not silent: our send queue towards it shrinks.
-bool Connection::still_delivering() noexcept {
-  std::uint64_t queued = 0;
-  for (const int socket : {front_.get(), back_.get()}) {
-    int bytes = 0;
-    if (::ioctl(socket, SIOCOUTQ, &bytes) == 0 && bytes > 0) {
-      queued += static_cast<std::uint64_t>(bytes);
-    }
-  }
-  return std::exchange(undelivered_, queued) != queued && queued > 0;
+  const bool half_closed = (up_.ended() && !pop_) || (down_.ended() && !is_leg());
+  const Instant earliest = journey_.deadline(limits, half_closed);
+  if (!is<Relaying>()) return earliest;
+  return std::min({earliest, windows_.deadline(), starts_.deadline()});
 }
 
 Step Connection::expire(Instant now) noexcept {
-  if (is_late(now)) return review_connect();
-  if (now >= answer_by_) return review_leg();
-  if (!is_claimed()) return end(held_ ? Outcome::connect_failed : Outcome::unclaimed);
-  switch (phase_) {
-    case Phase::header:
-      if (header_begun_) return end(Outcome::bad_header);
-      if (may_wait()) return end(Outcome::idle);
-      fault_ = front_proof_->judge_silence();
-      return end(Outcome::refused_proof);
-    case Phase::connecting:
-    case Phase::greeting:
-    case Phase::asking:
-      return end(Outcome::connect_failed);
-    case Phase::relaying:
-      if (still_delivering()) {
-        last_activity_ = now;
-        return Step::waiting;
-      }
-      return end(Outcome::idle);
-    case Phase::doomed:
-    case Phase::finished:
-      break;
-  }
-  return Step::waiting;
+  const Journey::Expiry expiry = journey_.expire(now, sockets_);
+  if (expiry.commits && !send_what_was_kept()) return end(Outcome::reset, up_.os_errno());
+  drop_failed_back();
+  return expiry.step;
 }
 
-// Whether its PoP has heard of us: an acknowledgement comes from its kernel, whoever is busy there.
-Step Connection::review_leg() noexcept {
-  answer_by_ = Instant::max();
-  if (!has_heard_us()) return Step::silent;
-  if (phase_ == Phase::greeting) return Step::waiting;  // it has been told nothing yet
-  if (pass_probation()) return Step::waiting;
-  return end(Outcome::reset, up_.os_errno());
-}
+// ---- Its end
 
-// A warm leg, and a socket that uses Fast Open, can be written to before anybody has heard of it,
-// and the kernel would try for a quarter of an hour, or two minutes. The client is told in time.
-Step Connection::review_connect() noexcept {
-  connect_by_ = Instant::max();
-  if (phase_ == Phase::relaying) {
-    if (!on_probation_ && !is_connecting(back_.get())) return Step::waiting;
-    if (on_probation_ && has_heard_us()) {
-      return pass_probation() ? Step::waiting : end(Outcome::reset, up_.os_errno());
-    }
-  }
-  return give_up_back({Outcome::connect_failed, ETIMEDOUT});
-}
-
-bool Connection::pass_probation(Turn& turn) noexcept {
+bool Connection::commit(Turn& turn) noexcept {
   turn.answered = true;
-  return pass_probation();
+  journey_.commit();
+  return send_what_was_kept();
 }
 
-bool Connection::pass_probation() noexcept {
-  on_probation_ = false;
-  connect_by_ = Instant::max();
-  answer_by_ = Instant::max();
-  return !is_claimed() || up_.confirm(front_.get());
+// False, with up_.os_errno(), if the front has failed.
+bool Connection::send_what_was_kept() noexcept {
+  return !claim().is_made() || up_.confirm(sockets_.front());
 }
 
-void Connection::finish(Outcome outcome, int os_errno) noexcept {
-  outcome_ = outcome;
-  os_errno_ = os_errno;
-  phase_ = Phase::finished;
-}
-
-Step Connection::end(Outcome outcome, int os_errno) noexcept {
-  finish(outcome, os_errno);
-  return Step::finished;
-}
-
-// A warm leg may be dead when it is taken, and one that is being made may find nobody: no client
-// needs to see that. The end of one whose PoP has heard of us is that PoP's answer. What a client
-// has not been there to see is kept for it; one whose SYN is held can be told at once.
-Step Connection::lose_back(Outcome outcome, int os_errno) noexcept {
-  outcome_ = outcome;
-  os_errno_ = os_errno;
-  const bool refused = outcome == Outcome::refused_proof || ask_again_;
-  const bool unheard = refused || (warm_ ? !has_heard_us() : !connected_);
-  if (can_go_again() && unheard) {
-    answer_by_ = Instant::max();
-    phase_ = Phase::connecting;
-    return Step::stale;
-  }
-  return give_up_back();
-}
-
-bool Connection::retry(OtherWay way) const noexcept {
-  if (way == OtherWay::none || !can_go_again()) return false;
-  return way == OtherWay::elsewhere || !blames_pop();
+Step Connection::lose_back(Outcome outcome, int os_errno, bool again) noexcept {
+  const Step step = journey_.lose_back(
+      {.ending = {outcome, os_errno}, .restartable = up_.can_restart(), .again = again}, sockets_);
+  drop_failed_back();
+  return step;
 }
 
 Step Connection::give_up_back(Ending reason) noexcept {
-  outcome_ = reason.outcome;
-  os_errno_ = reason.os_errno;
-  return give_up_back();
+  const Step step = journey_.give_up(reason);
+  drop_failed_back();
+  return step;
 }
 
-Step Connection::give_up_back() noexcept {
-  if (is_claimed() || held_) return end(outcome_, os_errno_);
-  phase_ = Phase::doomed;
-  answer_by_ = Instant::max();
-  back_start_.reset();
-  back_window_.reset();
-  back_.reset();
-  return Step::waiting;
+void Connection::drop_failed_back() noexcept {
+  if (!is<Failed>()) return;
+  starts_.drop_back();
+  windows_.drop_back();
+  sockets_.drop_back();
+}
+
+bool Connection::is_waiting_leg() const noexcept {
+  const auto* reading = journey_.in<ReadingHeader>();
+  return reading != nullptr && !reading->begun;
+}
+
+bool Connection::may_wait_for(const std::shared_ptr<PopProof>& pop) const noexcept {
+  const auto* reading = journey_.in<ReadingHeader>();
+  return reading != nullptr && reading->proof.is_for(pop) &&
+         (reading->begun || reading->proof.may_wait());
 }
 
 void Connection::close() noexcept {
-  front_window_.reset();
-  back_window_.reset();
-  client_start_.reset();
-  front_start_.reset();
-  back_start_.reset();
+  windows_.close();
+  starts_.close();
+  const bool in_order = outcome() == Outcome::closed;
   // The proof of who we are goes before the reset: without it the other PoP takes the refusal of a
   // target for somebody else's at our port.
-  if (is_leg_ && outcome_ != Outcome::closed && front_.get() >= 0 && !down_.prefix().empty()) {
+  if (is_leg() && !in_order && sockets_.front() >= 0 && !down_.prefix().empty()) {
     down_.sink_ready();
-    static_cast<void>(down_.push_prefix(front_.get()));
+    static_cast<void>(down_.push_prefix(sockets_.front()));
   }
-  if (outcome_ == Outcome::closed) {
-    for (const int socket : {front_.get(), back_.get()}) {
-      if (socket >= 0) end_in_order(socket);
-    }
-  }
-  back_.reset();
-  front_.reset();
+  sockets_.close(in_order);
 }
 
 }  // namespace tw::relay

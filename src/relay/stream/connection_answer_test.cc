@@ -16,7 +16,7 @@ class ConnectionAnswerTest : public TwoPairsTest {
   // A client whose SYN is held, and the leg that was asked for it, its header gone.
   Connection held_half(bool answers = true) {
     Connection half = Connection::half(client_end, target, start + 5s, start);
-    half.hold({.number = 3, .sequence = 77}, start + 10s);
+    half.claim().hold({.number = 3, .sequence = 77}, start + 10s);
     EXPECT_TRUE(half.request().answer);
     half.go_onward(leg(answers), a_pop, patience, start);
     EXPECT_EQ(settle(half), Step::waiting);
@@ -65,17 +65,17 @@ TEST_F(ConnectionAnswerTest, TheAnswerIsTakenAndNeverReachesTheClient) {
   Connection half = held_half();
   ASSERT_TRUE(wait_for_bytes(back.theirs.get(), 3));
   EXPECT_EQ(get(back.theirs.get()).bytes, "hdr");
-  EXPECT_EQ(half.phase(), Connection::Phase::asking);
+  EXPECT_TRUE(half.is<Asking>());
   EXPECT_TRUE(half.is_connected());
-  EXPECT_FALSE(half.is_verified());
+  EXPECT_FALSE(half.is<Relaying>());
   // The server speaks first, in the same segment.
   EXPECT_EQ(say(half,
                 "\x01"
                 "220 ready"),
             Step::waiting);
-  EXPECT_TRUE(half.is_verified());
-  EXPECT_EQ(half.let_go(start + 5s), 3U);
-  EXPECT_FALSE(half.held());
+  EXPECT_TRUE(half.is<Relaying>());
+  EXPECT_EQ(half.claim().let_go(start + 5s), 3U);
+  EXPECT_FALSE(half.claim().held());
   half.claim(std::move(front.ours), start);
   EXPECT_EQ(settle(half), Step::waiting);
   ASSERT_TRUE(wait_for_bytes(front.theirs.get(), 9));
@@ -85,7 +85,7 @@ TEST_F(ConnectionAnswerTest, TheAnswerIsTakenAndNeverReachesTheClient) {
 
 TEST_F(ConnectionAnswerTest, ALegThatWasNotAskedIsAnsweredWhenItIsConnected) {
   Connection half = held_half(false);
-  EXPECT_TRUE(half.is_verified());
+  EXPECT_TRUE(half.is<Relaying>());
 }
 
 TEST_F(ConnectionAnswerTest, ARefusalEndsItAtOnce) {
@@ -94,7 +94,7 @@ TEST_F(ConnectionAnswerTest, ARefusalEndsItAtOnce) {
   EXPECT_TRUE(wait_for(half.socket(Side::back), POLLERR));
   EXPECT_EQ(settle(half), Step::finished);
   EXPECT_EQ(half.outcome(), Outcome::connect_failed);
-  EXPECT_TRUE(half.held());
+  EXPECT_TRUE(half.claim().held());
 }
 
 TEST_F(ConnectionAnswerTest, AnEndInsteadOfAnAnswerIsARefusal) {
@@ -119,14 +119,14 @@ TEST_F(ConnectionAnswerTest, SilenceIsARefusalInTime) {
   EXPECT_EQ(half.deadline({}), start + 10s)
       << "not the time for a client to complete its handshake";
   half.expire(start + 10s);
-  EXPECT_TRUE(half.is_finished());
+  EXPECT_TRUE(half.is<Finished>());
   EXPECT_EQ(half.outcome(), Outcome::connect_failed);
 }
 
 TEST_F(ConnectionAnswerTest, AfterItsAnswerAHalfHasUntilThenToBeClaimed) {
   Connection half = held_half();
   say(half, "\x01");
-  half.let_go(start + 6s);
+  half.claim().let_go(start + 6s);
   EXPECT_EQ(half.deadline({}), start + 6s);
   half.expire(start + 6s);
   EXPECT_EQ(half.outcome(), Outcome::unclaimed);
@@ -136,7 +136,7 @@ TEST_F(ConnectionAnswerTest, AfterItsAnswerAHalfHasUntilThenToBeClaimed) {
 // than without.
 TEST_F(ConnectionAnswerTest, AClaimedOneWaitsForTheAnswerToo) {
   Connection half = held_half();
-  half.let_go(Instant::max());
+  half.claim().let_go(Instant::max());
   half.claim(std::move(front.ours), start);
   put(front.theirs.get(), "question");
   EXPECT_EQ(settle(half), Step::waiting);
@@ -181,7 +181,7 @@ TEST_F(ConnectionAnswerTest, APopInTheMiddleHandsTheAnswerOn) {
   Connection middle = asked_leg({.answer = true});
   middle.go_onward(leg(middle.request().answer), a_pop, patience, start);
   EXPECT_EQ(settle(middle), Step::waiting);
-  EXPECT_EQ(middle.phase(), Connection::Phase::asking);
+  EXPECT_TRUE(middle.is<Asking>());
   expect_heard(middle);
   EXPECT_EQ(middle.deadline({}), start + RelayLimits{}.connect_timeout);
   EXPECT_EQ(get(front.theirs.get()).bytes, "");

@@ -59,8 +59,8 @@ void ConnectionTable::make_runnable(ConnectionId id) {
   if (find(id) == nullptr || slots_[id.index].apart) return;
   slots_[id.index].queued_generation = id.generation;
   if (std::exchange(slots_[id.index].queued, true)) return;
-  slots_[id.index].queued_next = nobody;
-  (first_queued_ == nobody ? first_queued_ : slots_[last_queued_].queued_next) = id.index;
+  slots_[id.index].queued_next = no_slot;
+  (first_queued_ == no_slot ? first_queued_ : slots_[last_queued_].queued_next) = id.index;
   last_queued_ = id.index;
 }
 
@@ -79,7 +79,7 @@ void ConnectionTable::take_all_back() {
 }
 
 std::optional<ConnectionId> ConnectionTable::next_runnable() noexcept {
-  while (first_queued_ != nobody) {
+  while (first_queued_ != no_slot) {
     const std::uint32_t index = first_queued_;
     Slot& slot = slots_[index];
     first_queued_ = slot.queued_next;

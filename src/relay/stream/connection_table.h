@@ -1,6 +1,6 @@
-// All connections of one relay: who is where, whose turn it is, whose deadline comes first. Turns
-// go round, so that one busy connection delays another by a quantum at most. A name that epoll or a
-// timer still holds after its connection has gone means nobody.
+// All connections of one relay: their places, their turns, and the next deadline. Turns
+// go round, so that one busy connection delays another by a quantum at most. Stale ids, which epoll
+// or a timer may still hold, find no connection.
 #pragma once
 
 #include <algorithm>
@@ -19,7 +19,7 @@ namespace tw::relay {
 
 struct ConnectionId {
   std::uint32_t index = 0;
-  std::uint32_t generation = 0;  ///< 1 … 2^31 − 1; 0 names nobody
+  std::uint32_t generation = 0;  ///< 1 … 2^31 − 1; 0: no connection
   friend bool operator==(ConnectionId, ConnectionId) noexcept = default;
 };
 
@@ -41,9 +41,9 @@ class ConnectionTable {
 
   /// Puts it at the end of the queue, unless it is in it, or apart.
   void make_runnable(ConnectionId id);
-  /// Takes the first of the queue; empty if nobody's turn has come.
+  /// Takes the first of the queue; empty if there is none.
   std::optional<ConnectionId> next_runnable() noexcept;
-  bool has_runnable() const noexcept { return first_queued_ != nobody; }
+  bool has_runnable() const noexcept { return first_queued_ != no_slot; }
 
   /// Its turn does not come before take_all_back().
   void set_apart(ConnectionId id);
@@ -86,7 +86,7 @@ class ConnectionTable {
 
  private:
   static constexpr Duration tick = 1ms;  // pacing wants to be asked in time
-  static constexpr std::uint32_t nobody = UINT32_MAX;
+  static constexpr std::uint32_t no_slot = UINT32_MAX;
   struct GiveBack {
     PageSlab* slab;
     void operator()(Connection* connection) const noexcept {
@@ -102,7 +102,7 @@ class ConnectionTable {
     bool queued = false;
     bool apart = false;
     std::uint32_t queued_generation = 0;  // whose turn it will be
-    std::uint32_t queued_next = nobody;   // behind it
+    std::uint32_t queued_next = no_slot;  // behind it
     std::optional<TimerId> timer;
     Instant watched;
   };
@@ -114,7 +114,7 @@ class ConnectionTable {
   std::vector<Slot> slots_;
   std::vector<std::uint32_t> free_;
   std::vector<ConnectionId> apart_;
-  std::uint32_t first_queued_ = nobody, last_queued_ = nobody;
+  std::uint32_t first_queued_ = no_slot, last_queued_ = no_slot;
   std::unique_ptr<TimerWheel> timers_;
 };
 

@@ -12,6 +12,10 @@
 namespace tw::relay {
 namespace {
 
+// A relay holds as many idle ones as it may have connections: 76 of them fill a chunk of their
+// slab.
+static_assert(sizeof(Connection) <= 856);
+
 // client ──▶ front ══ connection ══▶ back ──▶ server
 class ConnectionTest : public TwoPairsTest {
  protected:
@@ -31,8 +35,8 @@ class ConnectionTest : public TwoPairsTest {
     Connection connection = Connection::client(std::move(front.ours), client_end, target, start);
     connection.go_directly({.socket = std::move(back.ours), .header = {}}, start);
     EXPECT_EQ(advance(connection), Step::waiting);
-    EXPECT_EQ(connection.phase(), Connection::Phase::relaying);
-    if (!fresh) connection.tend(start + Connection::worth_noticing, {});
+    EXPECT_TRUE(connection.is<Relaying>());
+    if (!fresh) connection.tend(start + Journey::worth_noticing, {});
     return connection;
   }
   Step until_readable(Connection& connection, Side side) {
@@ -57,7 +61,7 @@ TEST_F(ConnectionTest, OneThatLastsNoticesADeadServer) {
   };
   const RelayLimits limits;
   Connection connection = relaying(/*fresh=*/true);
-  const Instant due = start + Connection::worth_noticing;
+  const Instant due = start + Journey::worth_noticing;
   EXPECT_EQ(connection.deadline(limits), due) << "though nothing happens";
   connection.tend(due - 1ms, limits);
   EXPECT_FALSE(asks(connection.socket(Side::back)));
@@ -178,7 +182,7 @@ TEST_F(ConnectionTest, AHalfSendsItsHeaderAndNothingElseUntilItIsClaimed) {
 
   put(client.get(), "question");
   connection.claim(std::move(front.ours), start + 1s);
-  EXPECT_TRUE(connection.is_claimed());
+  EXPECT_TRUE(connection.claim().is_made());
   EXPECT_EQ(until_readable(connection, Side::front), Step::waiting);
   ASSERT_TRUE(wait_for_bytes(server.get(), 8));
   EXPECT_EQ(get(server.get()).bytes, "question") << "the header is not sent again";
@@ -193,7 +197,7 @@ TEST_F(ConnectionTest, AHalfKeepsItsFailureForTheClient) {
   abort(server);
   ASSERT_TRUE(wait_for(connection.socket(Side::back), POLLERR));
   EXPECT_EQ(advance(connection), Step::waiting);
-  EXPECT_FALSE(connection.is_finished());
+  EXPECT_FALSE(connection.is<Finished>());
   connection.claim(std::move(front.ours), start + 1s);
   EXPECT_EQ(connection.advance(start + 1s, pipes, quantum).step, Step::finished);
   EXPECT_EQ(connection.outcome(), Outcome::reset);
@@ -212,7 +216,7 @@ TEST_F(ConnectionTest, AHalfThatIsNeverClaimedExpires) {
 
 TEST_F(ConnectionTest, ATurnTellsWhatHappenedInIt) {
   Connection half = Connection::half(client_end, target, start + 3s, start);
-  half.hold({.number = 3, .sequence = 77}, start + 5s);
+  half.claim().hold({.number = 3, .sequence = 77}, start + 5s);
   half.go_onward({.socket = std::move(back.ours), .header = {'h'}, .warm = true}, a_pop, patience,
                  start);
   half.on_events(Side::back, EPOLLOUT);
@@ -221,7 +225,7 @@ TEST_F(ConnectionTest, ATurnTellsWhatHappenedInIt) {
   EXPECT_TRUE(first.connected);
   EXPECT_TRUE(first.verified);
   EXPECT_FALSE(first.answered) << "a PoP that has said nothing yet";
-  half.let_go(start + 5s);
+  half.claim().let_go(start + 5s);
   half.claim(std::move(front.ours), start);
 
   put(client.get(), "question");
@@ -277,7 +281,7 @@ void deafen(int socket) {
 }
 
 // A client, and its question in a leg.
-class ProbationTest : public ConnectionTest {
+class UncommittedTest : public ConnectionTest {
  protected:
   Connection asked(bool warm = true, const std::string& question = "question") {
     Connection connection = Connection::client(std::move(front.ours), {}, target, start);
@@ -302,7 +306,7 @@ class ProbationTest : public ConnectionTest {
   }
 };
 
-TEST_F(ProbationTest, WhatAWarmLegHasNotAcknowledgedGoesToTheNext) {
+TEST_F(UncommittedTest, WhatAWarmLegHasNotAcknowledgedGoesToTheNext) {
   deafen(server.get());
   Connection connection = asked();
   abort(server);
@@ -318,7 +322,7 @@ TEST_F(ProbationTest, WhatAWarmLegHasNotAcknowledgedGoesToTheNext) {
   put(server.get(), "answer");
   ASSERT_TRUE(wait_for_bytes(connection.socket(Side::back), 6));
   EXPECT_EQ(advance(connection), Step::waiting);
-  EXPECT_FALSE(connection.is_on_probation());
+  EXPECT_TRUE(connection.is_committed());
   put(client.get(), "thanks");
   EXPECT_TRUE(wait_for(connection.socket(Side::front), POLLIN));
   EXPECT_EQ(advance(connection), Step::waiting);
@@ -328,7 +332,7 @@ TEST_F(ProbationTest, WhatAWarmLegHasNotAcknowledgedGoesToTheNext) {
 }
 
 // From then on its end is the client's.
-TEST_F(ProbationTest, ALegThatHasAcknowledgedIsNotReplaced) {
+TEST_F(UncommittedTest, ALegThatHasAcknowledgedIsNotReplaced) {
   Connection connection = asked();
   wait_until_acknowledged(connection.socket(Side::back));
   abort(server);
@@ -338,7 +342,7 @@ TEST_F(ProbationTest, ALegThatHasAcknowledgedIsNotReplaced) {
 }
 
 // It was made, so its PoP lives: that it was reset is the PoP's answer.
-TEST_F(ProbationTest, AFreshLegThatIsResetIsNotReplaced) {
+TEST_F(UncommittedTest, AFreshLegThatIsResetIsNotReplaced) {
   Connection connection = asked(/*warm=*/false);
   abort(server);
   ASSERT_TRUE(wait_for(connection.socket(Side::back), POLLERR));
@@ -346,34 +350,34 @@ TEST_F(ProbationTest, AFreshLegThatIsResetIsNotReplaced) {
   EXPECT_EQ(connection.outcome(), Outcome::reset);
 }
 
-TEST_F(ProbationTest, SilenceIsToldInTimeAndOnce) {
+TEST_F(UncommittedTest, SilenceIsToldInTimeAndOnce) {
   deafen(server.get());
   Connection connection = asked();
   EXPECT_EQ(connection.deadline({}), start + patience);
   EXPECT_EQ(connection.expire(start + patience), Step::silent);
-  EXPECT_TRUE(connection.can_go_again());
+  EXPECT_TRUE(connection.retry(OtherWay::elsewhere));
   EXPECT_GT(connection.deadline({}), start + patience);
 }
 
-TEST_F(ProbationTest, ALegThatHasAcknowledgedIsNotSilent) {
+TEST_F(UncommittedTest, ALegThatHasAcknowledgedIsNotSilent) {
   Connection connection = asked();
   wait_until_acknowledged(connection.socket(Side::back));
   EXPECT_EQ(connection.expire(start + patience), Step::waiting);
-  EXPECT_FALSE(connection.is_on_probation());
+  EXPECT_TRUE(connection.is_committed());
   EXPECT_EQ(connection.deadline({}), start + RelayLimits{}.idle_timeout);
 }
 
 // More than is kept back goes on at once, and stays with this leg.
-TEST_F(ProbationTest, ALongQuestionIsNotHeldUp) {
+TEST_F(UncommittedTest, ALongQuestionIsNotHeldUp) {
   const std::string question(3 * Direction::most_retained, 'q');
   Connection connection = asked(true, question);
   ASSERT_TRUE(wait_for_bytes(server.get(), 1 + question.size()));
-  EXPECT_FALSE(connection.can_go_again());
+  EXPECT_FALSE(connection.retry(OtherWay::elsewhere));
   EXPECT_EQ(get(server.get()).bytes, "h" + question);
   EXPECT_EQ(connection.expire(start + patience), Step::waiting);
 }
 
-TEST_F(ProbationTest, AnEndIsNotHeldUpEither) {
+TEST_F(UncommittedTest, AnEndIsNotHeldUpEither) {
   Connection connection = asked();
   ::shutdown(client.get(), SHUT_WR);
   EXPECT_TRUE(wait_for(connection.socket(Side::front), POLLRDHUP));
@@ -382,7 +386,7 @@ TEST_F(ProbationTest, AnEndIsNotHeldUpEither) {
   const Got got = get(server.get());
   EXPECT_EQ(got.bytes, "hquestion");
   EXPECT_EQ(got.end, 0);
-  EXPECT_FALSE(connection.can_go_again());
+  EXPECT_FALSE(connection.retry(OtherWay::elsewhere));
 }
 
 // A warm leg has waited long when its header comes, and that may come in pieces; but no piece gives
@@ -458,11 +462,11 @@ TEST_F(ConnectionTest, AHalfCloseWaitsForASlowReader) {
   }
   ASSERT_GT(sent, 0U);
   connection.expire(start + 60s);
-  ASSERT_FALSE(connection.is_finished());
+  ASSERT_FALSE(connection.is<Finished>());
   EXPECT_GE(connection.deadline(limits), start + 60s + limits.half_close_timeout);
   // Nothing was read since: now it is silence.
   connection.expire(start + 120s);
-  EXPECT_TRUE(connection.is_finished());
+  EXPECT_TRUE(connection.is<Finished>());
   EXPECT_EQ(connection.outcome(), Outcome::idle);
 }
 

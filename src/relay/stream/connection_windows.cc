@@ -1,9 +1,8 @@
-// The part of Connection that says how much its sources may hold: little until its client is known
-// to be there, then what the budget allows (source_window.h).
+#include "relay/stream/connection_windows.h"
+
 #include <algorithm>
 #include <utility>
 
-#include "relay/stream/connection.h"
 #include "relay/stream/receive_window.h"
 
 namespace tw::relay {
@@ -15,100 +14,104 @@ constexpr Duration announce_pause = 2ms;
 
 }  // namespace
 
-void Connection::share(ReceiveBudget& budget, std::uint32_t leg_memory_most,
-                       Resumer* announcer) noexcept {
+void ConnectionWindows::share(ReceiveBudget& budget, std::uint32_t leg_memory_most,
+                              Resumer* announcer, const Ends& ends) noexcept {
   budget_ = &budget;
   leg_memory_most_ = leg_memory_most;
   announcer_ = announcer;
-  if (is_leg_) {
-    if (leg_memory_most_ > 0) shrink_window(front_.get(), accepted_memory);
-  } else {
-    await_client();
-  }
+  if (!ends.from_pop) return await_client(ends);
+  if (leg_memory_most_ > 0) shrink_window(ends.front, accepted_memory);
 }
 
-// To whom another PoP's client belongs is not known here: his address is that PoP's peer's, as are
-// those of all its clients, and they are not one.
-Principal Connection::sharer() const noexcept {
-  return is_leg_ ? Principal{client_.address} : budget_->principal_of(client_.address);
+// The owner of another PoP's client is not known here: the client's address belongs to that PoP's
+// peer, as do those of all its clients, and they are not one.
+Principal ConnectionWindows::sharer(const Ends& ends) const noexcept {
+  return ends.from_pop ? Principal{ends.client} : budget_->principal_of(ends.client);
 }
 
-// A half waits for its client's handshake, and so does who was accepted for the data in his SYN:
-// one segment of a cookie's owner. Of a leg's client its PoP tells, by the window that it opens.
-void Connection::await_client() noexcept {
-  if (!budget_) return;
-  if (is_claimed() && client_is_here()) return;
+void ConnectionWindows::await_client(const Ends& ends) noexcept {
+  if (budget_ == nullptr) return;
+  const bool accepted = ends.front >= 0;
+  if (accepted && client_is_here(ends)) return;
   awaits_client_ = true;
-  down_.set_cautious(true);
-  if (is_claimed()) bound_unsent(front_.get(), unsent_unclaimed);
+  if (accepted) bound_unsent(ends.front, unsent_unclaimed);
 }
 
-bool Connection::client_is_here() const noexcept {
-  if (is_leg_) return peer_window(front_.get()) > held_window_most;
-  return !fast_open_ || has_completed_handshake(front_.get());
+bool ConnectionWindows::client_is_here(const Ends& ends) const noexcept {
+  if (ends.from_pop) return peer_window(ends.front) > held_window_most;
+  return !ends.fast_open || has_completed_handshake(ends.front);
 }
 
-void Connection::meet_client(Instant now) noexcept {
+void ConnectionWindows::meet_client(const Ends& ends, Instant now) noexcept {
   awaits_client_ = false;
-  down_.set_cautious(false);
-  if (is_leg_ || fast_open_) bound_unsent(front_.get(), is_leg_ ? unsent_of_leg : unsent_most);
-  if (const auto memory = std::exchange(bound_from_, 0)) free_memory(back_.get(), memory);
-  if (!back_window_) return;
-  back_window_->open();
+  if (ends.from_pop || ends.fast_open) {
+    bound_unsent(ends.front, ends.from_pop ? unsent_of_leg : unsent_most);
+  }
+  if (const auto memory = std::exchange(bound_from_, 0)) free_memory(ends.back, memory);
+  if (!back_) return;
+  back_->open();
   if (announcer_ == nullptr) return;
-  told_upstream_ = up_.bytes();
+  upstream_when_opened_ = ends.bytes_upstream;
   announce_at_ = now + announce_pause;
 }
 
-void Connection::begin_back_window(const Leg& leg) noexcept {
+void ConnectionWindows::begin_back(const Ends& ends, const Leg& leg) noexcept {
+  back_.reset();
   announce_at_ = Instant::max();
   bound_from_ = leg.bound_from;
-  if (!budget_ || !leg.held || leg_memory_most_ == 0) return;
-  back_window_.emplace(*budget_, sharer(), back_.get(), SourceWindow::Kind::leg, held_memory,
-                       leg_memory_most_);
-  if (!awaits_client_) back_window_->open();
+  if (budget_ == nullptr || !leg.held || leg_memory_most_ == 0) return;
+  back_.emplace(*budget_, sharer(ends), ends.back, SourceWindow::Kind::leg, held_memory,
+                leg_memory_most_);
+  if (!awaits_client_) back_->open();
 }
 
-// Before anything is read or sent: what leaves then tells the other side.
-void Connection::open_windows(Instant now) noexcept {
+void ConnectionWindows::before_turn(const Ends& ends, bool source_ready, Instant now) noexcept {
+  if (budget_ == nullptr) return;
   if (awaits_client_) {
-    if (client_is_here()) meet_client(now);
+    if (client_is_here(ends)) meet_client(ends, now);
     return;
   }
-  if (back_window_ && back_window_->is_resting() && (up_.has_source() || down_.has_source())) {
-    back_window_->open();
-  }
+  if (back_ && back_->is_resting() && source_ready) back_->open();
 }
 
-void Connection::watch_windows(Instant now) noexcept {
-  if (phase_ != Phase::relaying || !budget_) return;
+void ConnectionWindows::after_turn(const Ends& ends, Instant now) noexcept {
+  if (budget_ == nullptr) return;
   if (now >= announce_at_) {
     announce_at_ = Instant::max();
-    if (up_.bytes() == told_upstream_) announcer_->announce(back_.get());
+    if (ends.bytes_upstream == upstream_when_opened_) announcer_->announce(ends.back);
   }
   if (awaits_client_) return;  // what is drained meanwhile proves nothing
-  const auto watch = [&](OnDemand<SourceWindow>& window, int socket, bool leg,
-                         std::uint64_t bytes) {
-    if (!window) {
-      if (bytes < SourceWindow::counted_from || (leg && leg_memory_most_ == 0)) return;
-      using Kind = SourceWindow::Kind;
-      window.emplace(*budget_, sharer(), socket, leg ? Kind::leg : Kind::system,
-                     leg ? accepted_memory : SourceWindow::system_memory, leg_memory_most_);
-    }
-    window->on_taken(bytes, now);
-    if (now >= window->deadline()) window->review(now);
-  };
-  if (is_claimed()) watch(front_window_, front_.get(), is_leg_, up_.bytes());
-  if (pop_ && !back_window_) return;
-  watch(back_window_, back_.get(), pop_.has_value(), down_.bytes());
+  if (ends.front >= 0) watch(front_, ends, /*front=*/true, now);
+  if (ends.to_pop && !back_) return;
+  watch(back_, ends, /*front=*/false, now);
 }
 
-Instant Connection::window_deadline() const noexcept {
+void ConnectionWindows::watch(OnDemand<SourceWindow>& window, const Ends& ends, bool front,
+                              Instant now) noexcept {
+  const bool leg = front ? ends.from_pop : ends.to_pop;
+  const std::uint64_t bytes = front ? ends.bytes_upstream : ends.bytes_downstream;
+  if (!window) {
+    if (bytes < SourceWindow::counted_from || (leg && leg_memory_most_ == 0)) return;
+    using Kind = SourceWindow::Kind;
+    window.emplace(*budget_, sharer(ends), front ? ends.front : ends.back,
+                   leg ? Kind::leg : Kind::system,
+                   leg ? accepted_memory : SourceWindow::system_memory, leg_memory_most_);
+  }
+  window->on_taken(bytes, now);
+  if (now >= window->deadline()) window->review(now);
+}
+
+Instant ConnectionWindows::deadline() const noexcept {
   Instant earliest = announce_at_;
-  for (const auto* window : {&front_window_, &back_window_}) {
+  for (const auto* window : {&front_, &back_}) {
     if (*window) earliest = std::min(earliest, (*window)->deadline());
   }
   return earliest;
+}
+
+void ConnectionWindows::close() noexcept {
+  front_.reset();
+  back_.reset();
 }
 
 }  // namespace tw::relay

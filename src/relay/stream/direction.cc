@@ -44,7 +44,7 @@ Flow Direction::pump(int source, int sink, PipePool& pipes, std::size_t quantum,
     if (taken >= quantum) return Flow::more;
     if (gather) return Flow::gather;
     const std::size_t before = taken;
-    turn = much_ && !cautious_ ? fill_pipe(source, pipes, taken) : copy_some(source, sink, taken);
+    turn = filled_ && !cautious_ ? fill_pipe(source, pipes, taken) : copy_some(source, sink, taken);
     if (turn != Turn::done) return flow_of(turn);
     gather = should_gather(taken - before);
   }
@@ -151,7 +151,7 @@ bool Direction::confirm(int source) noexcept {
   return true;
 }
 
-// What is there, if it is little; else the first of it.
+// Copies all that is there, if it is little; else the first of it.
 Direction::Turn Direction::copy_some(int source, int sink, std::size_t& taken) noexcept {
   if (!source_ready_ || !sink_ready_) return Turn::blocked;
   if (cautious_ && !is_writable(sink)) {
@@ -167,14 +167,14 @@ Direction::Turn Direction::copy_some(int source, int sink, std::size_t& taken) n
   if (received == 0) source_ended_ = true;
   if (received <= 0) return received == 0 ? Turn::done : Turn::blocked;
   const auto size = static_cast<std::size_t>(received);
-  much_ = size == most;
+  filled_ = size == most;
   // A short read has emptied the socket, and what comes now rings again; but an end has rung
   // already, and before an urgent byte reads are short.
-  if (!much_ && !source_closing_ && !source_urgent_) source_ready_ = false;
+  if (!filled_ && !source_closing_ && !source_urgent_) source_ready_ = false;
   taken += size;
   bytes_ += size;
   // The end is here as well, and may share the last segment.
-  const int flags = MSG_NOSIGNAL | (source_closing_ && !much_ ? MSG_MORE : 0);
+  const int flags = MSG_NOSIGNAL | (source_closing_ && !filled_ ? MSG_MORE : 0);
   const auto sent = ::send(sink, buffer.data(), size, flags);
   if (sent < 0 && !would_block(errno) && errno != EINTR) return fail_sink(errno);
   const auto gone = sent > 0 ? sent : 0;
@@ -214,7 +214,7 @@ Direction::Turn Direction::fill_pipe(int source, PipePool& pipes, std::size_t& t
     if (count < 0 && errno == EINTR) continue;
     if (count < 0 && !would_block(errno)) return fail(errno);
     if (count > 0) in_pipe_ = static_cast<std::size_t>(count);
-    if (count > 0) much_ = in_pipe_ >= worth_a_pipe;
+    if (count > 0) filled_ = in_pipe_ >= worth_a_pipe;
     // Once the end is in, splice says "end" at an urgent byte. Of one that came before the end we
     // have been told with it; else only recv knows.
     const bool surely_ended = source_closing_ && !source_urgent_;

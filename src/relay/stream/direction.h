@@ -18,7 +18,7 @@
 
 namespace tw::relay {
 
-/// What a direction waits for after it has been pumped.
+/// The event that a direction waits for after it has been pumped.
 enum class Flow : std::uint8_t {
   waiting,  ///< the source to have bytes, or the sink to have room
   more,     ///< its turn to come again: the quantum is spent
@@ -30,12 +30,13 @@ enum class Flow : std::uint8_t {
 
 class Direction {
  public:
-  /// What is copied at once. A read that finds more is followed by splice, until there is less.
+  /// Bytes that are copied at once. A read that finds more is followed by splice, until there is
+  /// less.
   static constexpr std::size_t most_copied = 16U << 10U;
-  /// So much is kept back at most: the first flight of a client with an initial window of ten
-  /// segments. What is more goes on, and cannot go to another sink.
+  /// Bytes that are kept back at most: the first flight of a client with an initial window of ten
+  /// segments. With more than these the direction goes on, and cannot go to another sink.
   static constexpr std::size_t most_retained = most_copied;
-  /// After so much without a word from the other side it is a transfer, and no conversation.
+  /// After so many bytes without one from the other side it is a transfer, and no conversation.
   static constexpr std::size_t long_run = 64U << 10U;
   /// While is_cautious() so much is taken at once.
   static constexpr std::size_t cautious_piece = 4U << 10U;
@@ -55,7 +56,7 @@ class Direction {
     retained_ = 0;
     retaining_ = retain;
   }
-  /// Whether a new sink would miss nothing.
+  /// Returns true if a new sink would miss nothing.
   bool can_restart() const noexcept { return bytes_ == retained_ && !ended_; }
   /// The sink lives: what it was sent is taken from `source` for good. False, with os_errno(), if
   /// that has failed meanwhile.
@@ -82,7 +83,7 @@ class Direction {
   /// The other direction has had bytes, or there was a pause: what comes now may be awaited.
   void interrupt_run() noexcept { run_ = 0; }
 
-  /// Nobody is known to be there to take what the source says: little is read ahead of the sink.
+  /// The reader of the sink is not known to be there: little is read ahead of the sink.
   void set_cautious(bool cautious) noexcept { cautious_ = cautious; }
 
   bool is_transfer() const noexcept { return run_ >= long_run; }
@@ -130,7 +131,7 @@ class Direction {
   bool source_ended_ = false, source_urgent_ = false, source_closing_ = false;
   bool first_may_wait_ = false;
   bool retaining_ = false, sink_broke_ = false;
-  bool much_ = false;  // was there at the last read
+  bool filled_ = false;  // the last read was full: more is there
   bool cautious_ = false;
   bool apart_ = false;
   bool ended_ = false;

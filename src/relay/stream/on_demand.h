@@ -1,5 +1,5 @@
-// What few connections have: as std::optional, but it takes no room while it is empty. The room
-// comes from a slab of its kind, so that nothing is allocated for it once there were as many.
+// A value that few connections have: as std::optional, but it takes no room while it is empty. The
+// room comes from a slab of its type, so that nothing is allocated once there were as many.
 #pragma once
 
 #include <memory>
