@@ -3,10 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <sstream>
+#include <utility>
 
 #include "relay/log/test_folder.h"
 #include "relay/test_relays.h"
+#include "wire/message/proxy_v2.h"
 
 namespace tw::relay {
 namespace {
@@ -113,6 +116,29 @@ TEST_F(RelayLogTest, AHalfThatBeganAtASynIsEarly) {
   end();
   EXPECT_EQ(lines_of("first"), (Lines{"client 10.77.0.100:40000 192.0.2.80:8080 last/fresh/early "
                                       "0 0 unclaimed - 1"}));
+}
+
+// Port 0 is a target as any other, which the policy refuses; it is not one that is still to come.
+TEST_F(RelayLogTest, ALegThatNamesPortZeroIsCountedWhileItLasts) {
+  start_logging();
+  const Endpoint v6_client = at("[fd77::100]:40000");
+  for (const auto& [client, where] :
+       {std::pair{client_port, at("192.0.2.80:0")}, std::pair{client_port, at("192.0.2.80:0")},
+        std::pair{v6_client, at("[2001:db8::80]:0")}}) {
+    std::array<std::uint8_t, proxy_max_size> header;
+    const std::size_t size =
+        write_proxy_header({.local = false, .source = client, .target = where}, header);
+    const UniqueFd leg = connect_from(network->first, "10.77.0.2:9702");
+    ASSERT_TRUE(until([&] { return (wait_for(leg.get(), POLLOUT, 0) & POLLOUT) != 0; }));
+    put(leg.get(), as_text(ByteView{header}.first(size)));
+    EXPECT_EQ(end_of(leg), ECONNRESET);
+  }
+  ASSERT_TRUE(both_idle());
+  end();
+  for (const std::string& line : lines_of("last")) {
+    EXPECT_TRUE(line.ends_with(" 1")) << line << ": one was there at a time";
+  }
+  EXPECT_EQ(lines_of("last").size(), 3U);
 }
 
 // Warm legs that nobody needed, and health checks, are nobody's connections.
