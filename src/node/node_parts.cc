@@ -85,29 +85,15 @@ std::shared_ptr<const relay::Principals> principals_of(const NodeConfig& config)
 }
 
 relay::RelaySettings relay_settings(const NodeConfig& config) {
-  relay::RelaySettings settings;
+  relay::RelaySettings settings{config.relay};
   settings.tun_device = config.tunnel.interface;
   for (const InterfaceAddress& address : config.tunnel.addresses) {
     settings.leg_addresses.push_back(address.address);
   }
-  settings.client_devices = config.relay.client_devices;
-  settings.listen_port = config.relay.listen_port;
-  settings.leg_port = config.relay.leg_port;
   for (const PopConfig& pop : config.pops) settings.pops.push_back(pop.pop);
   settings.pop_clients = pop_clients(config);
   settings.principals = principals_of(config);
   settings.policy = relay::Policy{config.policy};
-  settings.local_targets = config.relay.local_targets;
-  settings.direct = config.relay.direct;
-  settings.turbo = config.relay.turbo;
-  settings.client_start = config.relay.client_start;
-  settings.pool = config.relay.pool;
-  settings.early_syn = config.relay.early_syn;
-  settings.accept = config.relay.accept;
-  settings.fast_open = config.relay.fast_open;
-  settings.proxy_protocol = config.relay.proxy_protocol;
-  settings.log = config.relay.log;
-  settings.limits = config.relay.limits;
   return settings;
 }
 

@@ -1,5 +1,5 @@
-// What a relay is told: listeners, PoPs and their routes, turbo start, limits. Every default of the
-// relay is here.
+// The settings of a relay: listeners, PoPs and their routes, turbo start, limits. Every default of
+// the relay is here.
 #pragma once
 
 #include <cstddef>
@@ -160,38 +160,44 @@ enum class Accept : std::uint8_t {
   verified,  ///< when its server has accepted it: a server that refuses is a refusal
 };
 
-struct RelaySettings {
-  std::string tun_device;  ///< both ends of a leg are bound to it
+/// How a relay works, as its operator writes it: the keys of [relay]. A node's configuration holds
+/// these as they are.
+struct RelayOptions {
+  std::uint16_t listen_port = 9701;  ///< the transparent listener, behind TPROXY
+  std::uint16_t leg_port = 9702;     ///< the same on every PoP of the overlay
   /// Further devices that clients come by (a LAN, say), by names; TPROXY diverts what comes there.
   std::vector<std::string> client_devices;
-  std::vector<IpAddress> leg_addresses;  ///< our overlay addresses that legs connect to
-  std::uint16_t listen_port = 0;         ///< the transparent listener, behind TPROXY
-  std::uint16_t leg_port = 0;            ///< the same on every PoP of the overlay
-  /// SO_MARK of listeners and legs, by which the firewall knows them from others'; 0: none.
-  std::uint32_t own_mark = 0;
-  std::vector<PopSettings> pops;
-  /// Whom they may name as clients; null: anybody.
-  std::shared_ptr<const PopClients> pop_clients;
-  /// The peers that clients' addresses belong to, all but the PoPs; null: they are nobody's.
-  std::shared_ptr<const Principals> principals;
-  Policy policy;
-  std::vector<Prefix> local_targets;  ///< addresses of this machine that may be a target after all
-  TurboSettings turbo;
-  ClientStartSettings client_start;
-  /// Opens the windows of legs and of client_start; null: clients start as the system does, legs
-  /// as their route says. Must outlive the relay.
-  Resumer* resumer = nullptr;
   DirectWay direct = DirectWay::never;
-  PoolSettings pool;
-  EarlySynSettings early_syn;
   /// Carried out by whoever reports SYNs: the relay answers every one that is held.
   Accept accept = Accept::early;
   /// TCP Fast Open: taken from clients, and used towards servers for a client that used it.
   bool fast_open = true;
   /// Servers that are told their clients, by who connects to them.
   std::vector<ProxyTarget> proxy_protocol;
-  LogSettings log;
+  std::vector<Prefix> local_targets;  ///< addresses of this machine that may be a target after all
   RelayLimits limits;
+  TurboSettings turbo;
+  ClientStartSettings client_start;
+  PoolSettings pool;
+  EarlySynSettings early_syn;
+  LogSettings log;
+};
+
+/// The operator's options, and what a relay must know of the node that it belongs to.
+struct RelaySettings : RelayOptions {
+  std::string tun_device{};                ///< both ends of a leg are bound to it
+  std::vector<IpAddress> leg_addresses{};  ///< our overlay addresses that legs connect to
+  /// SO_MARK of listeners and legs, by which the firewall knows them from others'; 0: none.
+  std::uint32_t own_mark = 0;
+  std::vector<PopSettings> pops{};
+  /// The clients that PoPs may name; null: any.
+  std::shared_ptr<const PopClients> pop_clients{};
+  /// The peers that clients' addresses belong to, all but the PoPs; null: they are nobody's.
+  std::shared_ptr<const Principals> principals{};
+  Policy policy{};
+  /// Opens the windows of legs and of client_start; null: clients start as the system does, legs
+  /// as their route says. Must outlive the relay.
+  Resumer* resumer = nullptr;
 };
 
 }  // namespace tw::relay

@@ -62,31 +62,19 @@ struct GatewayConfig {
   bool notrack = false;  ///< datagrams of the tunnel itself are not tracked
 };
 
-/// What becomes of HTTP/3, which would go past the relay.
+/// The treatment of HTTP/3, which would go past the relay.
 enum class Quic : std::uint8_t {
   route,   ///< as any other UDP
   reject,  ///< by ICMP where the same over TCP would be relayed: browsers then use TCP
 };
 
-/// [relay] and [[pop]]; the policy is [[policy]]
-struct RelayConfig {
+/// [relay]: the relay's own options, and two keys that are the node's to carry out.
+struct RelayConfig : relay::RelayOptions {
   bool enabled = false;
-  std::uint16_t listen_port = 9701;
-  std::uint16_t leg_port = 9702;
-  std::vector<Prefix> local_targets;
-  relay::DirectWay direct = relay::DirectWay::never;
-  std::vector<std::string> client_devices;  ///< whose TCP is relayed as the tunnel's is
-  relay::TurboSettings turbo;
-  relay::ClientStartSettings client_start;
-  relay::PoolSettings pool;
-  relay::EarlySynSettings early_syn;
-  relay::Accept accept = relay::Accept::early;
-  bool fast_open = true;
   Quic quic = Quic::route;
-  std::vector<relay::ProxyTarget> proxy_protocol;
-  relay::LogSettings log;
-  relay::RelayLimits limits;
 };
+
+/// [[pop]]
 struct PopConfig {
   std::string peer;  ///< name of the [[peer]]
   relay::PopSettings pop;
