@@ -10,14 +10,15 @@ inline constexpr int exit_failed = 1;
 inline constexpr int exit_usage = 2;
 inline constexpr int exit_interrupted = 130;
 
-void add_run(CLI::App& app, int& exit_code);      ///< run.cc
-void add_check(CLI::App& app, int& exit_code);    ///< check.cc
-void add_wg(CLI::App& app, int& exit_code);       ///< wg.cc
-void add_wg_quick(CLI::App& wg, int& exit_code);  ///< wg_quick.cc; below `wg`
-void add_status(CLI::App& app, int& exit_code);   ///< status.cc
-void add_set(CLI::App& app, int& exit_code);      ///< set.cc
-void add_clean(CLI::App& app, int& exit_code);    ///< clean.cc
-void add_drain(CLI::App& app, int& exit_code);    ///< drain.cc
-void add_lab(CLI::App& app, int& exit_code);      ///< lab.cc; `demo` and what is below `lab`
+void add_run(CLI::App& app, int& exit_code);        ///< run.cc
+void add_check(CLI::App& app, int& exit_code);      ///< check.cc
+void add_wg(CLI::App& app, int& exit_code);         ///< wg.cc
+void add_wg_quick(CLI::App& wg, int& exit_code);    ///< wg_quick.cc; below `wg`
+void add_status(CLI::App& app, int& exit_code);     ///< status.cc
+void add_set(CLI::App& app, int& exit_code);        ///< set.cc
+void add_clean(CLI::App& app, int& exit_code);      ///< clean.cc
+void add_reference(CLI::App& app, int& exit_code);  ///< reference.cc
+void add_drain(CLI::App& app, int& exit_code);      ///< drain.cc
+void add_lab(CLI::App& app, int& exit_code);        ///< lab.cc; `demo` and what is below `lab`
 
 }  // namespace tw::cli

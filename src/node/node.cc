@@ -18,6 +18,7 @@
 #include "machine/port_holder.h"
 #include "machine/privileges.h"
 #include "node/config/config_secret.h"
+#include "node/config/keys/key_list.h"
 #include "node/device/device_wanted.h"
 #include "node/links/links_plan.h"
 #include "node/node_parts.h"
@@ -339,10 +340,11 @@ Result<void> Node::reload() {
     for (const ConfigMistake& mistake : next.error()) log::error("{}", mistake.text());
     return make_error(Error::Kind::config, config_path_ + " has mistakes; nothing was changed");
   }
-  if (std::string_view key = needs_restart(config_, *next); !key.empty()) {
-    return make_error(Error::Kind::config, std::string{key} +
-                                               " cannot change while the node runs; nothing was "
-                                               "changed. Restart it, or put the old value back");
+  if (const std::string key = needs_restart(config_, *next); !key.empty()) {
+    return make_error(Error::Kind::config,
+                      key +
+                          " cannot change while the node runs; nothing was changed. Restart it, "
+                          "or put the old value back");
   }
   Result<void> applied = apply(packed(std::move(*next)));
   crypto::wipe_stack();  // the old key's copies, and the new one's

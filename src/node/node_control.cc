@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/file/new_file.h"
 #include "base/log.h"
 #include "node/config/config_setting.h"
 #include "node/confine/system_calls.h"
@@ -18,6 +19,16 @@ namespace {
 
 std::string answer_json(const Result<void>& done) {
   return done ? R"({"ok":true})" : control_error(done.error().text());
+}
+
+/// Fails if a connection log is asked for that this process may not open: the relay would go on
+/// with the one before, and nobody would be told.
+Result<void> check_log_file(const NodeConfig& now, const NodeConfig& next) {
+  const std::string& file = next.relay.log.file;
+  if (file.empty() || file == now.relay.log.file || open_to_append(file)) return {};
+  return make_error(Error::Kind::config,
+                    "relay.log.file: a running node opens no file but those that its configuration "
+                    "file names — write it there and reload");
 }
 
 }  // namespace
@@ -47,6 +58,7 @@ Result<void> Node::set(std::string_view key, std::string_view value) {
   const std::unique_lock lock{mutex_};
   auto next = with_setting(config_, key, value);
   if (!next) return make_error(Error::Kind::config, next.error().text());
+  if (Result<void> named = check_log_file(config_, *next); !named) return named;
   if (drained_ && config_.relay.enabled)
     return make_error(Error::Kind::config, "the relay is drained; reload first");
   if (Result<void> applied = links_->apply(*next); !applied) return applied;

@@ -21,19 +21,6 @@ namespace {
 /// How many characters of a public key name a peer that has no name of its own.
 constexpr std::size_t key_name_length = 8;
 
-/// All but the class of service is chosen once, when the device is opened.
-std::string_view tuning_that_differs(const DeviceTuning& now, const DeviceTuning& next) {
-  if (now.cipher != next.cipher) return "tunnel.cipher";
-  if (now.governor.mode != next.governor.mode) return "tunnel.governor";
-  if (now.governor.spin != next.governor.spin) return "tunnel.spin_us";
-  if (now.queue_limit != next.queue_limit) return "tunnel.queue_limit_us";
-  if (now.offloads.udp_receive != next.offloads.udp_receive) return "tunnel.offloads.udp_receive";
-  if (now.offloads.udp_send != next.offloads.udp_send) return "tunnel.offloads.udp_send";
-  if (now.offloads.tun_tcp != next.offloads.tun_tcp) return "tunnel.offloads.tun_tcp";
-  if (now.offloads.tun_udp != next.offloads.tun_udp) return "tunnel.offloads.tun_udp";
-  return {};
-}
-
 PeerStatus peer_status(const PeerState& state) {
   PeerStatus status;
   status.public_key = crypto::key_to_base64(state.public_key.bytes);
@@ -139,19 +126,6 @@ bool stop_is_asked() noexcept {
   sigemptyset(&waiting);
   return ::sigpending(&waiting) == 0 &&
          (sigismember(&waiting, SIGTERM) == 1 || sigismember(&waiting, SIGINT) == 1);
-}
-
-std::string_view needs_restart(const NodeConfig& now, const NodeConfig& next) {
-  if (now.tunnel.interface != next.tunnel.interface) return "tunnel.interface";
-  if (now.tunnel.mtu != next.tunnel.mtu) return "tunnel.mtu";
-  if (const auto key = tuning_that_differs(now.tunnel.tuning, next.tunnel.tuning); !key.empty()) {
-    return key;
-  }
-  if (now.process.control_socket != next.process.control_socket) return "node.control_socket";
-  if (now.process.metrics != next.process.metrics) return "node.metrics";
-  if (now.process.log_file != next.process.log_file) return "node.log_file";
-  if (now.process.log_level != next.process.log_level) return "node.log_level";
-  return {};
 }
 
 NodeStatus device_status(Device& device, const NodeConfig& config) {

@@ -24,8 +24,6 @@ std::unexpected<Error> port_in_use(std::string_view key, std::uint16_t port,
 std::unexpected<Error> explain_port_in_use(Error error, const NodeConfig& config);
 /// True if SIGTERM or SIGINT waits to be served; both are blocked in a node.
 bool stop_is_asked() noexcept;
-/// The key that differs and cannot change while a node runs; empty: none does.
-std::string_view needs_restart(const NodeConfig& now, const NodeConfig& next);
 /// The part of a status that the device knows.
 NodeStatus device_status(Device& device, const NodeConfig& config);
 

@@ -129,6 +129,23 @@ TEST_F(FastOpenTest, OffMeansOff) {
   for (int i = 0; i < 3; ++i) EXPECT_FALSE(exchange(listener));
 }
 
+// The listeners stay the same sockets, and follow what is set.
+TEST_F(FastOpenTest, IsTurnedOnAndOffWhileTheRelayRuns) {
+  allow_everywhere();
+  RelaySettings first = settings_of_first();
+  first.fast_open = false;
+  start(first, settings_of_last());
+  const UniqueFd listener = listen_with_fast_open();
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(exchange(listener));
+  first.fast_open = true;
+  relay_first->apply(without_proof(first));
+  for (int i = 0; i < 2; ++i) exchange(listener);
+  EXPECT_TRUE(exchange(listener));
+  first.fast_open = false;
+  relay_first->apply(without_proof(first));
+  EXPECT_FALSE(exchange(listener));
+}
+
 // A server that takes none gets an ordinary handshake, and the bytes all the same.
 TEST_F(FastOpenTest, AServerWithoutItIsServed) {
   allow_everywhere();

@@ -73,8 +73,13 @@ void Relay::State::use_settings() {
     if (auto done = notice_death(door.listener.fd(), settings.limits); !done) {
       log::warning("relay: accepted connections keep their limits: {}", done.error().text());
     }
-    if (door.listener.kind() != Listener::Kind::legs) continue;
-    if (auto done = start_fast(door.listener.fd(), settings.turbo); !done) {
+    if (door.listener.kind() != Listener::Kind::legs) {
+      if (auto done = take_fast_open(door.listener.fd(), settings.fast_open); !done) {
+        log::warning("relay: clients' fast open stays as it was: {}", done.error().text());
+      }
+      continue;
+    }
+    if (auto done = start_fast_anew(door.listener.fd(), settings.turbo); !done) {
       log::warning("relay: accepted legs keep their turbo settings: {}", done.error().text());
     }
   }

@@ -2,6 +2,7 @@
 relay switched off, it leaves none of them for a local user to take; and whoever has one first is named.
 """
 
+import os
 import re
 import signal
 
@@ -9,6 +10,7 @@ import lib
 from lib.relay import SERVER, RelayCase
 
 PORT = 8080
+SIZE = 20_000_000
 NOBODY = 65534
 
 # An unprivileged user who wants the port in whichever way there is; prints what he got.
@@ -169,6 +171,37 @@ class PortsTest(RelayCase):
         self.assertEqual(self.sockets(9701), set())
         self.assertEqual(self.squat(tcp=(9721, 9702)), "got []")
         self.assertEqual(self.connect()[0], "answered")
+
+    def test_a_reload_that_opens_sockets_keeps_what_runs(self):
+        lib.serve_files(self.server, SERVER[4], {"large": b"x" * SIZE}, PORT)
+        download = self.client.start(["curl", "-s", "--noproxy", "*", "--limit-rate", "5M", "-o", "/dev/null",
+                                      "-w", "got %{size_download}\n", f"http://{SERVER[4]}:{PORT}/large"])
+        lib.wait_until(lambda: self.status("first")["active"] == 1, "the download to run")
+        self.assertIn("reloaded", self.reload(
+            ("[relay]\n", "[relay]\nlisten_port = 9731\n"), ('client_devices = ["to-lan"]', ""),
+            ('addresses = ["10.9.0.1/16"', 'addresses = ["10.9.8.1/32", "10.9.0.1/16"')))
+        self.assertEqual(len(self.sockets(9731)), 2)
+        self.assertEqual(len(self.sockets(9702)), 3)
+        self.assertEqual(self.status("first")["active"], 1)
+        self.assertEqual(download.wait(), 0)
+        self.assertIn(f"got {SIZE}\n", download.log())
+        self.assertEqual(self.status("first")["outcomes"]["closed"], 1)
+
+    def test_a_target_of_the_machine_itself_is_opened_by_hand(self):
+        lib.serve_files(self.last, "192.0.2.1", {"small": b"x" * 10}, PORT)
+        url = f"http://192.0.2.1:{PORT}/small"
+        self.assertNotEqual(lib.curl(self.client, url).exit_code, 0)
+        for targets, opened in (('["192.0.2.1/32"]', True), ("[]", False)):
+            self.last.run([os.environ["TW_BIN"], "set", "relay.local_targets", targets, "--socket",
+                           f"{self.net.folder}/last.sock"])
+            self.assertEqual(lib.curl(self.client, url).exit_code == 0, opened, targets)
+        self.assertGreaterEqual(self.status("last")["outcomes"]["refused_special"], 2)
+
+    def test_a_log_that_no_file_names_is_not_promised(self):
+        done = self.control("set", "relay.log.file", f"{self.net.folder}/other.log")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("write it there and reload", done.stderr)
+        self.assertEqual(self.control("set", "relay.log.file", "").returncode, 0)
 
     def hold(self, host, family, kind, address, port):
         """Somebody has the port; his process id."""

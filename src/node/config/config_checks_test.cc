@@ -92,9 +92,9 @@ TEST(ConfigRules, MissingParts) {
 TEST(ConfigRules, Ranges) {
   expect({
       {tunnel + "mtu = 575\n",
-       "4:7: tunnel.mtu: 575 is out of range — write a number from 576 to 65455"},
+       "4:7: tunnel.mtu: 575 is out of range — write a number from 576 to 65455, in bytes"},
       {tunnel + "mtu = 65456\n",
-       "4:7: tunnel.mtu: 65456 is out of range — write a number from 576 to 65455"},
+       "4:7: tunnel.mtu: 65456 is out of range — write a number from 576 to 65455, in bytes"},
       {tunnel + "mtu = 1279\naddresses = [\"fd00::1/64\"]\n",
        "4:7: tunnel.mtu: 1279 is too small for IPv6 — write at least 1280, or take the IPv6 "
        "addresses out"},
@@ -105,11 +105,14 @@ TEST(ConfigRules, Ranges) {
       {tunnel + "[relay]\nleg_port = 0\n",
        "5:12: relay.leg_port: 0 is out of range — write a number from 1 to 65535"},
       {tunnel + "[relay]\nidle_timeout_s = 0\n",
-       "5:18: relay.idle_timeout_s: 0 is out of range — write a number from 1 to 2592000"},
+       "5:18: relay.idle_timeout_s: 0 is out of range — write a number from 1 to 2592000, in "
+       "seconds"},
       {tunnel + "[relay.client_start]\ncap_mbps = 0\n",
-       "5:12: relay.client_start.cap_mbps: 0 is out of range — write a number from 1 to 100000"},
+       "5:12: relay.client_start.cap_mbps: 0 is out of range — write a number from 1 to 100000, in "
+       "Mbps"},
       {tunnel + "[relay.turbo]\ninitcwnd = 0\n",
-       "5:12: relay.turbo.initcwnd: 0 is out of range — write a number from 1 to 65535"},
+       "5:12: relay.turbo.initcwnd: 0 is out of range — write a number from 1 to 65535, in "
+       "segments"},
   });
   const TestFolder folder;
   for (const char* mtu : {"576", "65455"}) {

@@ -78,12 +78,13 @@ const std::string* TableReader::text_of(const ConfigNode& node, const std::strin
   return nullptr;
 }
 
-bool TableReader::integer(std::string_view name, std::uint64_t& out, std::uint64_t lowest,
-                          std::uint64_t highest) {
+bool TableReader::number(std::string_view name, std::uint64_t& out, std::uint64_t lowest,
+                         std::uint64_t highest, std::string_view unit) {
   const ConfigNode* node = ask(name);
   if (node == nullptr) return false;
-  const std::string range =
+  std::string range =
       "write a number from " + std::to_string(lowest) + " to " + std::to_string(highest);
+  if (!unit.empty()) range.append(", in ").append(unit);
   if (node->kind != Kind::integer) {
     say_kind(key_of(name), "an integer", *node, range + ", without quotes");
     return false;
@@ -93,17 +94,6 @@ bool TableReader::integer(std::string_view name, std::uint64_t& out, std::uint64
     return false;
   }
   out = static_cast<std::uint64_t>(node->integer);
-  return true;
-}
-
-bool TableReader::duration(std::string_view name, Duration& out, Duration unit, std::int64_t lowest,
-                           std::int64_t highest) {
-  std::uint64_t value = 0;
-  if (!integer(name, value, static_cast<std::uint64_t>(lowest),
-               static_cast<std::uint64_t>(highest))) {
-    return false;
-  }
-  out = unit * static_cast<std::int64_t>(value);
   return true;
 }
 

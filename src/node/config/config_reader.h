@@ -1,16 +1,13 @@
-// Reads one table of the tree, key by key. What was never asked for is unknown, and the names that
-// were asked for are what a slip of the pen is compared with: so the schema stands in one place,
-// the code that reads it.
+// Reads one table of the tree, key by key. A name of the file that was never asked for is unknown,
+// and is compared with those that were. The keys stand in keys/tunnel_keys.h and
+// keys/relay_keys.h.
 #pragma once
 
-#include <concepts>
 #include <cstdint>
-#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "base/time.h"
 #include "node/config/config_mistakes.h"
 #include "node/config/config_tree.h"
 
@@ -35,7 +32,7 @@ class TableReader {
   MistakeList& mistakes() const noexcept { return *mistakes_; }
   const std::string& key() const noexcept { return key_; }
   std::string key_of(std::string_view name) const;
-  /// Whether the file has the key; does not count as asking for it.
+  /// True if the file has the key; does not count as asking for it.
   bool has(std::string_view name) const noexcept { return look_up(name) != nullptr; }
 
   // Each of these leaves `out` as it is, and says so, if the value is missing or wrong. A missing
@@ -43,35 +40,21 @@ class TableReader {
 
   bool boolean(std::string_view name, bool& out);
   bool text(std::string_view name, std::string& out);
-  /// A whole number of `unit`s.
-  bool duration(std::string_view name, Duration& out, Duration unit, std::int64_t lowest,
-                std::int64_t highest);
-  bool seconds(std::string_view name, Duration& out, std::int64_t lowest, std::int64_t highest) {
-    return duration(name, out, 1s, lowest, highest);
-  }
+  /// A whole number within bounds; a mistake names them, and the unit if there is one.
+  bool number(std::string_view name, std::uint64_t& out, std::uint64_t lowest,
+              std::uint64_t highest, std::string_view unit = {});
+  /// The digits of a number; false, without a mistake, if the value is of another kind.
+  bool number_text(std::string_view name, std::string& out);
 
-  template <std::unsigned_integral T>
-  bool number(std::string_view name, T& out, std::uint64_t lowest,
-              std::uint64_t highest = std::numeric_limits<T>::max()) {
-    std::uint64_t value = 0;
-    if (!integer(name, value, lowest, highest)) return false;
-    out = static_cast<T>(value);
+  /// Sets `out` to what a value's reader has made of it, or adds the mistake.
+  template <typename T, typename Out>
+  bool accept(std::string_view name, Parsed<T> parsed, Out& out) {
+    if (!parsed) {
+      mistakes_->add(key_of(name), parsed.error());
+      return false;
+    }
+    out = std::move(*parsed);
     return true;
-  }
-
-  template <typename T>
-  bool value(std::string_view name, T& out, ValueReader<std::type_identity_t<T>> read) {
-    std::string written;
-    if (!text(name, written)) return false;
-    return accept(name, read(written), out);
-  }
-
-  /// A value that may be written as a number, without quotes, too.
-  template <typename T>
-  bool value_or_number(std::string_view name, T& out, ValueReader<std::type_identity_t<T>> read) {
-    std::string digits;
-    if (!number_text(name, digits)) return value(name, out, read);
-    return accept(name, read(digits), out);
   }
 
   /// A list of strings. Elements that are wrong are left out of it.
@@ -121,22 +104,8 @@ class TableReader {
   void close();
 
  private:
-  template <typename T>
-  bool accept(std::string_view name, Parsed<T> parsed, T& out) {
-    if (!parsed) {
-      mistakes_->add(key_of(name), parsed.error());
-      return false;
-    }
-    out = std::move(*parsed);
-    return true;
-  }
-
-  /// Whether the value is an integer; its digits.
-  bool number_text(std::string_view name, std::string& out);
   const ConfigNode* look_up(std::string_view name) const noexcept;
   const ConfigNode* ask(std::string_view name);
-  bool integer(std::string_view name, std::uint64_t& out, std::uint64_t lowest,
-               std::uint64_t highest);
   void say_kind(const std::string& key, std::string_view wanted, const ConfigNode& node,
                 std::string mend);
 

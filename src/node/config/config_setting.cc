@@ -1,23 +1,15 @@
 #include "node/config/config_setting.h"
 
-#include <algorithm>
-#include <array>
+#include <optional>
 #include <string>
 
 #include "node/config/config_sections.h"
+#include "node/config/keys/key_list.h"
 
 namespace tw::node {
 namespace {
 
 const std::string source = "set";
-
-/// What the relay is made with: a reload makes it anew.
-constexpr std::array<std::string_view, 5> fixed_keys{"relay.enabled", "relay.listen_port",
-                                                     "relay.leg_port", "relay.local_targets",
-                                                     "relay.client_devices"};
-/// Tables that are one switch with details.
-constexpr std::array<std::string_view, 3> switches{"relay.pool", "relay.early_syn",
-                                                   "relay.client_start"};
 
 ConfigMistake mistake(std::string_view key, std::string what, std::string mend) {
   return {
@@ -43,18 +35,34 @@ std::string as_toml(std::string_view value) {
   return "\"" + std::string{value} + "\"";
 }
 
+constexpr const char* see_docs = "name a key of [relay], as docs/configuration.md has them";
+
+/// Returns why the key is not to be set by hand; none: it is, or there is no such key of [relay],
+/// which its reader says better. `facts`: of the key; null: there is none of that name.
+std::optional<ConfigMistake> refusal(std::string_view key, const KeyFacts* facts) {
+  const Change change = facts == nullptr ? Change::live : facts->change;
+  if (change == Change::restart) {
+    return mistake(key, "cannot be set while the node runs", "change the file and restart");
+  }
+  if (!key.starts_with("relay")) {
+    return mistake(key, "cannot be set while the node runs",
+                   "change the file and reload, or name a key of [relay]");
+  }
+  if (change == Change::relay) {
+    return mistake(key, "cannot be set while the relay runs", "change the file and reload");
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::expected<NodeConfig, ConfigMistake> with_setting(const NodeConfig& now, std::string_view key,
                                                       std::string_view value) {
-  if (!is_key(key) || !key.starts_with("relay.")) {
-    return std::unexpected{mistake(key, "cannot be set while the node runs",
-                                   "change the file and reload, or name a key of [relay]")};
-  }
-  if (std::ranges::find(fixed_keys, key) != fixed_keys.end()) {
-    return std::unexpected{
-        mistake(key, "cannot be set while the relay runs", "change the file and reload")};
-  }
+  if (!is_key(key)) return std::unexpected{mistake(key, "is not the name of a key", see_docs)};
+  // A table that is one switch with details may be named itself.
+  std::string path{key};
+  if (const std::string inside = path + ".enabled"; find_key(inside) != nullptr) path = inside;
+  if (auto refused = refusal(key, find_key(path))) return std::unexpected{*std::move(refused)};
   if (!now.relay.enabled) {
     return std::unexpected{
         mistake(key, "the relay is disabled", "set relay.enabled = true in the file and reload")};
@@ -62,9 +70,7 @@ std::expected<NodeConfig, ConfigMistake> with_setting(const NodeConfig& now, std
   if (value.find_first_of("\n\r") != std::string_view::npos) {
     return std::unexpected{mistake(key, "a value has one line", "take the line break out")};
   }
-  std::string text{key};
-  if (std::ranges::find(switches, key) != switches.end()) text += ".enabled";
-  text += " = " + as_toml(value);
+  const std::string text = path + " = " + as_toml(value);
   const auto tree = read_tree(text, source);
   if (!tree) return std::unexpected{tree.error()};
   MistakeList mistakes{source};

@@ -76,6 +76,25 @@ TEST(ConfigSetting, RefusesWhatNeedsAReload) {
   EXPECT_FALSE(with_setting(NodeConfig{}, "relay.pool.low", "2")) << "the relay is off";
 }
 
+TEST(ConfigSetting, AListTakesThePlaceOfTheOneBefore) {
+  NodeConfig before = running();
+  before.relay.local_targets = {Prefix::parse("10.1.0.0/16").value()};
+  const auto next = with_setting(before, "relay.local_targets", R"(["192.0.2.7", "fd00::/64"])");
+  ASSERT_TRUE(next) << next.error().text();
+  EXPECT_EQ(next->relay.local_targets, (std::vector{Prefix::parse("192.0.2.7/32").value(),
+                                                    Prefix::parse("fd00::/64").value()}));
+  EXPECT_TRUE(with_setting(*next, "relay.local_targets", "[]")->relay.local_targets.empty());
+}
+
+TEST(ConfigSetting, ARefusalSaysWhatItTakes) {
+  EXPECT_NE(refusal("relay.leg_port", "9712").find("change the file and reload"),
+            std::string::npos);
+  EXPECT_NE(refusal("tunnel.mtu", "1400").find("change the file and restart"), std::string::npos);
+  EXPECT_NE(refusal("gateway.forward", "on").find("name a key of [relay]"), std::string::npos);
+  EXPECT_NE(refusal("relay.idle_timeout_s", "0").find("from 1 to 2592000, in seconds"),
+            std::string::npos);
+}
+
 TEST(ConfigSetting, NothingComesInBehindAValue) {
   EXPECT_NE(refusal("relay.pool.low", "2\nrelay.enabled = false"), "taken");
   EXPECT_NE(refusal("relay.turbo.congestion_control", "x\"\n[tunnel]\nmtu = 1"), "taken");

@@ -243,7 +243,7 @@ mtu = "1420"
                   "node.toml:3:13: tunnel.interface: \"wg/0\" has characters that no interface "
                   "name may have — use letters, digits and _ = + . - (not first)",
                   "node.toml:5:7: tunnel.mtu: is a string, not an integer — write a number from "
-                  "576 to 65455, without quotes",
+                  "576 to 65455, in bytes, without quotes",
                   "node.toml:6:1: peer[1].public_key: is missing — write the key that `wg pubkey` "
                   "prints on the peer's machine",
                   "node.toml:7:14: peer[1].endpoint: \"host\" is not HOST:PORT — write "

@@ -71,9 +71,12 @@ TEST(ConfigTuning, MistakesNameTheirPlaceAndWhatMendsThem) {
        "5:11: tunnel.spin_us: only an adaptive governor spins for a while — write governor = "
        "\"adaptive\", or take it out"},
       {"governor = \"adaptive\"\nspin_us = 0\n",
-       "5:11: tunnel.spin_us: 0 is out of range — write a number from 1 to 1000000"},
+       "5:11: tunnel.spin_us: 0 is out of range — write a number from 1 to 1000000, in "
+       "microseconds"},
       {"queue_limit_us = 60000001\n",
-       "4:18: tunnel.queue_limit_us: 60000001 is out of range — write a number from 0 to 60000000"},
+       "4:18: tunnel.queue_limit_us: 60000001 is out of range — write a number from 0 to 60000000, "
+       "in "
+       "microseconds"},
       {"dscp = 64\n", "4:8: tunnel.dscp: \"64\" is no class of service — " + classes},
       {"dscp = -1\n", "4:8: tunnel.dscp: \"-1\" is no class of service — " + classes},
       {"dscp = \"EF\"\n", "4:8: tunnel.dscp: \"EF\" is no class of service — " + classes},

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "crypto/secret.h"
+#include "node/config/keys/words.h"
 #include "wire/host_port.h"
 
 namespace tw::node {
@@ -33,25 +34,6 @@ bool is_service_char(char c) noexcept {
   return is_alphanumeric(c) || std::string_view{"-_.+*/"}.contains(c);
 }
 bool is_control(char c) noexcept { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
-
-template <typename T>
-struct Word {
-  std::string_view text;
-  T value;
-};
-
-template <typename T, std::size_t N>
-Parsed<T> read_word(std::string_view text, const std::array<Word<T>, N>& words) {
-  std::vector<std::string> known;
-  std::string list;
-  for (const Word<T>& word : words) {
-    if (word.text == text) return word.value;
-    known.emplace_back(word.text);
-    list += (list.empty() ? "\"" : ", \"") + std::string{word.text} + '"';
-  }
-  return flaw(shown(text) + " is not one of its words",
-              did_you_mean(text, known, "write one of " + list));
-}
 
 bool is_label(std::string_view label) {
   return !label.empty() && label.size() <= longest_label && label.front() != '-' &&
@@ -238,6 +220,11 @@ Parsed<std::string> read_absolute_path(std::string_view text) {
   return read_bounded_path(text, longest_path);
 }
 
+Parsed<std::string> read_log_path(std::string_view text) {
+  if (text.empty()) return std::string{};
+  return read_bounded_path(text, longest_path);
+}
+
 Parsed<std::string> read_socket_path(std::string_view text) {
   return read_bounded_path(text, longest_socket_path);
 }
@@ -301,19 +288,6 @@ Parsed<relay::ProxyTarget> read_proxy_target(std::string_view text) {
               R"(write "10.1.0.0/16", "192.0.2.7/32:443" or "2001:db8::/32:443")");
 }
 
-Parsed<Quic> read_quic(std::string_view text) {
-  static constexpr std::array<Word<Quic>, 2> words{
-      {{"route", Quic::route}, {"reject", Quic::reject}}};
-  return read_word(text, words);
-}
-
-Parsed<log::Level> read_log_level(std::string_view text) {
-  using enum log::Level;
-  static constexpr std::array<Word<log::Level>, 4> words{
-      {{"debug", debug}, {"info", info}, {"warning", warning}, {"error", error}}};
-  return read_word(text, words);
-}
-
 Parsed<std::string> read_cipher(std::string_view text) {
   std::vector<std::string> known{std::string{crypto::automatic_engine}};
   for (const crypto::AeadCandidate& candidate : crypto::aead_candidates()) {
@@ -326,10 +300,7 @@ Parsed<std::string> read_cipher(std::string_view text) {
 }
 
 Parsed<GovernorSettings::Mode> read_governor(std::string_view text) {
-  using enum GovernorSettings::Mode;
-  static constexpr std::array<Word<GovernorSettings::Mode>, 3> words{
-      {{"adaptive", adaptive}, {"interrupt", interrupt}, {"busy", busy}}};
-  return read_word(text, words);
+  return read_word(text, governor_words);
 }
 
 Parsed<lane::DscpPolicy> read_dscp(std::string_view text) {
@@ -340,41 +311,6 @@ Parsed<lane::DscpPolicy> read_dscp(std::string_view text) {
   }
   return flaw(shown(text) + " is no class of service",
               R"(write "clear", "inherit", or a number from 0 to 63)");
-}
-
-Parsed<relay::Protocol> read_protocol(std::string_view text) {
-  using enum relay::Protocol;
-  static constexpr std::array<Word<relay::Protocol>, 4> words{
-      {{"any", any}, {"tcp", tcp}, {"udp", udp}, {"icmp", icmp}}};
-  return read_word(text, words);
-}
-
-Parsed<relay::Action> read_action(std::string_view text) {
-  using enum relay::Action;
-  static constexpr std::array<Word<relay::Action>, 3> words{
-      {{"relay", relay}, {"route", route}, {"refuse", refuse}}};
-  return read_word(text, words);
-}
-
-Parsed<relay::DirectWay> read_direct_way(std::string_view text) {
-  using enum relay::DirectWay;
-  static constexpr std::array<Word<relay::DirectWay>, 3> words{
-      {{"never", never}, {"fallback", fallback}, {"measured", measured}}};
-  return read_word(text, words);
-}
-
-Parsed<relay::Legs> read_legs(std::string_view text) {
-  using enum relay::Legs;
-  static constexpr std::array<Word<relay::Legs>, 2> words{
-      {{"authenticated", authenticated}, {"any", any}}};
-  return read_word(text, words);
-}
-
-Parsed<relay::Accept> read_accept(std::string_view text) {
-  using enum relay::Accept;
-  static constexpr std::array<Word<relay::Accept>, 2> words{
-      {{"early", early}, {"verified", verified}}};
-  return read_word(text, words);
 }
 
 }  // namespace tw::node

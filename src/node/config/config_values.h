@@ -40,6 +40,8 @@ Parsed<Endpoint> read_metrics_endpoint(std::string_view text);
 /// A peer's or PoP's: 1 to 64 bytes without control characters.
 Parsed<std::string> read_name(std::string_view text);
 Parsed<std::string> read_absolute_path(std::string_view text);
+/// The same, or nothing.
+Parsed<std::string> read_log_path(std::string_view text);
 /// An absolute path that fits an AF_UNIX address.
 Parsed<std::string> read_socket_path(std::string_view text);
 /// "" or a name as in net.ipv4.tcp_available_congestion_control.
@@ -48,15 +50,8 @@ Parsed<std::string> read_congestion_control(std::string_view text);
 Parsed<relay::PortRange> read_port_range(std::string_view text);
 /// Text with {fields}: relay/log/log_format.h.
 Parsed<relay::LogFormat> read_log_format(std::string_view text);
-Parsed<log::Level> read_log_level(std::string_view text);
 /// ADDRESS/BITS, with :PORT or without.
 Parsed<relay::ProxyTarget> read_proxy_target(std::string_view text);
-Parsed<Quic> read_quic(std::string_view text);
-Parsed<relay::Protocol> read_protocol(std::string_view text);
-Parsed<relay::Action> read_action(std::string_view text);
-Parsed<relay::DirectWay> read_direct_way(std::string_view text);
-Parsed<relay::Legs> read_legs(std::string_view text);
-Parsed<relay::Accept> read_accept(std::string_view text);
 
 /// "automatic", or the name of an engine that this build has.
 Parsed<std::string> read_cipher(std::string_view text);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "node/config/keys/words.h"
+
 namespace tw::node {
 namespace {
 
@@ -140,14 +142,14 @@ TEST(ConfigValues, PortRanges) {
 }
 
 TEST(ConfigValues, Words) {
-  EXPECT_EQ(read_log_level("warning"), log::Level::warning);
-  EXPECT_EQ(read_protocol("icmp"), relay::Protocol::icmp);
-  EXPECT_EQ(read_action("refuse"), relay::Action::refuse);
-  EXPECT_EQ(read_accept("verified"), relay::Accept::verified);
-  EXPECT_FALSE(read_log_level("Warning"));
-  EXPECT_EQ(read_log_level("warn").error().mend,
+  EXPECT_EQ(read_word("warning", log_level_words), log::Level::warning);
+  EXPECT_EQ(read_word("icmp", protocol_words), relay::Protocol::icmp);
+  EXPECT_EQ(read_word("refuse", action_words), relay::Action::refuse);
+  EXPECT_EQ(read_word("verified", accept_words), relay::Accept::verified);
+  EXPECT_FALSE(read_word("Warning", log_level_words));
+  EXPECT_EQ(read_word("warn", log_level_words).error().mend,
             R"(write one of "debug", "info", "warning", "error")");
-  EXPECT_EQ(read_log_level("eror").error().mend, R"(did you mean "error"?)");
+  EXPECT_EQ(read_word("eror", log_level_words).error().mend, R"(did you mean "error"?)");
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "node/config/keys/key_list.h"
+
 namespace tw::node {
 namespace {
 
@@ -28,6 +30,20 @@ file = "/var/log/connections"
   EXPECT_THAT(files.readable,
               ElementsAre("/etc/thalweg/node.key", "/etc/thalweg/sub/two", "/keys/one"));
   EXPECT_THAT(files.appendable, ElementsAre("/var/log/connections", "/var/log/node"));
+}
+
+// The broker knows no key by name: a new one must fit its rule.
+TEST(NamedFiles, EveryKeyThatNamesAFileIsKnown) {
+  for (const KeyFacts& key : all_keys()) {
+    const bool is_file = key.type == "file name" || key.type == "path";
+    if (!is_file || key.name == "control_socket") continue;
+    const std::string open = key.repeated ? "[[" : "[", close = key.repeated ? "]]" : "]";
+    const NamedFiles files = named_files(
+        open + std::string{key.table} + close + "\n" + std::string{key.name} + " = \"/here\"\n",
+        "x");
+    const auto& found = key.type == "path" ? files.appendable : files.readable;
+    EXPECT_THAT(found, ElementsAre("/here")) << key.path();
+  }
 }
 
 TEST(NamedFiles, AFileElsewhereIsNone) {

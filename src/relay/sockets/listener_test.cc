@@ -5,7 +5,9 @@
 #include <netinet/tcp.h>
 #include <sys/resource.h>
 
+#include <array>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "relay/sockets/loopback_pair.h"
@@ -32,6 +34,26 @@ struct Gate {
   SpareFd spare;
   Accepted accepted;
 };
+
+std::string congestion_control_of(int socket) {
+  std::array<char, 16> name{};
+  socklen_t length = name.size();
+  EXPECT_EQ(::getsockopt(socket, IPPROTO_TCP, TCP_CONGESTION, name.data(), &length), 0);
+  return name.data();
+}
+
+TEST(Listener, GetsTheSystemsCongestionControlBack) {
+  const Gate gate;
+  const std::string systems = congestion_control_of(gate.listener.fd());
+  TurboSettings turbo;
+  turbo.socket_buffer_bytes = 0;  // to force any needs root
+  turbo.congestion_control = systems == "reno" ? "cubic" : "reno";
+  ASSERT_TRUE(start_fast_anew(gate.listener.fd(), turbo));
+  EXPECT_EQ(congestion_control_of(gate.listener.fd()), turbo.congestion_control);
+  turbo.congestion_control.clear();
+  ASSERT_TRUE(start_fast_anew(gate.listener.fd(), turbo));
+  EXPECT_EQ(congestion_control_of(gate.listener.fd()), systems);
+}
 
 TEST(Listener, TellsBothEnds) {
   Gate gate;

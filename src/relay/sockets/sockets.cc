@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <climits>
 #include <string_view>
@@ -92,6 +93,27 @@ Result<void> start_fast(int socket, const TurboSettings& turbo) {
     options.set(IPPROTO_TCP, TCP_CONGESTION, turbo.congestion_control, "congestion control");
   }
   return std::move(options).result();
+}
+
+Result<void> start_fast_anew(int listener, const TurboSettings& turbo) {
+  if (!turbo.congestion_control.empty()) return start_fast(listener, turbo);
+  const What what{"give a listener the system's congestion control"};
+  const auto fresh = open_tcp(Family::v4, what);
+  if (!fresh) return std::unexpected(fresh.error());
+  std::array<char, 16> name{};  // TCP_CA_NAME_MAX
+  socklen_t length = name.size();
+  if (::getsockopt(fresh->get(), IPPROTO_TCP, TCP_CONGESTION, name.data(), &length) != 0) {
+    return system_error(what.text());
+  }
+  TurboSettings with_name = turbo;
+  with_name.congestion_control = name.data();
+  return start_fast(listener, with_name);
+}
+
+Result<void> take_fast_open(int listener, bool take) {
+  return std::move(Options{listener, What{"set up a listener"}}.set(
+                       IPPROTO_TCP, TCP_FASTOPEN, take ? fast_open_backlog : 0, "fast open"))
+      .result();
 }
 
 Result<void> notice_death(int socket, const RelayLimits& limits) {

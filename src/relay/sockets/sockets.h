@@ -55,6 +55,13 @@ bool is_held(const TurboSettings& turbo) noexcept;
 /// now on. Forced past the system's limits, which needs CAP_NET_ADMIN.
 Result<void> start_fast(int socket, const TurboSettings& turbo);
 
+/// The same for a listener that may have had other settings: without a congestion control it gets
+/// the system's back.
+Result<void> start_fast_anew(int listener, const TurboSettings& turbo);
+
+/// Makes a listener take data in a SYN that has a cookie, or stop it (RFC 7413).
+Result<void> take_fast_open(int listener, bool take);
+
 /// Keepalive and user timeout, as `limits` has them. On a listener, for what it accepts from now
 /// on.
 Result<void> notice_death(int socket, const RelayLimits& limits);
