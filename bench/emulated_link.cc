@@ -129,10 +129,10 @@ Result<TunDevice> device_in(const std::string& name, const std::string& device) 
 /// From one device to the other, on a thread of its own.
 class Direction {
  public:
-  Direction(UniqueFd source, UniqueFd target, bool vnet_header, const LinkSettings& settings,
+  Direction(UniqueFd source, UniqueFd target, std::size_t vnet_bytes, const LinkSettings& settings,
             const Clock& clock)
-      : source_(std::move(source), vnet_header),
-        target_(std::move(target), vnet_header),
+      : source_(std::move(source), vnet_bytes),
+        target_(std::move(target), vnet_bytes),
         delayed_(source_, settings, clock),
         forwarder_(delayed_, target_) {}
 
@@ -198,10 +198,10 @@ Result<void> run(const std::vector<std::string>& words) {
   if (!near_again || !far_again) return system_error("duplicate a TUN descriptor");
 
   const SystemClock clock;
-  const bool vnet_header = near->vnet_header && far->vnet_header;
-  Direction onward{std::move(near->queues.front()), std::move(far->queues.front()), vnet_header,
+  const std::size_t vnet_bytes = near->vnet_bytes;  // both were asked for the same
+  Direction onward{std::move(near->queues.front()), std::move(far->queues.front()), vnet_bytes,
                    shape->onward, clock};
-  Direction back{std::move(far_again), std::move(near_again), vnet_header, shape->back, clock};
+  Direction back{std::move(far_again), std::move(near_again), vnet_bytes, shape->back, clock};
   if (auto started = onward.start("link-onward", clock); !started) return started;
   if (auto started = back.start("link-back", clock); !started) return started;
   std::puts("ready");

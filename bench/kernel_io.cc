@@ -82,7 +82,11 @@ UniqueFd open_tun() {
 
 /// What stands before the payload in a write to the TUN: one TCP segment, or many in one packet.
 struct TunHeader {
-  VnetHeader device{};
+  /// The first fields of a VnetHeader.
+  struct {
+    std::uint8_t flags = 0, gso_type = VnetHeader::gso_none;
+    std::uint16_t header_length = 0, gso_size = 0, csum_start = 0, csum_offset = 0;
+  } device;
   iphdr ip{};
   tcphdr tcp{};
 };

@@ -19,6 +19,8 @@ from . import shown
 
 CLIENT, SERVER = "192.0.2.1", "192.0.2.2"
 TUNNEL_CLIENT, TUNNEL_SERVER = "10.99.0.1", "10.99.0.2"
+VXLAN_CLIENT, VXLAN_SERVER = "10.98.0.1", "10.98.0.2"
+VXLAN_HEADERS = 50  # that VXLAN over IPv4 adds to a packet
 CROWD_NETWORK, CROWD_SERVER = "10.64.0.0/10", "10.127.255.254"
 SINK_PORT = 9000
 PORT = 51820
@@ -46,6 +48,7 @@ class Hosts:
         self.net, self.settings = net, settings
         self.hosts = {label: net.namespace(label) for label in labels}
         self.processes = {}
+        self.interfaces = {}  # of the daemons, by host
 
     def connect(self, left, right, addresses, offloads):
         """A wire between two hosts, each with its address of the two."""
@@ -95,7 +98,7 @@ class Bed(Hosts):
 
     def start(self, label, daemon):
         """A daemon on a host; returns its interface."""
-        interface = lib.unique_interface()
+        interface = self.interfaces[label] = lib.unique_interface()
         host = self.hosts[label]
         self.processes[label] = daemon.start(host, interface, self.pin(label))
         return interface
@@ -133,6 +136,17 @@ def pair(settings, daemon, offloads=True):
         _await_tunnel(bed)
         yield bed
         bed.check_alive()
+
+
+def vxlan(bed, settings):
+    """A VXLAN device on both hosts of a pair(), through its tunnel."""
+    ends = {"client": (TUNNEL_CLIENT, TUNNEL_SERVER, VXLAN_CLIENT),
+            "server": (TUNNEL_SERVER, TUNNEL_CLIENT, VXLAN_SERVER)}
+    for label, host in bed.hosts.items():
+        local, remote, address = ends[label]
+        host.ip(f"link add inner type vxlan id 7 local {local} remote {remote} dstport 4789")
+        host.address("inner", f"{address}/24", mtu=MTU - VXLAN_HEADERS)
+        set_congestion(host, "inner", "10.98.0.0/24", address, settings.congestion)
 
 
 def set_congestion(host, device, network, source, algorithm):

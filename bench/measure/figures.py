@@ -27,6 +27,7 @@ METRICS = {
     "stolen_share": Metric("stolen from the machine", "%", "", 1),
     "retransmits": Metric("retransmits", "", "less", 0),
     "bytes_per_wire_packet": Metric("size on the wire", "bytes/packet", "", 0),
+    "bytes_per_tunnel_packet": Metric("size in the tunnel's device", "bytes/packet", "", 0),
     "offered_mbps": Metric("offered", "Mbps", "", 0),
     "delivered_mbps": Metric("delivered", "Mbps", "more", 0),
     "loss_share": Metric("lost (sent - received)", "%", "less", 3),

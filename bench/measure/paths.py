@@ -48,6 +48,18 @@ def tcp(settings, daemon, streams=1, reverse=False, offloads=True):
         return _tcp_on(bed, beds.TUNNEL_SERVER, settings, streams, reverse, pids)
 
 
+def vxlan(settings, daemon, offloads=True):
+    """TCP in VXLAN in the tunnel."""
+    with beds.pair(settings, daemon, offloads) as bed:
+        beds.vxlan(bed, settings)
+        before = bed.sent("client", bed.interfaces["client"])
+        pids = {"sender": bed.pid("client"), "receiver": bed.pid("server")}
+        metrics = _tcp_on(bed, beds.VXLAN_SERVER, settings, 1, False, pids)
+        after = bed.sent("client", bed.interfaces["client"])
+        metrics["bytes_per_tunnel_packet"] = (after[1] - before[1]) / max(1, after[0] - before[0])
+        return metrics
+
+
 def plain_tcp(settings, _daemon, offloads=True):
     """TCP over the wire without any tunnel: what the kernel and iperf3 take by themselves."""
     with beds.wire(settings, offloads) as bed:
@@ -117,6 +129,9 @@ def scenarios(settings):
     yield of_tcp("tcp-1-off", "TCP, one stream, veth offloads off", offloads=False)
     yield of_tcp("tcp-1-reverse-off", "the same, server to client", reverse=True, offloads=False)
     yield of_tcp("tcp-4-off", "TCP, four streams, veth offloads off", streams=4, offloads=False)
+    yield Scenario("vxlan-1", "TCP in VXLAN, one stream", vxlan, _once)
+    yield Scenario("vxlan-1-off", "TCP in VXLAN, one stream, veth offloads off",
+                   functools.partial(vxlan, offloads=False), _once)
     for rate in settings.udp_rates:
         yield Scenario(f"udp-{rate_name(rate)}", f"UDP, lone datagrams, {rate_name(rate)}bit/s",
                        functools.partial(udp, rate=rate), _once)

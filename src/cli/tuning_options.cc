@@ -36,7 +36,8 @@ struct NamedOffload {
 constexpr NamedOffload named_offloads[] = {{"udp_receive", &DeviceOffloads::udp_receive},
                                            {"udp_send", &DeviceOffloads::udp_send},
                                            {"tun_tcp", &DeviceOffloads::tun_tcp},
-                                           {"tun_udp", &DeviceOffloads::tun_udp}};
+                                           {"tun_udp", &DeviceOffloads::tun_udp},
+                                           {"tun_udp_tunnel", &DeviceOffloads::tun_udp_tunnel}};
 
 bool turn_off(std::string_view name, DeviceOffloads& offloads) noexcept {
   for (const NamedOffload& offload : named_offloads) {
@@ -88,7 +89,8 @@ void add_tuning_options(CLI::App& command, DeviceTuning& tuning) {
           [&tuning](const std::vector<std::string>& names) {
             for (const std::string& name : names) turn_off(name, tuning.offloads);
           },
-          "Do without udp_receive, udp_send, tun_tcp, or tun_udp; several with commas")
+          "Do without udp_receive, udp_send, tun_tcp, tun_udp, or tun_udp_tunnel; several with "
+          "commas")
       ->delimiter(',')
       ->allow_extra_args(false)  // the interface may follow
       ->check([](const std::string& name) {

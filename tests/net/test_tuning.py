@@ -7,7 +7,7 @@ import lib
 
 BINARY = os.environ.get("TW_BIN", "")
 SHORT_QUEUE = 40  # packets of up to 64 KB
-OFFLOADS = ("udp_receive", "udp_send", "tun_tcp", "tun_udp")
+OFFLOADS = ("udp_receive", "udp_send", "tun_tcp", "tun_udp", "tun_udp_tunnel")
 
 TOML = """
 [node]
@@ -117,21 +117,26 @@ class Node(lib.NetTest):
         status = json.loads(self.status("--json"))
         tuning = status["tuning"]
         self.assertEqual(tuning["offloads"], {"udp_receive": True, "udp_send": False, "tun_tcp": True,
-                                              "tun_udp": False})
+                                              "tun_udp": False,
+                                              "tun_udp_tunnel": lib.tun_has_udp_tunnels()})
         chosen = [tuning[key] for key in ("governor", "spin_us", "queue_limit_us")]
         self.assertEqual(chosen, ["adaptive", 30, 7000])
         self.assertEqual(status["cipher_engine"], "openssl")
         self.assertGreater(status["cipher_ns_per_packet"], 0)
         self.assertEqual(status["lost_log_lines"], 0)
         text = self.status()
-        for line in ("cipher: openssl, ", "offloads: tun_tcp udp_receive; not: tun_udp udp_send",
+        tunnel = " tun_udp_tunnel" if lib.tun_has_udp_tunnels() else ""
+        missing = "" if lib.tun_has_udp_tunnels() else " tun_udp_tunnel"
+        for line in ("cipher: openssl, ",
+                     f"offloads: tun_tcp{tunnel} udp_receive; not: tun_udp{missing} udp_send",
                      "queues: 7000 us", "governor: adaptive, 30 us"):
             self.assertIn(line, text)
 
     def test_by_default_everything_is_on_and_every_engine_was_tried(self):
         self.start("")
         status = json.loads(self.status("--json"))
-        self.assertEqual(status["tuning"]["offloads"], dict.fromkeys(OFFLOADS, True))
+        self.assertEqual(status["tuning"]["offloads"],
+                         dict.fromkeys(OFFLOADS, True) | {"tun_udp_tunnel": lib.tun_has_udp_tunnels()})
         engines = {engine["name"]: engine for engine in status["ciphers"]}
         self.assertEqual(set(engines), {"ipsec-mb", "boringssl", "openssl"})
         for engine in engines.values():

@@ -53,10 +53,10 @@ LinkSettings settings_of(const LinkShape& shape, std::uint64_t seed) {
 /// port is used by one context only.
 class Direction {
  public:
-  Direction(UniqueFd source, UniqueFd target, bool vnet_header, const LinkSettings& settings,
+  Direction(UniqueFd source, UniqueFd target, std::size_t vnet_bytes, const LinkSettings& settings,
             const Clock& clock)
-      : source_(std::move(source), vnet_header),
-        target_(std::move(target), vnet_header),
+      : source_(std::move(source), vnet_bytes),
+        target_(std::move(target), vnet_bytes),
         delayed_(source_, settings, clock),
         forwarder_(delayed_, target_) {}
 
@@ -113,10 +113,10 @@ Result<EmulatedLink> EmulatedLink::create(const LinkEnd& near, const LinkEnd& fa
   if (!near_again || !far_again) return system_error("duplicate a TUN descriptor");
 
   auto parts = std::make_unique<Parts>();
-  const bool vnet_header = near_device->vnet_header && far_device->vnet_header;
-  parts->onward.emplace(std::move(near_queue), std::move(far_queue), vnet_header,
+  const std::size_t vnet_bytes = near_device->vnet_bytes;  // both were asked for the same
+  parts->onward.emplace(std::move(near_queue), std::move(far_queue), vnet_bytes,
                         settings_of(shape, 2 * shape.seed), parts->clock);
-  parts->back.emplace(std::move(far_again), std::move(near_again), vnet_header,
+  parts->back.emplace(std::move(far_again), std::move(near_again), vnet_bytes,
                       settings_of(shape, 2 * shape.seed + 1), parts->clock);
   if (auto started = parts->onward->start("link-onward", parts->clock); !started) {
     return std::unexpected(started.error());

@@ -31,15 +31,18 @@ dscp = 46
 [tunnel.offloads]
 udp_receive = false
 tun_udp = false
+tun_udp_tunnel = false
 )");
   EXPECT_EQ(tuning.cipher, "openssl");
   EXPECT_EQ(tuning.governor.mode, Mode::adaptive);
   EXPECT_EQ(tuning.governor.spin, 70us);
   EXPECT_EQ(tuning.queue_limit, 5ms);
   EXPECT_EQ(tuning.dscp.outer(0x01), (46 << 2) | 0x01);
-  EXPECT_EQ(
-      tuning.offloads,
-      (DeviceOffloads{.udp_receive = false, .udp_send = true, .tun_tcp = true, .tun_udp = false}));
+  EXPECT_EQ(tuning.offloads, (DeviceOffloads{.udp_receive = false,
+                                             .udp_send = true,
+                                             .tun_tcp = true,
+                                             .tun_udp = false,
+                                             .tun_udp_tunnel = false}));
 }
 
 TEST(ConfigTuning, EveryWordIsTaken) {

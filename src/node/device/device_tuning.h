@@ -14,10 +14,11 @@ namespace tw::node {
 /// Trains cross the kernel in one piece. Each of these can be turned off; what the kernel has not,
 /// or refuses later, is gone by itself, and says so in the log.
 struct DeviceOffloads {
-  bool udp_receive = true;  ///< UDP_GRO
-  bool udp_send = true;     ///< UDP_SEGMENT
-  bool tun_tcp = true;      ///< TCP trains from and to the TUN
-  bool tun_udp = true;      ///< UDP trains from and to the TUN
+  bool udp_receive = true;     ///< UDP_GRO
+  bool udp_send = true;        ///< UDP_SEGMENT
+  bool tun_tcp = true;         ///< TCP trains from and to the TUN
+  bool tun_udp = true;         ///< UDP trains from and to the TUN
+  bool tun_udp_tunnel = true;  ///< trains inside UDP tunnels from the TUN
   friend bool operator==(const DeviceOffloads&, const DeviceOffloads&) noexcept = default;
 };
 

@@ -312,7 +312,8 @@ void add_tuning(Families& families, const NodeStatus& status) {
   const DeviceOffloads& has = status.tuning.offloads;
   for (const auto& [name, on] :
        {std::pair{"udp_receive", has.udp_receive}, std::pair{"udp_send", has.udp_send},
-        std::pair{"tun_tcp", has.tun_tcp}, std::pair{"tun_udp", has.tun_udp}}) {
+        std::pair{"tun_tcp", has.tun_tcp}, std::pair{"tun_udp", has.tun_udp},
+        std::pair{"tun_udp_tunnel", has.tun_udp_tunnel}}) {
     add(offloads, {{"offload", name}}, on ? 1.0 : 0.0);
   }
   auto cipher = family("cipher_seconds_per_packet",

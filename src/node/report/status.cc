@@ -51,7 +51,8 @@ Json tuning_json(const TuningInEffect& tuning) {
            {{"udp_receive", offloads.udp_receive},
             {"udp_send", offloads.udp_send},
             {"tun_tcp", offloads.tun_tcp},
-            {"tun_udp", offloads.tun_udp}}}};
+            {"tun_udp", offloads.tun_udp},
+            {"tun_udp_tunnel", offloads.tun_udp_tunnel}}}};
 }
 
 Json ciphers_json(const std::vector<CipherStatus>& ciphers) {

@@ -28,10 +28,14 @@ constexpr int handshake_nice = 5;
 constexpr Duration handshake_slice = 100us;
 constexpr ContextId data_context{0}, handshake_context{1};
 
-/// So that a train fits one send. Longer ones are cut in two: slower, no more.
-void limit_trains(const std::string& interface, std::uint32_t mtu) {
+/// So that a train fits one send. Longer ones are cut in two: slower, no more. But what a device
+/// above makes of up to 64 KB (VXLAN, whose own limit we do not know) the kernel would cut into
+/// single packets if this one took less.
+void limit_trains(const std::string& interface, std::uint32_t mtu, bool has_tunnels) {
+  constexpr std::uint32_t most = 65'536;
+  const std::uint32_t bytes = has_tunnels ? most : tun_gso_max_size(mtu);
   Result<Netlink> netlink = Netlink::open();
-  const Result<void> limited = netlink ? netlink->set_gso_max_size(interface, tun_gso_max_size(mtu))
+  const Result<void> limited = netlink ? netlink->set_gso_max_size(interface, bytes)
                                        : Result<void>{std::unexpected(netlink.error())};
   if (!limited) log::warning("{}", limited.error().text());
 }
@@ -117,21 +121,27 @@ Result<CoalescerKinds> Device::open_tun_port(const DeviceSettings& settings) {
   TunOptions options;
   options.tcp_segmentation = wanted.tun_tcp;
   options.udp_segmentation = wanted.tun_udp;
+  options.udp_tunnel_segmentation = wanted.tun_udp_tunnel;
   options.mtu = settings.mtu;
   Result<TunDevice> tun = open_tun(settings.interface, options);
   if (!tun) return std::unexpected(tun.error());
   interface_ = tun->name;
   ifindex_ = tun->ifindex;
   paths_.tunnel_device.store(static_cast<std::uint32_t>(ifindex_), std::memory_order_relaxed);
-  tun_ = std::make_unique<TunPort>(std::move(tun->queues.front()), tun->vnet_header);
+  tun_ = std::make_unique<TunPort>(std::move(tun->queues.front()), tun->vnet_bytes);
   if (wanted.tun_tcp && !tun->offloads.tcp_segmentation) {
     log::warning("{}: this kernel's TUN has no TCP segmentation offload", interface_);
   }
   if (wanted.tun_udp && !tun->offloads.udp_segmentation) {
     log::warning("{}: this kernel's TUN has no UDP segmentation offload (Linux 6.2)", interface_);
   }
+  // No warning: few kernels have it yet, and it is for tunnels inside this one only.
+  if (wanted.tun_udp_tunnel && !tun->offloads.udp_tunnel_segmentation) {
+    log::info("{}: this kernel's TUN has no trains inside UDP tunnels (Linux 6.17)", interface_);
+  }
+  tuning_.offloads.tun_udp_tunnel = tun->offloads.udp_tunnel_segmentation;
   quiet_tun(interface_);
-  limit_trains(interface_, settings.mtu);
+  limit_trains(interface_, settings.mtu, tuning_.offloads.tun_udp_tunnel);
   tun_queue_ = TunQueueLimit::set(interface_, tun_->wait_fd(), settings.tuning.queue_limit);
   tun_->set_queue(tun_queue_.queue());
   return CoalescerKinds{.tcp = tun->offloads.tcp_segmentation,
@@ -236,7 +246,9 @@ void Device::end_drain() noexcept {
 void Device::mtu_changed(std::uint32_t mtu) noexcept {
   data_->post([this, mtu]() noexcept { data_lane_->set_mtu(mtu); });
   // In another namespace it keeps the limit that it came with: longer trains are cut in two.
-  if (paths_.tunnel_device.load(std::memory_order_relaxed) != 0) limit_trains(interface_, mtu);
+  if (paths_.tunnel_device.load(std::memory_order_relaxed) != 0) {
+    limit_trains(interface_, mtu, tuning_.offloads.tun_udp_tunnel);
+  }
 }
 
 void Device::paths_changed() noexcept { paths_.generation.fetch_add(1, std::memory_order_relaxed); }

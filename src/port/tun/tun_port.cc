@@ -5,6 +5,7 @@
 #include <array>
 #include <cerrno>
 
+#include "base/assert.h"
 #include "port/tun/tun_queue.h"
 
 namespace tw {
@@ -42,15 +43,16 @@ std::size_t TunPort::poll(PacketBatch& batch) noexcept {
 
 // 0, or the errno of the read. A train of no bytes if there was no packet behind the vnet header.
 int TunPort::read_packet(ByteSpan buffer, Train& train) noexcept {
-  std::array<iovec, 2> parts{{{&train.vnet, sizeof train.vnet}, {buffer.data(), buffer.size()}}};
-  const std::span<iovec> used = std::span{parts}.subspan(vnet_header_ ? 0 : 1);
+  std::array<std::uint8_t, VnetHeader::tunnel_size> header{};
+  std::array<iovec, 2> parts{{{header.data(), vnet_bytes_}, {buffer.data(), buffer.size()}}};
+  const std::span<iovec> used = std::span{parts}.subspan(vnet_bytes_ > 0 ? 0 : 1);
   const ssize_t got = ::readv(fd_.get(), used.data(), static_cast<int>(used.size()));
   if (got < 0) return failure();
-  const std::size_t header = vnet_header_ ? sizeof train.vnet : 0;
   const auto bytes = static_cast<std::size_t>(got);
+  if (vnet_bytes_ > 0) train.vnet = VnetHeader::load(ByteView{header}.first(vnet_bytes_));
   train.bytes = buffer.data();
   train.length = train.segment_size =
-      static_cast<std::uint32_t>(bytes > header ? bytes - header : 0);
+      static_cast<std::uint32_t>(bytes > vnet_bytes_ ? bytes - vnet_bytes_ : 0);
   return 0;
 }
 
@@ -70,13 +72,14 @@ SendResult TunPort::send(std::span<const Train> trains) noexcept {
 }
 
 int TunPort::write_packet(const Train& train) noexcept {
-  VnetHeader header = train.vnet;
-  header.flags = header.flags & VnetHeader::needs_csum;  // the rest means nothing in this direction
-  if (!vnet_header_ && (header.flags != 0 || header.gso_type != VnetHeader::gso_none)) {
-    return EINVAL;
-  }
-  std::array<iovec, 2> parts{{{&header, sizeof header}, {train.bytes, train.length}}};
-  const std::span<iovec> used = std::span{parts}.subspan(vnet_header_ ? 0 : 1);
+  VnetHeader vnet = train.vnet;
+  // That a checksum was verified means nothing in this direction.
+  vnet.flags = static_cast<std::uint8_t>(vnet.flags & ~VnetHeader::data_valid);
+  if (vnet_bytes_ == 0 && (vnet.flags != 0 || vnet.gso_type != VnetHeader::gso_none)) return EINVAL;
+  std::array<std::uint8_t, VnetHeader::tunnel_size> header;
+  if (vnet_bytes_ > 0) vnet.store(ByteSpan{header}.first(vnet_bytes_));
+  std::array<iovec, 2> parts{{{header.data(), vnet_bytes_}, {train.bytes, train.length}}};
+  const std::span<iovec> used = std::span{parts}.subspan(vnet_bytes_ > 0 ? 0 : 1);
   const ssize_t written = ::writev(fd_.get(), used.data(), static_cast<int>(used.size()));
   return written < 0 ? failure() : 0;
 }

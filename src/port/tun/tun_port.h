@@ -1,6 +1,10 @@
 // One queue of a TUN device as a port: IP packets, one a call. With a vnet header a packet may be a
 // train of up to 64 KB whose checksum is not finished (wire/offload/gso.h), and then one call is
 // enough for some 46 segments.
+//
+// Trains inside UDP tunnels come out of a TUN, but none go in: the kernel (6.18,
+// virtio_net_hdr_tnl_to_skb) expects an Ethernet header in front of them, which a TUN has not, and
+// refuses them with EINVAL. A VXLAN device takes trains of its UDP datagrams as they are.
 #pragma once
 
 #include <cstdint>
@@ -23,9 +27,10 @@ struct TunPortCounters {
 /// them over netlink.
 class TunPort final : public Port {
  public:
-  /// Takes a queue as open_tun() makes it. `vnet_header` as the device was opened.
-  TunPort(UniqueFd fd, bool vnet_header) noexcept
-      : fd_(static_cast<UniqueFd&&>(fd)), vnet_header_(vnet_header) {}
+  /// Takes a queue as open_tun() makes it, and how long the vnet header of that device is: 0 if it
+  /// has none.
+  TunPort(UniqueFd fd, std::size_t vnet_bytes) noexcept
+      : fd_(static_cast<UniqueFd&&>(fd)), vnet_bytes_(vnet_bytes) {}
 
   /// Is told what is read; null: nobody is. Must outlive this.
   void set_queue(TunQueue* queue) noexcept { queue_ = queue; }
@@ -39,7 +44,6 @@ class TunPort final : public Port {
   SendResult send(std::span<const Train> trains) noexcept override;
   int wait_fd() const noexcept override { return fd_.get(); }
 
-  bool vnet_header() const noexcept { return vnet_header_; }
   const TunPortCounters& counters() const noexcept { return counters_; }
 
  private:
@@ -47,7 +51,7 @@ class TunPort final : public Port {
   int write_packet(const Train& train) noexcept;
 
   UniqueFd fd_;
-  bool vnet_header_;
+  std::size_t vnet_bytes_;
   TunQueue* queue_ = nullptr;
   TunPortCounters counters_;
 };

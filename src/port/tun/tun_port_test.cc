@@ -99,7 +99,7 @@ TEST(TunPort, SinglePacketsGoBothWays) {
       Device tun{{.vnet_header = vnet}};
       EXPECT_GT(tun.device.ifindex, 0);
       EXPECT_EQ(tun.device.name.find('%'), std::string::npos);
-      TunPort port{std::move(tun.device.queues[0]), vnet};
+      TunPort port{std::move(tun.device.queues[0]), tun.device.vnet_bytes};
       const UniqueFd socket = udp_socket();
       ASSERT_EQ(::send(socket.get(), "hello", 5, 0), 5);
       PacketBatch batch{16, 65'536};
@@ -126,7 +126,7 @@ TEST(TunPort, TrainsGoBothWaysWhole) {
     Device tun{{.vnet_header = true, .mtu = 1420}};
     if (!tun.device.offloads.udp_segmentation) GTEST_SKIP() << "kernel without USO";
     EXPECT_TRUE(tun.device.offloads.tcp_segmentation);
-    TunPort port{std::move(tun.device.queues[0]), true};
+    TunPort port{std::move(tun.device.queues[0]), tun.device.vnet_bytes};
     const UniqueFd socket = udp_socket();
     const int size = 1000;
     ASSERT_EQ(::setsockopt(socket.get(), SOL_UDP, UDP_SEGMENT, &size, sizeof size), 0);
@@ -159,7 +159,7 @@ TEST(TunPort, TrainsGoBothWaysWhole) {
 TEST(TunPort, RefusesAreToldAndCounted) {
   in_namespace([] {
     Device plain{{.vnet_header = false}};
-    TunPort port{std::move(plain.device.queues[0]), false};
+    TunPort port{std::move(plain.device.queues[0]), 0};
     const TestPacket train_packet = tcp_train(5000, 1000), good = udp_packet(100);
     const std::array trains{good.train(), train_packet.train(), good.train()};
     SendResult result = port.send(trains);

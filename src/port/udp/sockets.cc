@@ -21,6 +21,8 @@ namespace {
 
 constexpr unsigned tun_f_uso4 = 0x20;  // linux/if_tun.h has them from 6.2 on
 constexpr unsigned tun_f_uso6 = 0x40;
+constexpr unsigned tun_f_udp_tunnel_gso = 0x080;  // and these from 6.17 on
+constexpr unsigned tun_f_udp_tunnel_gso_csum = 0x100;
 
 Result<void> set_option(int fd, int level, int option, int value, const char* name) {
   if (::setsockopt(fd, level, option, &value, sizeof value) == 0) return {};
@@ -89,18 +91,33 @@ Result<UniqueFd> attach_queue(ifreq& request, const std::string& name) {
   return fd;
 }
 
+Result<void> set_vnet_bytes(int fd, std::size_t bytes) {
+  int size = static_cast<int>(bytes);
+  if (::ioctl(fd, TUNSETVNETHDRSZ, &size) == 0) return {};
+  return system_error("TUNSETVNETHDRSZ");
+}
+
 // Asks for what is wanted, and without one after the other if the kernel is too old for it.
 Result<TunOffloads> set_offloads(int fd, const TunOptions& options) {
   constexpr unsigned tcp = TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
   constexpr unsigned udp = tun_f_uso4 | tun_f_uso6;
-  TunOffloads offloads{true, options.tcp_segmentation, options.udp_segmentation};
+  constexpr unsigned udp_tunnel = tun_f_udp_tunnel_gso | tun_f_udp_tunnel_gso_csum;
+  // The kernel has trains in tunnels only beside others.
+  TunOffloads offloads{
+      true, options.tcp_segmentation, options.udp_segmentation,
+      options.udp_tunnel_segmentation && (options.tcp_segmentation || options.udp_segmentation)};
   const auto accepted = [&] {
     unsigned bits = TUN_F_CSUM;
     if (offloads.tcp_segmentation) bits |= tcp;
     if (offloads.udp_segmentation) bits |= udp;
+    if (offloads.udp_tunnel_segmentation) bits |= udp_tunnel;
     return ::ioctl(fd, TUNSETOFFLOAD, static_cast<unsigned long>(bits)) == 0;
   };
   if (accepted()) return offloads;
+  if (offloads.udp_tunnel_segmentation) {
+    offloads.udp_tunnel_segmentation = false;  // before Linux 6.17
+    if (accepted()) return offloads;
+  }
   if (offloads.udp_segmentation) {
     offloads.udp_segmentation = false;  // before Linux 6.2
     if (accepted()) return offloads;
@@ -111,13 +128,17 @@ Result<TunOffloads> set_offloads(int fd, const TunOptions& options) {
 }
 
 Result<void> prepare_queue(int fd, const TunOptions& options, TunDevice& device) {
-  if (!device.vnet_header) return {};
-  int size = sizeof(VnetHeader);
-  if (::ioctl(fd, TUNSETVNETHDRSZ, &size) != 0) return system_error("TUNSETVNETHDRSZ");
+  if (!options.vnet_header) return {};
+  // The longer header first: with a shorter one the kernel would have nowhere to say what a train
+  // in a tunnel is.
+  if (Result<void> done = set_vnet_bytes(fd, VnetHeader::tunnel_size); !done) return done;
   const Result<TunOffloads> offloads = set_offloads(fd, options);
   if (!offloads) return std::unexpected(offloads.error());
   device.offloads = *offloads;
-  return {};
+  device.vnet_bytes = VnetHeader::tunnel_size;
+  if (offloads->udp_tunnel_segmentation) return {};
+  device.vnet_bytes = VnetHeader::plain_size;
+  return set_vnet_bytes(fd, device.vnet_bytes);
 }
 
 Result<void> set_mtu(int control, ifreq request, std::uint32_t mtu) {
@@ -175,7 +196,6 @@ Result<TunDevice> open_tun(std::string_view name, const TunOptions& options) {
   request.ifr_flags = static_cast<short>(flags);
 
   TunDevice device;
-  device.vnet_header = options.vnet_header;
   for (std::size_t i = 0; i < options.queues; ++i) {
     // The first call writes the real name into the request, and the next ones join that device.
     Result<UniqueFd> queue = attach_queue(request, std::string{name});

@@ -52,18 +52,23 @@ Result<void> set_fwmark(int fd, std::uint32_t fwmark);
 Result<void> set_route_mtu(int fd, bool obey);
 
 struct TunOptions {
-  bool vnet_header = true;             ///< packets carry offloads: trains of up to 64 KB
-  bool tcp_segmentation = true;        ///< with a vnet header: take TCP trains from the kernel
-  bool udp_segmentation = true;        ///< the same for UDP
+  bool vnet_header = true;       ///< packets carry offloads: trains of up to 64 KB
+  bool tcp_segmentation = true;  ///< with a vnet header: take TCP trains from the kernel
+  bool udp_segmentation = true;  ///< the same for UDP
+  /// The same for either inside a UDP tunnel, as VXLAN makes them. Trains of this kind cannot be
+  /// written to a TUN (port/tun/tun_port.h), so not where packets are handed on from one to
+  /// another.
+  bool udp_tunnel_segmentation = false;
   std::size_t queues = 1;              ///< made here once: detaching one renumbers the others
   std::optional<std::uint32_t> mtu{};  ///< bytes; none: the kernel's default of 1500
 };
 
 /// What the kernel may hand to us unfinished: TUN_F_… bits that it accepted.
 struct TunOffloads {
-  bool checksum = false;          ///< checksums left to us
-  bool tcp_segmentation = false;  ///< TCP packets longer than the MTU
-  bool udp_segmentation = false;  ///< the same for UDP (Linux 6.2)
+  bool checksum = false;                 ///< checksums left to us
+  bool tcp_segmentation = false;         ///< TCP packets longer than the MTU
+  bool udp_segmentation = false;         ///< the same for UDP (Linux 6.2)
+  bool udp_tunnel_segmentation = false;  ///< the same inside a UDP tunnel (Linux 6.17)
 };
 
 /// The longest packet of a TUN, IP header included, whose segments still fit one UDP_SEGMENT send
@@ -77,7 +82,7 @@ struct TunDevice {
   std::vector<UniqueFd> queues;  ///< non-blocking, close-on-exec
   std::string name;              ///< the real one: "tun%d" becomes "tun0"
   int ifindex = 0;
-  bool vnet_header = false;
+  std::size_t vnet_bytes = 0;  ///< of the header before each packet; 0 if it has none
   TunOffloads offloads;
 };
 

@@ -2,7 +2,8 @@
 // and a VnetHeader that says where to cut. GsoView is such a packet after everything its header
 // claims was checked against its bytes; it can be counted, cut into shorter trains, and split into
 // the packets that the far end would have sent without offloads (what the kernel does in
-// net/ipv4/tcp_offload.c, udp_offload.c).
+// net/ipv4/tcp_offload.c, udp_offload.c). The train may be inside a UDP tunnel: every segment has
+// the outer headers too, with lengths and checksums of its own.
 #pragma once
 
 #include <cstddef>
@@ -26,7 +27,10 @@ class GsoView {
   ///  - the IP header is not whole, or (for a train) its length is not that of the packet,
   ///  - a flag or GSO type is none of ours, or does not fit the IP version and protocol,
   ///  - the segment size is 0, the packet a fragment, or the transport header not whole,
-  ///  - the checksum to be done does not lie in the packet, or (for a train) is not TCP's or UDP's.
+  ///  - the checksum to be done does not lie in the packet, or (for a train) is not TCP's or UDP's,
+  ///  - (for a train in a UDP tunnel) the outer headers are not IP and UDP of the kind that is
+  ///    said, the inner ones do not lie behind them or do not end with the packet, or the outer
+  ///    checksum is neither absent nor to be done.
   /// header_length is ignored: it is a hint, and may come from a hostile guest. gso_none packets of
   /// every protocol are trains of one.
   static std::optional<GsoView> of(ByteView packet, const VnetHeader& vnet) noexcept;
@@ -34,11 +38,12 @@ class GsoView {
   ByteView packet() const noexcept { return packet_; }
   /// TOS byte or traffic class: DSCP and ECN.
   std::uint8_t traffic_class() const noexcept { return traffic_class_; }
-  /// Where it goes: 4 or 16 bytes, inside the packet.
+  /// Where it goes: 4 or 16 bytes, inside the packet. As the class, of the outer header.
   ByteView target() const noexcept { return target_; }
   /// At least 1; up to 65,527 if the sender chose segments of one byte.
   std::size_t segment_count() const noexcept { return segments_; }
-  /// Bytes of IP + TCP/UDP header that every segment of a train carries; 0 if it is not a train.
+  /// Bytes of headers, the inner TCP or UDP one included, that every segment of a train carries; 0
+  /// if it is not a train.
   std::size_t header_size() const noexcept { return header_size_; }
   /// Bytes of segments [first, first + count) as one packet with one set of headers.
   std::size_t slice_length(std::size_t first, std::size_t count) const noexcept;
@@ -68,15 +73,22 @@ class GsoView {
   GsoView(ByteView packet, const VnetHeader& vnet) noexcept : packet_(packet), vnet_(vnet) {}
   bool admit_single() noexcept;
   bool admit_train() noexcept;
+  bool admit_tunnel() noexcept;
+  bool admit_transport(std::uint8_t gso_type) noexcept;
   ByteView payload_of(std::size_t first, std::size_t count) const noexcept;
   void write_headers(std::size_t first, std::size_t count, ByteSpan out) const noexcept;
+  void write_transport(std::size_t first, std::size_t count, ByteSpan transport) const noexcept;
+  void write_outer_sum(std::size_t count, ByteSpan packet) const noexcept;
   std::uint16_t pseudo_sum(std::size_t length) const noexcept;
+  bool is_tunnel() const noexcept { return network_ != 0; }
 
   ByteView packet_;
   VnetHeader vnet_;
   std::size_t segments_ = 1;
   std::size_t header_size_ = 0;
-  std::uint16_t transport_ = 0;  ///< offset of the TCP or UDP header
+  std::uint16_t network_ = 0;          ///< offset of the IP header: not 0 inside a UDP tunnel
+  std::uint16_t transport_ = 0;        ///< offset of the TCP or UDP header
+  std::uint16_t outer_transport_ = 0;  ///< of a UDP tunnel: offset of its UDP header
   ByteView target_;
   std::uint8_t traffic_class_ = 0;
   bool is_v4_ = false;

@@ -11,8 +11,9 @@ from .process import Process, wait_until
 from .quick import QuickCase
 from .traffic import curl, free_port, iperf3, ping, serve_files
 from .tunnel import (Peer, configure, genkey, genpsk, pubkey, run_wireguard, thalweg, thalweg_wg,
-                     unique_interface, wg, wireguard_go)
+                     tun_has_udp_tunnels, unique_interface, wg, wireguard_go)
 
 __all__ = ["NetTest", "main", "ClientsTest", "Namespace", "Network", "Process", "QuickCase", "wait_until",
            "curl", "free_port", "iperf3", "ping", "serve_files", "Peer", "configure", "genkey", "genpsk",
-           "pubkey", "run_wireguard", "thalweg", "thalweg_wg", "unique_interface", "wg", "wireguard_go"]
+           "pubkey", "run_wireguard", "thalweg", "thalweg_wg", "tun_has_udp_tunnels",
+           "unique_interface", "wg", "wireguard_go"]

@@ -1,15 +1,20 @@
 """WireGuard devices in namespaces: Debian's wireguard-go, ours, and `wg` to configure both alike."""
 
 import dataclasses
+import fcntl
 import itertools
 import os
 import pathlib
+import struct
 import subprocess
 
 from . import leftovers
 from .process import wait_until
 
 SOCKETS = pathlib.Path("/var/run/wireguard")
+TUNSETIFF, TUNSETOFFLOAD = 0x400454CA, 0x400454D0
+IFF_TUN_NO_PI_VNET_HDR = 0x0001 | 0x1000 | 0x4000
+TUN_F_CSUM_TSO_UDP_TUNNEL = 0x1 | 0x2 | 0x4 | 0x80 | 0x100
 _numbers = itertools.count()
 
 
@@ -114,3 +119,16 @@ def _await_socket(process, interface):
         return path.is_socket()
     wait_until(ready, f"{path} of {process}")
     return process
+
+
+def tun_has_udp_tunnels():
+    """True if a TUN of this kernel hands over trains inside UDP tunnels (Linux 6.17)."""
+    tun = os.open("/dev/net/tun", os.O_RDWR)
+    try:
+        fcntl.ioctl(tun, TUNSETIFF, struct.pack("16sH22x", b"twq%d", IFF_TUN_NO_PI_VNET_HDR))
+        fcntl.ioctl(tun, TUNSETOFFLOAD, TUN_F_CSUM_TSO_UDP_TUNNEL)
+    except OSError:
+        return False
+    finally:
+        os.close(tun)
+    return True

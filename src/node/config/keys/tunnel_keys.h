@@ -132,6 +132,11 @@ inline constexpr auto offload_keys = std::to_array<Key<DeviceOffloads>>({
      .kind = InOffloads::boolean<&DeviceOffloads::tun_udp>(),
      .change = Change::restart,
      .help = "UDP trains from and to the device (USO; Linux 6.2)"},
+    {.name = "tun_udp_tunnel",
+     .kind = InOffloads::boolean<&DeviceOffloads::tun_udp_tunnel>(),
+     .change = Change::restart,
+     .help = "trains of either kind inside a UDP tunnel (VXLAN, Geneve) from the device (Linux "
+             "6.17)"},
 });
 
 using InPeer = Kinds<PeerDraft>;
