@@ -45,31 +45,41 @@ void write_counters(FirewallLines& text) {
     text.add(fmt::format("  counter {} {{ }}\n", name));
 }
 
+// Before connection tracking, which raw is. What is tracked of one flow in one direction is tracked
+// as a flow: so both are named.
+bool leaves_untracked(const FirewallSpec& spec) noexcept {
+  return spec.notrack && spec.wireguard_port != 0;
+}
+
 // Only the TUN brings overlay addresses; this machine talks to its own by lo. What the tunnel
 // itself receives is authentic whatever it is from: an endpoint may lie within its peer's allowed
 // IPs.
 void write_guard(FirewallLines& text, const FirewallSpec& spec) {
-  text.open_chain("guard", "filter hook prerouting priority raw");
+  text.open_chain("overlay_side");
   text.line("iif {{ lo, {} }} return", spec.link_index);
   if (spec.wireguard_port != 0) {
     text.line("udp dport {} fib daddr type local return", spec.wireguard_port);
   }
+  text.line("counter name spoofed drop");
+  text.close_chain();
+  // Every packet of this machine comes by here: what the others pass is as short as can be.
+  text.open_chain("guard", "filter hook prerouting priority raw");
+  if (leaves_untracked(spec)) {
+    text.line("udp dport {} fib daddr type local notrack", spec.wireguard_port);
+  }
   for (const Family family : {Family::v4, Family::v6}) {
-    text.line("{} saddr @{} counter name spoofed drop", family == Family::v4 ? "ip" : "ip6",
+    text.line("{} saddr @{} goto overlay_side", family == Family::v4 ? "ip" : "ip6",
               family_set("overlay", family));
   }
   text.close_chain();
 }
 
-// Before connection tracking, which raw is. What is tracked of one flow in one direction is tracked
-// as a flow: so both are named. Empty chains take back what a reload has turned off.
+// What leaves. Without a rule there is no chain, which every packet of this machine would pass; one
+// that a reload has turned off stays, empty.
 void write_untracked(FirewallLines& text, const FirewallSpec& spec) {
-  const bool any = spec.notrack && spec.wireguard_port != 0;
-  text.open_chain("untracked_in", "filter hook prerouting priority raw");
-  if (any) text.line("udp dport {} fib daddr type local notrack", spec.wireguard_port);
-  text.close_chain();
-  text.open_chain("untracked_out", "filter hook output priority raw");
-  if (any) text.line("udp sport {} notrack", spec.wireguard_port);
+  if (!leaves_untracked(spec)) return;
+  text.open_chain("untracked", "filter hook output priority raw");
+  text.line("udp sport {} notrack", spec.wireguard_port);
   text.close_chain();
 }
 
@@ -334,27 +344,27 @@ void write_input(FirewallLines& text, const FirewallSpec& spec) {
 // A local user has the PoP's overlay address too, and could pass for the PoP. Only what opens a
 // connection is looked at: the reset of a leg must leave, whoever sends it.
 void write_output(FirewallLines& text, const FirewallSpec& spec) {
+  // A reset may be the kernel's own answer.
+  text.open_chain("overlay_source");
+  text.line("tcp flags & rst == rst return");
+  for (const Family family : families_of(spec.own_addresses)) {
+    text.line("{}return", address_match(family, "saddr", spec.own_addresses));
+  }
+  text.line("counter name spoofed drop");
+  text.close_chain();
   text.open_chain("output", "filter hook output priority filter");
   // First what most packets are: the relay answers clients with their servers' addresses, and opens
-  // legs. A reset may be the kernel's own answer.
+  // legs. What it sends to servers has none of our marks, and passes the next two lines.
   if (spec.relay) text.line("meta mark {:#x} return", spec.own_mark);
-  text.line("tcp flags & rst == rst return");
   for (const Family family : {Family::v4, Family::v6}) {
-    const std::string_view header = family == Family::v4 ? "ip" : "ip6";
-    std::vector<std::string> own;
-    for (const IpAddress& address : spec.own_addresses) {
-      if (address.family() == family) own.push_back(address.text());
-    }
-    const std::string others =
-        own.empty() ? "" : fmt::format("{} saddr != {{ {} }} ", header, fmt::join(own, ", "));
-    text.line("{} saddr @{} {}counter name spoofed drop", header, family_set("overlay", family),
-              others);
+    text.line("{} saddr @{} jump overlay_source", family == Family::v4 ? "ip" : "ip6",
+              family_set("overlay", family));
   }
   for (const Family family : families_of(spec.pop_addresses)) {
     if (!spec.relay) break;
     text.line(
-        "{}tcp dport {} tcp flags & (syn | ack) == syn counter name other_legs reject with tcp "
-        "reset",
+        "{}tcp dport {} tcp flags & (syn | ack | rst) == syn counter name other_legs reject with "
+        "tcp reset",
         address_match(family, "daddr", spec.pop_addresses), spec.leg_port);
   }
   text.close_chain();

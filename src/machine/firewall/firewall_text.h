@@ -10,8 +10,8 @@
 //
 // The policy's table is owned by the process, and dies with it:
 //
-//   untracked    the tunnel's own datagrams, if they are not to be tracked
 //   guard        what has an overlay address as its source and comes by another device than the TUN
+//   untracked    with guard's first rule: the tunnel's own datagrams, if they are not to be tracked
 //   prerouting   TCP from clients that the policy relays goes to the transparent listener. The mark
 //                is set before `tproxy`: if there is no listener the packet is still routed here,
 //                never forwarded, and `input` lets marked packets reach our sockets only.
