@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <memory>
 
 namespace tw::relay {
 namespace {
@@ -156,6 +157,15 @@ TEST_F(JourneyTest, AFailureThatNobodyClaimsIsUnclaimed) {
   EXPECT_EQ(deadline(journey), start + 3s) << "nothing is being connected any more";
   EXPECT_EQ(journey.expire(start + 3s, signs).step, Step::finished);
   EXPECT_EQ(journey.ending(), Ending{Outcome::unclaimed});
+}
+
+TEST_F(JourneyTest, AFailedHalfNoLongerWaitsForItsLeg) {
+  Journey journey = Journey::of_syn(start + 3s, start);
+  begin_relaying(journey, leg());
+  EXPECT_EQ(deadline(journey), start + patience);
+  EXPECT_EQ(lose(journey, reset), Step::waiting) << "the PoP was there: it is its answer";
+  EXPECT_TRUE(journey.is<Failed>());
+  EXPECT_EQ(deadline(journey), start + 3s);
 }
 
 // A client whose SYN is held can be told at once.
@@ -368,14 +378,18 @@ TEST_F(JourneyTest, SilenceEndsByThePhase) {
 }
 
 TEST_F(JourneyTest, AReaderThatIsSlowIsNotSilent) {
-  Journey journey = relaying({});
-  signs.queued = 1000;
-  EXPECT_EQ(journey.expire(start + 60s, signs).step, Step::waiting);
-  EXPECT_EQ(deadline(journey, true), start + Journey::worth_noticing);
-  signs.queued = 900;
-  EXPECT_EQ(journey.expire(start + 120s, signs).step, Step::waiting);
-  EXPECT_EQ(journey.expire(start + 180s, signs).step, Step::finished) << "nothing has moved";
-  EXPECT_EQ(journey.ending(), Ending{Outcome::idle});
+  for (const std::uint64_t left : {900U, 0U}) {
+    Journey journey = relaying({});
+    journey.in<Relaying>()->notice_death_from = Instant::max();
+    signs.queued = 1000;
+    EXPECT_EQ(journey.expire(start + 60s, signs).step, Step::waiting);
+    EXPECT_EQ(deadline(journey, true), start + 60s + limits.half_close_timeout);
+    signs.queued = left;
+    EXPECT_EQ(journey.expire(start + 120s, signs).step, left > 0 ? Step::waiting : Step::finished);
+    if (left == 0) continue;
+    EXPECT_EQ(journey.expire(start + 180s, signs).step, Step::finished) << "nothing has moved";
+    EXPECT_EQ(journey.ending(), Ending{Outcome::idle});
+  }
 }
 
 }  // namespace

@@ -1,11 +1,8 @@
 #include "relay/stream/connection.h"
 
 #include <gtest/gtest.h>
-#include <linux/filter.h>
-#include <linux/sockios.h>
 #include <poll.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
 
 #include "relay/stream/test_connection.h"
 
@@ -15,42 +12,6 @@ namespace {
 // A relay holds as many idle ones as it may have connections: 76 of them fill a chunk of their
 // slab.
 static_assert(sizeof(Connection) <= 856);
-
-// client ──▶ front ══ connection ══▶ back ──▶ server
-class ConnectionTest : public TwoPairsTest {
- protected:
-  ConnectionTest() { take_other_ends(); }
-
-  void take_other_ends() {
-    client = std::move(front.theirs);
-    server = std::move(back.theirs);
-  }
-  void connect_anew(int buffer_bytes = 0) {
-    front = connect_pair(buffer_bytes);
-    back = connect_pair(buffer_bytes);
-    take_other_ends();
-  }
-  // One that has lasted for a while, unless it is `fresh`: then it watches its server already.
-  Connection relaying(bool fresh = false) {
-    Connection connection = Connection::client(std::move(front.ours), client_end, target, start);
-    connection.go_directly({.socket = std::move(back.ours), .header = {}}, start);
-    EXPECT_EQ(advance(connection), Step::waiting);
-    EXPECT_TRUE(connection.is<Relaying>());
-    if (!fresh) connection.tend(start + Journey::worth_noticing, {});
-    return connection;
-  }
-  Step until_readable(Connection& connection, Side side) {
-    EXPECT_TRUE(wait_for(connection.socket(side), POLLIN | POLLRDHUP));
-    return advance(connection);
-  }
-  void abort(UniqueFd& socket) {
-    const linger now{.l_onoff = 1, .l_linger = 0};
-    ::setsockopt(socket.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
-    socket.reset();
-  }
-
-  UniqueFd client, server;
-};
 
 TEST_F(ConnectionTest, OneThatLastsNoticesADeadServer) {
   const auto asks = [](int socket) {
@@ -243,150 +204,6 @@ TEST_F(ConnectionTest, ATurnTellsWhatHappenedInIt) {
   const Turn third = half.advance(start, pipes, quantum);
   EXPECT_FALSE(third.answered);
   EXPECT_EQ(third.bytes_upstream + third.bytes_downstream, 0U);
-}
-
-// Its death is nobody's business as long as another leg can take its place.
-TEST_F(ConnectionTest, ADeadWarmLegIsReplaced) {
-  Connection connection = Connection::client(std::move(front.ours), {}, target, start);
-  abort(server);
-  ASSERT_TRUE(wait_for(back.ours.get(), POLLERR));
-  connection.go_onward(
-      {.socket = std::move(back.ours), .header = {'h'}, .connected = true, .warm = true}, a_pop,
-      patience, start);
-  EXPECT_EQ(advance(connection), Step::stale);
-
-  LoopbackPair fresh = connect_pair();
-  connection.go_onward({.socket = std::move(fresh.ours), .header = {'h'}}, a_pop, patience, start);
-  put(client.get(), "question");
-  EXPECT_EQ(until_readable(connection, Side::front), Step::waiting);
-  ASSERT_TRUE(wait_for_bytes(fresh.theirs.get(), 9));
-  EXPECT_EQ(get(fresh.theirs.get()).bytes, "hquestion");
-}
-
-/// Until the peer's kernel has acknowledged everything, which it may put off for 40 ms.
-void wait_until_acknowledged(int socket) {
-  int bytes = 1;
-  for (int round = 0; round < 1000 && bytes > 0; ++round) {
-    ASSERT_EQ(::ioctl(socket, SIOCOUTQ, &bytes), 0);
-    ::poll(nullptr, 0, bytes > 0 ? 1 : 0);
-  }
-  ASSERT_EQ(bytes, 0);
-}
-
-/// What is sent to it is neither received nor acknowledged from now on.
-void deafen(int socket) {
-  sock_filter drop_all = BPF_STMT(BPF_RET | BPF_K, 0);
-  const sock_fprog program{.len = 1, .filter = &drop_all};
-  ASSERT_EQ(::setsockopt(socket, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program), 0);
-}
-
-// A client, and its question in a leg.
-class UncommittedTest : public ConnectionTest {
- protected:
-  Connection asked(bool warm = true, const std::string& question = "question") {
-    Connection connection = Connection::client(std::move(front.ours), {}, target, start);
-    connection.go_onward(
-        {.socket = std::move(back.ours), .header = {'h'}, .connected = warm, .warm = warm}, a_pop,
-        patience, start);
-    put(client.get(), question);
-    EXPECT_TRUE(wait_for_bytes(connection.socket(Side::front), question.size()));
-    EXPECT_EQ(advance(connection), Step::waiting);
-    EXPECT_EQ(connection.bytes_upstream(), question.size());
-    return connection;
-  }
-  // Gives it another leg; returns what arrives there.
-  std::string move_on(Connection& connection, std::size_t expected) {
-    LoopbackPair other = connect_pair();
-    connection.go_onward({.socket = std::move(other.ours), .header = {'H'}}, another_pop, patience,
-                         start);
-    EXPECT_EQ(advance(connection), Step::waiting);
-    EXPECT_TRUE(wait_for_bytes(other.theirs.get(), expected));
-    server = std::move(other.theirs);
-    return get(server.get()).bytes;
-  }
-};
-
-TEST_F(UncommittedTest, WhatAWarmLegHasNotAcknowledgedGoesToTheNext) {
-  deafen(server.get());
-  Connection connection = asked();
-  abort(server);
-  ASSERT_TRUE(wait_for(connection.socket(Side::back), POLLERR));
-  EXPECT_EQ(advance(connection), Step::stale);
-  EXPECT_EQ(move_on(connection, 9), "Hquestion");
-  EXPECT_EQ(connection.bytes_upstream(), 8U);
-  // And what follows goes after it, once.
-  put(client.get(), ", and more");
-  EXPECT_EQ(until_readable(connection, Side::front), Step::waiting);
-  ASSERT_TRUE(wait_for_bytes(server.get(), 10));
-  EXPECT_EQ(get(server.get()).bytes, ", and more");
-  put(server.get(), "answer");
-  ASSERT_TRUE(wait_for_bytes(connection.socket(Side::back), 6));
-  EXPECT_EQ(advance(connection), Step::waiting);
-  EXPECT_TRUE(connection.is_committed());
-  put(client.get(), "thanks");
-  EXPECT_TRUE(wait_for(connection.socket(Side::front), POLLIN));
-  EXPECT_EQ(advance(connection), Step::waiting);
-  ASSERT_TRUE(wait_for_bytes(server.get(), 6));
-  EXPECT_EQ(get(server.get()).bytes, "thanks");
-  EXPECT_EQ(connection.bytes_upstream(), 24U);
-}
-
-// From then on its end is the client's.
-TEST_F(UncommittedTest, ALegThatHasAcknowledgedIsNotReplaced) {
-  Connection connection = asked();
-  wait_until_acknowledged(connection.socket(Side::back));
-  abort(server);
-  ASSERT_TRUE(wait_for(connection.socket(Side::back), POLLERR));
-  EXPECT_EQ(advance(connection), Step::finished);
-  EXPECT_EQ(connection.outcome(), Outcome::reset);
-}
-
-// It was made, so its PoP lives: that it was reset is the PoP's answer.
-TEST_F(UncommittedTest, AFreshLegThatIsResetIsNotReplaced) {
-  Connection connection = asked(/*warm=*/false);
-  abort(server);
-  ASSERT_TRUE(wait_for(connection.socket(Side::back), POLLERR));
-  EXPECT_EQ(advance(connection), Step::finished);
-  EXPECT_EQ(connection.outcome(), Outcome::reset);
-}
-
-TEST_F(UncommittedTest, SilenceIsToldInTimeAndOnce) {
-  deafen(server.get());
-  Connection connection = asked();
-  EXPECT_EQ(connection.deadline({}), start + patience);
-  EXPECT_EQ(connection.expire(start + patience), Step::silent);
-  EXPECT_TRUE(connection.retry(OtherWay::elsewhere));
-  EXPECT_GT(connection.deadline({}), start + patience);
-}
-
-TEST_F(UncommittedTest, ALegThatHasAcknowledgedIsNotSilent) {
-  Connection connection = asked();
-  wait_until_acknowledged(connection.socket(Side::back));
-  EXPECT_EQ(connection.expire(start + patience), Step::waiting);
-  EXPECT_TRUE(connection.is_committed());
-  EXPECT_EQ(connection.deadline({}), start + RelayLimits{}.idle_timeout);
-}
-
-// More than is kept back goes on at once, and stays with this leg.
-TEST_F(UncommittedTest, ALongQuestionIsNotHeldUp) {
-  const std::string question(3 * Direction::most_retained, 'q');
-  Connection connection = asked(true, question);
-  ASSERT_TRUE(wait_for_bytes(server.get(), 1 + question.size()));
-  EXPECT_FALSE(connection.retry(OtherWay::elsewhere));
-  EXPECT_EQ(get(server.get()).bytes, "h" + question);
-  EXPECT_EQ(connection.expire(start + patience), Step::waiting);
-}
-
-TEST_F(UncommittedTest, AnEndIsNotHeldUpEither) {
-  Connection connection = asked();
-  ::shutdown(client.get(), SHUT_WR);
-  EXPECT_TRUE(wait_for(connection.socket(Side::front), POLLRDHUP));
-  EXPECT_EQ(advance(connection), Step::waiting);
-  ASSERT_TRUE(wait_for(server.get(), POLLRDHUP));
-  const Got got = get(server.get());
-  EXPECT_EQ(got.bytes, "hquestion");
-  EXPECT_EQ(got.end, 0);
-  EXPECT_FALSE(connection.retry(OtherWay::elsewhere));
 }
 
 // A warm leg has waited long when its header comes, and that may come in pieces; but no piece gives

@@ -3,7 +3,10 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <linux/sockios.h>
 #include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include <csignal>
 
@@ -38,5 +41,51 @@ class TwoPairsTest : public testing::Test {
   LoopbackPair front = connect_pair(), back = connect_pair();
   PipePool pipes{64U << 10U};
 };
+
+// client ──▶ front ══ connection ══▶ back ──▶ server
+class ConnectionTest : public TwoPairsTest {
+ protected:
+  ConnectionTest() { take_other_ends(); }
+
+  void take_other_ends() {
+    client = std::move(front.theirs);
+    server = std::move(back.theirs);
+  }
+  void connect_anew(int buffer_bytes = 0) {
+    front = connect_pair(buffer_bytes);
+    back = connect_pair(buffer_bytes);
+    take_other_ends();
+  }
+  // One that has lasted for a while, unless it is `fresh`: then it watches its server already.
+  Connection relaying(bool fresh = false) {
+    Connection connection = Connection::client(std::move(front.ours), client_end, target, start);
+    connection.go_directly({.socket = std::move(back.ours), .header = {}}, start);
+    EXPECT_EQ(advance(connection), Step::waiting);
+    EXPECT_TRUE(connection.is<Relaying>());
+    if (!fresh) connection.tend(start + Journey::worth_noticing, {});
+    return connection;
+  }
+  Step until_readable(Connection& connection, Side side) {
+    EXPECT_TRUE(wait_for(connection.socket(side), POLLIN | POLLRDHUP));
+    return advance(connection);
+  }
+  void abort(UniqueFd& socket) {
+    const linger now{.l_onoff = 1, .l_linger = 0};
+    ::setsockopt(socket.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    socket.reset();
+  }
+
+  UniqueFd client, server;
+};
+
+/// Waits until the peer's kernel has acknowledged everything, which it may put off for 40 ms.
+inline void wait_until_acknowledged(int socket) {
+  int bytes = 1;
+  for (int round = 0; round < 1000 && bytes > 0; ++round) {
+    ASSERT_EQ(::ioctl(socket, SIOCOUTQ, &bytes), 0);
+    ::poll(nullptr, 0, bytes > 0 ? 1 : 0);
+  }
+  ASSERT_EQ(bytes, 0);
+}
 
 }  // namespace tw::relay
