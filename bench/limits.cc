@@ -9,12 +9,15 @@
 namespace {
 
 constexpr const char* usage =
-    "usage: bench_limits cipher | curve | send ADDRESS PORT SECONDS | receive PORT SECONDS\n";
+    "usage: bench_limits cipher | curve | steer | wake | send ADDRESS PORT SECONDS | receive PORT "
+    "SECONDS\n";
 
 std::string run(const std::vector<std::string>& words) {
   const std::string what = words.empty() ? "" : words[0];
   if (what == "cipher" && words.size() == 1) return tw::bench::cipher_limits();
   if (what == "curve" && words.size() == 1) return tw::bench::curve_limits();
+  if (what == "steer" && words.size() == 1) return tw::bench::steer_limits();
+  if (what == "wake" && words.size() == 1) return tw::bench::wake_limits();
   if (what == "send" && words.size() == 4) {
     return tw::bench::send_trains(words[1], words[2], words[3]);
   }

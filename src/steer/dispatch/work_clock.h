@@ -1,0 +1,19 @@
+// Time as work takes it: on a real core it passes by itself, on a simulated one it is charged.
+#pragma once
+
+#include "base/time.h"
+
+namespace tw {
+
+class WorkClock {
+ public:
+  virtual ~WorkClock() = default;
+  /// Now, with what this turn has taken so far.
+  virtual Instant now() const noexcept = 0;
+  /// Does work that takes so long: spins on a real core.
+  virtual void serve(Duration work) noexcept = 0;
+  /// What the steps just made take by measurement. On a real core they have taken it already.
+  virtual void charge(Duration cost) noexcept = 0;
+};
+
+}  // namespace tw
