@@ -1,10 +1,8 @@
 #include "relay/relay.h"
 
 #include <net/if.h>
-#include <sys/epoll.h>
 
 #include <algorithm>
-#include <array>
 #include <csignal>
 #include <iterator>
 #include <utility>
@@ -30,8 +28,8 @@ Result<std::unique_ptr<Relay>> Relay::create(RelaySettings settings, std::vector
                                              std::vector<OpenDoor> doors) {
   const auto tun_index = static_cast<int>(::if_nametoindex(settings.tun_device.c_str()));
   if (tun_index == 0) return system_error("relay: interface " + settings.tun_device);
-  UniqueFd epoll{::epoll_create1(EPOLL_CLOEXEC)};
-  if (!epoll) return system_error("relay: epoll");
+  auto events = EventQueue::open();
+  if (!events) return in_context("relay", std::move(events.error()));
   auto kernel = KernelRoutes::open();
   if (!kernel) return in_context("relay", std::move(kernel.error()));
   auto lookup = RouteCache::open(*std::move(kernel));
@@ -43,10 +41,10 @@ Result<std::unique_ptr<Relay>> Relay::create(RelaySettings settings, std::vector
   if (!others) return in_context("relay", std::move(others.error()));
   std::ranges::move(*others, std::back_inserter(doors));
 
-  auto state =
-      std::make_unique<State>(std::move(settings), tun_index, std::move(epoll), *std::move(lookup));
+  auto state = std::make_unique<State>(std::move(settings), tun_index, *std::move(events),
+                                       *std::move(lookup));
   auto opened = state->change_doors(std::move(doors));
-  if (opened) opened = state->take_syns_from(std::move(syns));
+  if (opened) opened = state->syns.replace(std::move(syns));
   if (!opened) return in_context("relay", std::move(opened.error()));
   return std::unique_ptr<Relay>{new Relay{std::move(state)}};
 }
@@ -61,17 +59,16 @@ std::size_t Relay::apply(RelaySettings settings, std::vector<OpenDoor> opened) {
     log::error("relay: {}", changed.error().text());
   }
   state_->use_settings();
-  state_->table.set_capacity(state_->settings.limits.max_connections);
   return state_->revoke();
 }
 
-std::vector<DoorPlan> Relay::doors() const { return state_->doors(); }
+std::vector<DoorPlan> Relay::doors() const { return state_->acceptor.plans(); }
 
 Result<void> Relay::take_syns_from(std::vector<SynSource*> syns) {
-  return state_->take_syns_from(std::move(syns));
+  return state_->syns.replace(std::move(syns));
 }
 
-void Relay::answer_syns(SynAnswers* answers) noexcept { state_->answer_syns(answers); }
+void Relay::answer_syns(SynAnswers* answers) noexcept { state_->halves.answer_to(answers); }
 
 void Relay::drain(Instant now) noexcept { state_->drain(now); }
 void Relay::resume() noexcept { state_->resume(); }
@@ -86,6 +83,6 @@ std::size_t Relay::poll(Instant now, std::size_t budget) noexcept {
 Instant Relay::next_deadline() const noexcept { return state_->next_deadline(); }
 Instant Relay::coalescing_until() const noexcept { return state_->coalescing_until(); }
 std::span<const int> Relay::wait_fds() const noexcept { return state_->wait_fds; }
-bool Relay::arm() noexcept { return !state_->has_work() && state_->arm_syns(); }
+bool Relay::arm() noexcept { return !state_->has_work() && state_->syns.arm(); }
 
 }  // namespace tw::relay

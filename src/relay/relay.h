@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "base/result.h"
-#include "exec/context_ring.h"
 #include "exec/poller.h"
 #include "relay/settings.h"
 #include "relay/snapshot.h"
@@ -16,9 +15,6 @@
 #include "relay/syn/syn_source.h"
 
 namespace tw::relay {
-
-/// What is to become of the SYNs that the lane holds. Room for held_syns_max.
-using SynAnswers = ContextRing<SynAnswer>;
 
 /// One relay worker's share. A Poller on a context of its own: a splice can take hundreds of
 /// microseconds, and a data worker has not got them.

@@ -128,6 +128,7 @@ struct TestNetwork {
     }
     third.enter();
     if (!run_all({"ip address add 10.77.0.3/24 dev tun0", "ip address add 198.51.100.1/24 dev wan0",
+                  "ip address add fd77::3/64 dev tun0 nodad",
                   "ip route add 192.0.2.80 via 198.51.100.80"})) {
       return false;
     }

@@ -2,7 +2,7 @@
 // them along without a word, and a side that only waits for bytes never finds out. So the leg that
 // has been silent longest is asked once a second, and its kernel's answer is all that counts: an
 // acknowledgement (of a reader that has paused as well) proves life, a reset proves a restart, and
-// then all of the PoP's legs are asked at once. A pure rule; relay_leg_watch.cc asks.
+// then all of the PoP's legs are asked at once. A pure rule; LegLiveness asks.
 //
 // Questions are counted, not time: a clock that jumps, or a machine that slept, kills nobody.
 #pragma once

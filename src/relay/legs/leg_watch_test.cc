@@ -228,6 +228,34 @@ TEST_P(DeadPopTest, ADeadPopsClientsAreResetWithinTheConnectTimeout) {
   send_and_end(direct_server, direct, "nobody else's");
 }
 
+// first ──▶ third ──▶ last: both PoPs of one connection are silent at once, and it ends once.
+TEST_P(DeadPopTest, APopThatIsCutOffFromBothItsNeighboursEndsWhatWentBetweenThem) {
+  RelaySettings first = first_settings(), third = settings_of_third(), last = last_settings();
+  const bool v6 = GetParam();
+  first.pops = {{.name = "third",
+                 .overlay_address = ip(v6 ? "fd77::3" : "10.77.0.3"),
+                 .routes = {net("192.0.2.0/24")}}};
+  last.pops = {
+      {.name = "third", .overlay_address = ip(v6 ? "fd77::3" : "10.77.0.3"), .routes = {}}};
+  if (v6) {
+    third.leg_addresses = {ip("fd77::3")};
+    third.pops[0].overlay_address = ip("fd77::1");
+    third.pops[1].overlay_address = ip("fd77::2");
+  }
+  third.pops[1].routes = {net("192.0.2.0/24")};
+  start(first, last);
+  start_third(third);
+  const UniqueFd listener = listen_at(target);
+  const Talk one = talk(listener), other = talk(listener);
+  EXPECT_EQ(relay_third->snapshot().active, 2U);
+  cut(network->third);
+  pass(12);
+  EXPECT_EQ(relay_third->snapshot().active, 0U);
+  EXPECT_EQ(count(*relay_third, Outcome::reset), 2U);
+  EXPECT_EQ(end_now(one.client), ECONNRESET);
+  EXPECT_EQ(end_now(other.server), ECONNRESET);
+}
+
 // A server resets connections all day: that says nothing of its PoP, and nobody else pays for it.
 TEST_P(DeadPopTest, AServersResetsAreItsOwn) {
   start(first_settings(), last_settings());

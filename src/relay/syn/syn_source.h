@@ -2,6 +2,7 @@
 // the tunnel's clients, or a program in the kernel for those of other devices.
 #pragma once
 
+#include "exec/context_ring.h"
 #include "exec/waking_ring.h"
 #include "wire/message/syn_report.h"
 
@@ -31,6 +32,9 @@ using SynRing = WakingRing<SynReport>;
 /// A burst that the relay has not looked at yet: 1,000 are a tenth of a second of a flood, and what
 /// finds no room waits for its handshake.
 inline constexpr std::size_t syn_ring_capacity = 1024;
+
+/// Answers to the SYNs that the lane holds. Room for held_syns_max.
+using SynAnswers = ContextRing<SynAnswer>;
 
 /// The relay's end of such a ring, which must outlive it.
 class SynRingSource final : public SynSource {
