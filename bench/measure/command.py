@@ -75,7 +75,7 @@ def our_program(parser, path):
 
 
 def bench_programs(flags, ours):
-    """The folder of bench_load and bench_link: as said, beside ours, or where the release build is."""
+    """The folder of bench_load and lab_bed: as said, beside ours, or where the release build is."""
     beside = ours.parent / "bench"
     return pathlib.Path(flags.programs or (beside if beside.is_dir() else BUILD / "bench")).resolve()
 

@@ -18,7 +18,7 @@ import lib
 from . import bed as beds
 from .busy import competing
 from .cpu import busy_cores
-from .long_link import LongLink
+from .long_link import long_link
 from .relay_bed import QUIET_S
 
 CLIENT, FIRST_ACCESS, ACCESS = "198.18.1.1", "198.18.1.2", "198.18.1.0/24"
@@ -58,8 +58,8 @@ class LegBed(beds.Hosts):
         self.hogs = []
         self.others_cpus = 0.0  # what the machine did before there was anything to measure
         self.connect("client", "first", (CLIENT, FIRST_ACCESS), True)
-        self.link = LongLink(self, ("first", self.far_end), (NEAR_END, FAR_END), path.rate_mbps,
-                             settings.rtt_ms, path.queue_ms, path.options())
+        self.link = long_link(self, ("first", self.far_end), (NEAR_END, FAR_END), path.rate_mbps,
+                              settings.rtt_ms, path.queue_ms, path.options())
         for pop in self.far:
             self._connect(pop)
         for label in ("first", *(pop.label for pop in self.far)):

@@ -7,7 +7,7 @@ import dataclasses
 class Path:
     """`queue_ms` at `rate_mbps`. Data flows back over the link, from the last PoP to the first.
 
-    link_options    further ones of bench_link
+    link_options    further ones of lab_bed
     then_mbps       the rate from a third of a transfer on
     is_busy         hogs want the CPUs meanwhile
     far_pops        so many send to the first, through one link

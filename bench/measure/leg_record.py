@@ -22,7 +22,7 @@ NOTES = (
 def environment(settings, competitors):
     """What must be known to repeat the run."""
     found = {**machine_facts(settings), "MTU": f"{MTU} in the tunnel",
-             "RTT": f"{settings.rtt_ms:g} ms between the PoPs, by bench_link",
+             "RTT": f"{settings.rtt_ms:g} ms between the PoPs, by lab_bed",
              "throughput": f"from second {settings.from_s:g} to {settings.seconds:g}",
              "rates that change": f"{settings.change_s:g} s after the data begins to flow",
              "first transfer": ", ".join(f"{path.name} {first_bytes(settings, path) / 1e6:.3g} MB"

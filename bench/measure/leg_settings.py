@@ -12,7 +12,7 @@ class Settings:
     files; that of `unpaced` too."""
 
     thalweg: str
-    programs: pathlib.Path  # where the build's bench_link is
+    programs: pathlib.Path  # where the build's lab_bed is
     runs: int = 10
     seconds: float = 30.0
     begin: float | None = None  # of what counts, within `seconds`
@@ -36,5 +36,5 @@ class Settings:
         return self.seconds / 3
 
     @property
-    def link_program(self):
-        return self.programs / "bench_link"
+    def bed_program(self):
+        return self.programs / "lab_bed"

@@ -10,7 +10,7 @@ class Settings:
     path; "thalweg": the first Thalweg. `more_toml` ends the [relay] table of the PoPs' files."""
 
     thalweg: str
-    programs: pathlib.Path  # where the build's bench_load and bench_link are
+    programs: pathlib.Path  # where the build's bench_load and lab_bed are
     runs: int = 5
     seconds: float = 5.0
     warm_up: float = 1.0  # of one stream before anything is measured: PoPs run for days
@@ -32,5 +32,5 @@ class Settings:
         return self.programs / "bench_load"
 
     @property
-    def link_program(self):
-        return self.programs / "bench_link"
+    def bed_program(self):
+        return self.programs / "lab_bed"

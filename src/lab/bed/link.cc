@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "exec/worker.h"
-#include "port/emulated/emulated_port.h"
 #include "port/emulated/forwarder.h"
 #include "port/tun/tun_port.h"
 #include "port/udp/sockets.h"
@@ -28,25 +27,13 @@ Result<TunDevice> make_device(const LinkEnd& end, Interrupt& interrupt) {
     device = std::move(*tun);
     return {};
   });
-  if (opened) {
+  if (opened && !end.address.empty()) {
     opened = end.host.ip(fmt::format("address add {1} dev {0}\nlink set {0} txqueuelen {2} up\n",
                                      end.device, end.address, device_queue_packets),
                          interrupt);
   }
   if (!opened) return in_context(end.host.name() + " " + end.device, opened.error());
   return device;
-}
-
-LinkSettings settings_of(const LinkShape& shape, std::uint64_t seed) {
-  LinkSettings settings{
-      .delay = shape.rtt / 2, .rate_bps = shape.rate_bps, .loss = shape.loss, .seed = seed};
-  if (shape.rate_bps > 0) {
-    const double seconds = std::chrono::duration<double>(shape.queue).count();
-    const double bytes = seconds * static_cast<double>(shape.rate_bps) / 8;
-    // A slow line still has to take a whole train.
-    settings.queue_bytes = std::max(static_cast<std::size_t>(bytes), std::size_t{128} << 10U);
-  }
-  return settings;
 }
 
 /// From one device to the other, on a thread of its own. It has descriptors of its own as well: a
@@ -62,10 +49,12 @@ class Direction {
 
   Result<void> start(const std::string& name, const Clock& clock) {
     // A link that is late because something else had the CPU is not the link that was asked for.
-    // Where real-time priority is refused (a container), the printed round trips tell.
     if (start_with_priority(name, clock, link_priority)) return {};
     return start_with_priority(name, clock, 0);
   }
+
+  std::uint64_t dropped() const noexcept { return delayed_.counters().queue_dropped.value(); }
+  void set_rate(std::uint64_t rate_bps) noexcept { delayed_.set_rate(rate_bps); }
 
  private:
   static constexpr int link_priority = 20;
@@ -90,6 +79,22 @@ UniqueFd duplicate(const UniqueFd& fd) { return UniqueFd{fcntl(fd.get(), F_DUPFD
 
 }  // namespace
 
+LinkDirections directions_of(const LinkShape& shape) {
+  constexpr std::size_t least_queue_bytes = std::size_t{128} << 10U;
+  LinkSettings settings{.delay = shape.rtt / 2,
+                        .rate_bps = shape.rate_bps,
+                        .loss = shape.loss,
+                        .seed = 2 * shape.seed};
+  if (shape.rate_bps > 0) {
+    const double seconds = std::chrono::duration<double>(shape.queue).count();
+    const double bytes = seconds * static_cast<double>(shape.rate_bps) / 8;
+    settings.queue_bytes = std::max(static_cast<std::size_t>(bytes), least_queue_bytes);
+  }
+  LinkDirections directions{settings, settings};
+  ++directions.back.seed;
+  return directions;
+}
+
 struct EmulatedLink::Parts {
   SystemClock clock;
   std::optional<Direction> onward;
@@ -100,8 +105,17 @@ EmulatedLink::EmulatedLink(std::unique_ptr<Parts> parts) noexcept : parts_(std::
 EmulatedLink::EmulatedLink(EmulatedLink&&) noexcept = default;
 EmulatedLink::~EmulatedLink() = default;
 
+std::uint64_t EmulatedLink::dropped() const noexcept {
+  return parts_->onward->dropped() + parts_->back->dropped();
+}
+
+void EmulatedLink::set_rate(std::uint64_t rate_bps) noexcept {
+  parts_->onward->set_rate(rate_bps);
+  parts_->back->set_rate(rate_bps);
+}
+
 Result<EmulatedLink> EmulatedLink::create(const LinkEnd& near, const LinkEnd& far,
-                                          const LinkShape& shape, Interrupt& interrupt) {
+                                          const LinkDirections& directions, Interrupt& interrupt) {
   auto near_device = make_device(near, interrupt);
   if (!near_device) return std::unexpected(near_device.error());
   auto far_device = make_device(far, interrupt);
@@ -114,10 +128,10 @@ Result<EmulatedLink> EmulatedLink::create(const LinkEnd& near, const LinkEnd& fa
 
   auto parts = std::make_unique<Parts>();
   const std::size_t vnet_bytes = near_device->vnet_bytes;  // both were asked for the same
-  parts->onward.emplace(std::move(near_queue), std::move(far_queue), vnet_bytes,
-                        settings_of(shape, 2 * shape.seed), parts->clock);
-  parts->back.emplace(std::move(far_again), std::move(near_again), vnet_bytes,
-                      settings_of(shape, 2 * shape.seed + 1), parts->clock);
+  parts->onward.emplace(std::move(near_queue), std::move(far_queue), vnet_bytes, directions.onward,
+                        parts->clock);
+  parts->back.emplace(std::move(far_again), std::move(near_again), vnet_bytes, directions.back,
+                      parts->clock);
   if (auto started = parts->onward->start("link-onward", parts->clock); !started) {
     return std::unexpected(started.error());
   }

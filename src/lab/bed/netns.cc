@@ -26,17 +26,25 @@ Result<Namespace> Namespace::create(const std::string& name, Interrupt& interrup
     remove_namespace(name);  // interrupted half-way, it may be there
     return std::unexpected(made.error());
   }
-  Namespace space{name, UniqueFd{open(path_of(name).c_str(), O_RDONLY | O_CLOEXEC)}};
+  Namespace space{name, UniqueFd{::open(path_of(name).c_str(), O_RDONLY | O_CLOEXEC)}, true};
   if (!space.fd_) return system_error("open " + path_of(name));
   if (auto up = space.ip("link set lo up", interrupt); !up) return std::unexpected(up.error());
   return space;
 }
 
+Result<Namespace> Namespace::open(const std::string& name) {
+  UniqueFd fd{::open(path_of(name).c_str(), O_RDONLY | O_CLOEXEC)};
+  if (!fd) return system_error("open " + path_of(name));
+  return Namespace{name, std::move(fd), false};
+}
+
 Namespace::Namespace(Namespace&& other) noexcept
-    : name_(std::exchange(other.name_, {})), fd_(std::move(other.fd_)) {}
+    : name_(std::move(other.name_)),
+      fd_(std::move(other.fd_)),
+      is_ours_(std::exchange(other.is_ours_, false)) {}
 
 Namespace::~Namespace() {
-  if (!name_.empty()) remove_namespace(name_);
+  if (is_ours_) remove_namespace(name_);
 }
 
 void remove_namespace(const std::string& name) noexcept {
@@ -69,7 +77,7 @@ Result<std::string> Namespace::sysctl(const std::string& key) const {
   std::string value;
   auto done = enter([&]() -> Result<void> {
     const std::string path = "/proc/sys/" + key;
-    const UniqueFd file{open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+    const UniqueFd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
     std::array<char, 256> text;
     const ssize_t count = file ? read(file.get(), text.data(), text.size()) : -1;
     if (count < 0) return system_error("read " + path);
@@ -87,7 +95,7 @@ Result<std::string> Namespace::sysctl(const std::string& key) const {
 Result<void> Namespace::set_sysctl(const std::string& key, const std::string& value) const {
   return enter([&]() -> Result<void> {
     const std::string path = "/proc/sys/" + key;
-    const UniqueFd file{open(path.c_str(), O_WRONLY | O_CLOEXEC)};
+    const UniqueFd file{::open(path.c_str(), O_WRONLY | O_CLOEXEC)};
     if (!file || write(file.get(), value.data(), value.size()) < 0) {
       return system_error("write " + value + " to " + path);
     }

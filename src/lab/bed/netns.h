@@ -15,9 +15,12 @@ class Namespace {
  public:
   /// Makes /run/netns/NAME, with its loopback up. `name` begins with run_prefix().
   static Result<Namespace> create(const std::string& name, Interrupt& interrupt);
+  /// Opens /run/netns/NAME, which somebody else has made and will remove.
+  static Result<Namespace> open(const std::string& name);
   Namespace(Namespace&& other) noexcept;
   Namespace& operator=(Namespace&&) = delete;
-  /// Removes the name; the namespace itself goes when nothing runs or is open in it any more.
+  /// Removes the name, unless it was opened; the namespace itself goes when nothing runs or is open
+  /// in it any more.
   ~Namespace();
 
   const std::string& name() const noexcept { return name_; }
@@ -33,9 +36,11 @@ class Namespace {
   Result<void> set_sysctl(const std::string& key, const std::string& value) const;
 
  private:
-  Namespace(std::string name, UniqueFd fd) : name_(std::move(name)), fd_(std::move(fd)) {}
-  std::string name_;  ///< empty: moved from
+  Namespace(std::string name, UniqueFd fd, bool is_ours)
+      : name_(std::move(name)), fd_(std::move(fd)), is_ours_(is_ours) {}
+  std::string name_;
   UniqueFd fd_;
+  bool is_ours_;  ///< false, too, if moved from
 };
 
 /// Takes the name of a namespace away, if it is there.

@@ -80,9 +80,10 @@ Result<void> Topology::add_links(const TopologyShape& shape, Interrupt& interrup
       Span{rc_host, wan_host, address::rc, address::wan_west, shape.rc_rs},
       Span{rs_host, server_host, address::rs_access, address::server, shape.rs_server}};
   for (const Span& span : spans) {
-    Result<EmulatedLink> link = EmulatedLink::create(
-        {hosts_[span.near], "far", with_length(span.near_address, 30)},
-        {hosts_[span.far], "near", with_length(span.far_address, 30)}, span.shape, interrupt);
+    Result<EmulatedLink> link =
+        EmulatedLink::create({hosts_[span.near], "far", with_length(span.near_address, 30)},
+                             {hosts_[span.far], "near", with_length(span.far_address, 30)},
+                             directions_of(span.shape), interrupt);
     if (!link) return std::unexpected(link.error());
     links_.push_back(std::move(*link));
   }
