@@ -5,10 +5,10 @@ import re
 import time
 
 import lib
+from lib.cpu import memory_mb
 
 from . import bed as beds
 from . import iperf
-from .cpu import memory_mb
 from .scenario import Kind, Scenario
 
 MANY = 10_000

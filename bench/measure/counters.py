@@ -1,10 +1,6 @@
-"""What the kernel of a host has counted: TCP segments sent again, packets and datagrams that had no room; and
-how often its programs were switched."""
+"""What the kernel of a host has counted: TCP segments sent again, packets and datagrams that had no room."""
 
 import dataclasses
-import pathlib
-
-from .cpu import family
 
 
 def parse_protocols(text):
@@ -54,16 +50,3 @@ def read_segments(host):
     """(sent, sent again) of a host's TCP, since it was made."""
     tcp = parse_protocols(host.run(["cat", "/proc/net/snmp"]).stdout)["Tcp"]
     return tcp["OutSegs"], tcp["RetransSegs"]
-
-
-def switches(pids):
-    """Context switches of these processes' threads and of those they have started, that still run."""
-    total = 0
-    for pid in family(pids):
-        for status in pathlib.Path(f"/proc/{pid}/task").glob("*/status"):
-            try:
-                text = status.read_text(encoding="utf-8")
-            except OSError:
-                continue  # it has ended meanwhile
-            total += sum(int(line.split()[1]) for line in text.splitlines() if "_ctxt_switches:" in line)
-    return total

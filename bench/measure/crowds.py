@@ -4,8 +4,9 @@ import functools
 import json
 import shlex
 
+from lib.cpu import Meter, Sampler
+
 from . import bed as beds
-from .cpu import Meter, Sampler
 from .scenario import Scenario
 
 PEERS = (50, 250, 1000)

@@ -14,10 +14,10 @@ import dataclasses
 import time
 
 import lib
+from lib.cpu import busy_cores
 
 from . import bed as beds
 from .busy import competing
-from .cpu import busy_cores
 from .long_link import long_link
 from .relay_bed import QUIET_S
 

@@ -3,10 +3,11 @@ longer one after it."""
 
 import functools
 
+from lib.cpu import Meter
+
 from . import bed as beds
 from . import iperf, leg_bed
 from .counters import read_counters, read_segments
-from .cpu import Meter
 from .leg_paths import PATHS
 from .leg_settings import FIRST_BDPS
 from .scenario import Scenario

@@ -8,6 +8,8 @@ import tomllib
 import types
 import unittest
 
+from lib.statistics import T_POINTS, student_t
+
 from . import (counters, iperf, leg_bed, leg_nodes, leg_record, leg_scenarios, leg_targets, page, pairs,
                record, table)
 from .leg_paths import PATHS
@@ -47,9 +49,9 @@ class Pairs(unittest.TestCase):
         self.assertAlmostEqual(math.log(found.upper), half)
 
     def test_t_table(self):
-        self.assertEqual((pairs.t_975(1), pairs.t_975(9), pairs.t_975(30), pairs.t_975(31)),
+        self.assertEqual((student_t(1), student_t(9), student_t(30), student_t(31)),
                          (12.706, 2.262, 2.042, 2.042))
-        self.assertEqual(list(pairs.T_975), sorted(pairs.T_975, reverse=True))
+        self.assertEqual(list(T_POINTS), sorted(T_POINTS, reverse=True))
 
     def test_a_single_pair_has_no_bound(self):
         found = pairs.of_ratios([1.5])

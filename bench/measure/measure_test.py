@@ -4,11 +4,12 @@ import json
 import struct
 import unittest
 
+from lib.cpu import Sample, count_datagrams, steady_part
+from lib.statistics import nearest_rank, ratio, summarize
+
 from . import crowds, daemons, limits, page, prober, record, runner, settings, table, targets
-from .cpu import Sample, count_datagrams, steady_part
 from .results import MACHINE, Results
 from .scenario import Kind, Scenario
-from .summary import percentile, ratio, summarize
 
 
 def scenario(name, kind=Kind.DAEMON, **more):
@@ -23,10 +24,10 @@ SETTINGS = settings.Settings(thalweg="thalweg", runs=2)
 class Summaries(unittest.TestCase):
     def test_percentiles_are_values_that_occurred(self):
         values = [5, 1, 4, 2, 3]
-        self.assertEqual(percentile(values, 0.5), 3)
-        self.assertEqual(percentile(values, 0.99), 5)
-        self.assertEqual(percentile(range(1, 1001), 0.999), 999)
-        self.assertEqual(percentile([7], 0.5), 7)
+        self.assertEqual(nearest_rank(values, 0.5), 3)
+        self.assertEqual(nearest_rank(values, 0.99), 5)
+        self.assertEqual(nearest_rank(range(1, 1001), 0.999), 999)
+        self.assertEqual(nearest_rank([7], 0.5), 7)
 
     def test_what_differs_by_more_than_a_quarter_is_flagged(self):
         self.assertEqual(summarize([1.0, 1.1, 1.2]).shape, "steady")

@@ -5,7 +5,7 @@ import pathlib
 import re
 import time
 
-from .cpu import family
+from lib.cpu import family
 
 PAGE_KB = 4
 STEADY_KB = 64

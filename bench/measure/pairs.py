@@ -6,17 +6,8 @@ Student's, which needs no more than a few pairs.
 
 import dataclasses
 import math
-import statistics
 
-# 97.5 % points of Student's t by degrees of freedom, from 1 on.
-T_975 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145,
-         2.131, 2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048,
-         2.045, 2.042)
-
-
-def t_975(degrees):
-    """Of at least one degree of freedom. Beyond the table its last value, which is a little too careful."""
-    return T_975[min(degrees, len(T_975)) - 1]
+from lib.statistics import mean_interval
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,12 +32,8 @@ class Pairs:
 
 def of_ratios(ratios):
     """Of at least one ratio above zero."""
-    logs = [math.log(one) for one in ratios]
-    mean = statistics.fmean(logs)
-    if len(logs) == 1:
-        return Pairs(tuple(ratios), math.exp(mean))
-    half = t_975(len(logs) - 1) * statistics.stdev(logs) / math.sqrt(len(logs))
-    return Pairs(tuple(ratios), math.exp(mean), math.exp(mean - half), math.exp(mean + half))
+    mean, *bounds = mean_interval([math.log(one) for one in ratios])
+    return Pairs(tuple(ratios), math.exp(mean), *(one if one is None else math.exp(one) for one in bounds))
 
 
 def of_runs(first, second, metric):

@@ -5,12 +5,13 @@ import json
 import pathlib
 import sys
 
+from lib.cpu import Meter
+from lib.statistics import nearest_rank
+
 from . import bed as beds
 from . import iperf
-from .cpu import Meter
 from .scenario import Kind, Scenario
 from .settings import rate_name
-from .summary import percentile
 
 PROBE_INTERVAL_MS = 5
 SETTLE_S = 2  # a bed's making and unmaking
@@ -91,10 +92,10 @@ def probe(bed, address, settings):
     rtt_us = result["rtt_us"]
     if not rtt_us:
         raise AssertionError("no echo came back")
-    return {"rtt_p50_us": percentile(rtt_us, 0.5), "rtt_p99_us": percentile(rtt_us, 0.99),
-            "rtt_p999_us": percentile(rtt_us, 0.999), "rtt_max_us": max(rtt_us), "probes": result["sent"],
+    return {"rtt_p50_us": nearest_rank(rtt_us, 0.5), "rtt_p99_us": nearest_rank(rtt_us, 0.99),
+            "rtt_p999_us": nearest_rank(rtt_us, 0.999), "rtt_max_us": max(rtt_us), "probes": result["sent"],
             "probe_loss_share": 100 * (1 - result["received"] / result["sent"]),
-            "prober_late_p99_us": percentile(result["late_us"], 0.99)}
+            "prober_late_p99_us": nearest_rank(result["late_us"], 0.99)}
 
 
 def rtt_idle(settings, daemon):

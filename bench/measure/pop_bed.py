@@ -11,10 +11,10 @@ import contextlib
 import dataclasses
 
 import lib
+from lib.cpu import Meter, busy_cores
 
 from . import bed as beds
 from .busy import competing
-from .cpu import Meter, busy_cores
 from .load_bed import LoadHosts
 from .long_link import long_link
 from .relay_bed import QUIET_S
@@ -51,7 +51,8 @@ class PopBed(LoadHosts):
         self.others_cpus = 0.0  # what the machine did before there was anything to measure
         self.connect("client", "first", (CLIENT, FIRST_ACCESS), way.offloads)
         if way.rtt_ms:
-            self.link = long_link(self, POPS, (FIRST, LAST), settings.rate_mbps, way.rtt_ms, settings.queue_ms)
+            self.link = long_link(self, POPS, (FIRST, LAST), settings.rate_mbps, way.rtt_ms,
+                                  settings.queue_ms)
         else:
             self.connect("first", "last", (FIRST, LAST), way.offloads)
         self.connect("last", "server", (LAST_ACCESS, SERVER), way.offloads)

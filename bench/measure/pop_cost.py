@@ -3,7 +3,9 @@
 import contextlib
 import time
 
-from .counters import read_counters, switches
+from lib.cpu import switches
+
+from .counters import read_counters
 from .pop_bed import POPS
 
 # Debian's wireguard-go of 2022 takes 2.5 times the CPU of that of 2025.

@@ -1,6 +1,8 @@
 """What Thalweg wants to reach over the whole path, in one table; the figures are against the competitor's."""
 
-from .summary import ratio
+
+from lib.statistics import ratio
+
 from .targets import Target
 
 OTHER = "wireguard-go+haproxy"

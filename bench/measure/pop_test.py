@@ -11,9 +11,10 @@ import tomllib
 import types
 import unittest
 
+from lib.cpu import Meter, switches
+
 from . import (counters, page, pop_cost, pop_overlay, pop_record, pop_scenarios, pop_targets, pops, record,
                table)
-from .cpu import Meter
 from .pop_settings import Settings
 from .results import Results
 from .targets import check_targets
@@ -66,11 +67,11 @@ class Counting(unittest.TestCase):
         self.assertEqual(counters.Counters(9, 8, 7) - counters.Counters(4, 2, 7), counters.Counters(5, 6, 0))
 
     def test_switches_grow_and_of_the_ended_there_are_none(self):
-        before = counters.switches([os.getpid()])
+        before = switches([os.getpid()])
         child = subprocess.run(["true"], check=True)
         self.assertEqual(child.returncode, 0)
-        self.assertGreater(counters.switches([os.getpid()]), before)
-        self.assertEqual(counters.switches([1 << 22]), 0)
+        self.assertGreater(switches([os.getpid()]), before)
+        self.assertEqual(switches([1 << 22]), 0)
 
 
 class Cost(unittest.TestCase):

@@ -9,9 +9,9 @@ wires and their offloads are those of bed.py.
 import contextlib
 
 import lib
+from lib.cpu import busy_cores
 
 from . import bed as beds
-from .cpu import busy_cores
 from .load_bed import LOAD_PORT, LoadHosts
 
 CLIENT, RELAY_FRONT = "192.0.2.1", "192.0.2.2"

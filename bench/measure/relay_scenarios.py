@@ -5,10 +5,10 @@ import functools
 import signal
 
 import lib
+from lib.cpu import Meter
 
 from . import iperf, memory
 from . import relay_bed as beds
-from .cpu import Meter
 from .relay_flood import against_flood
 from .relay_interactive import alone, beside_bulk
 from .scenario import Kind, Scenario

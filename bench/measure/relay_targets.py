@@ -1,6 +1,8 @@
 """What Thalweg's relay wants to reach, in one table; the figures are its medians, or against HAProxy's."""
 
-from .summary import ratio
+
+from lib.statistics import ratio
+
 from .targets import Target
 
 OTHER = "haproxy"

@@ -9,9 +9,10 @@ import tempfile
 import tomllib
 import unittest
 
+from lib.cpu import family, family_seconds
+
 from . import (memory, page, record, relay_interactive, relay_record, relay_scenarios, relay_targets, relays,
                runner, table)
-from .cpu import family, family_seconds
 from .relay_settings import Settings
 from .results import Results
 from .targets import check_targets

@@ -1,6 +1,6 @@
 """What was measured: every run of every scenario by everybody, and what the runs come to."""
 
-from .summary import ratio, summarize
+from lib.statistics import ratio, summarize
 
 MACHINE = "machine"  # in place of a daemon's name
 OFFERED_ENOUGH = 99.0  # percent

@@ -3,8 +3,9 @@
 import dataclasses
 from collections.abc import Callable
 
+from lib.statistics import ratio
+
 from .results import MACHINE
-from .summary import ratio
 
 
 @dataclasses.dataclass(frozen=True)

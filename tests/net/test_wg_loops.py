@@ -3,12 +3,12 @@
 import time
 
 import lib
+from lib.cpu import process_seconds
 
 PORT = {"x": 50251, "y": 50252, "far": 50253}
 OUTER = {4: ("10.86.0.1", "10.86.0.2"), 6: ("fd86::1", "fd86::2")}
 INNER = {"x": ("10.87.1.1", "10.87.1.2", "fd87:1::1", "fd87:1::2"),
          "y": ("10.87.2.1", "10.87.2.2", "fd87:2::1", "fd87:2::2")}
-TICKS = 100  # of /proc/PID/stat, a second
 
 
 class Loops(lib.NetTest):
@@ -46,10 +46,9 @@ class Loops(lib.NetTest):
     def work(self, label):
         """Seconds of CPU, and packets both ways, of a device so far."""
         device, name = self.devices[label]
-        stat = self.h.run(["cat", f"/proc/{device.pid}/stat"]).stdout.rpartition(")")[2].split()
         packets = sum(int(self.h.run(["cat", f"/sys/class/net/{name}/statistics/{way}_packets"]).stdout)
                       for way in ("rx", "tx"))
-        return (int(stat[11]) + int(stat[12])) / TICKS, packets
+        return process_seconds(device.pid), packets
 
     def expect_quiet(self, labels, packets):
         """Three small pings and three large ones cost no more than so many packets, and no CPU."""

@@ -18,8 +18,9 @@ def lab_bed():
 
 def link_command(program, near, far, rate_mbps, rtt_ms, queue_ms, options=()):
     """Its command line. Devices are `to-LABEL` of the other host, as a veth's are."""
-    return [str(word) for word in (program, "link", near.name, f"to-{far.label}", far.name, f"to-{near.label}",
-                                   rate_mbps, round(rtt_ms * 1000), queue_ms, *options)]
+    ends = (near.name, f"to-{far.label}", far.name, f"to-{near.label}")
+    words = (program, "link", *ends, rate_mbps, round(rtt_ms * 1000), queue_ms, *options)
+    return [str(word) for word in words]
 
 
 class Link:

@@ -1,4 +1,4 @@
-"""What programs and the machine have used: CPU time and memory, as /proc has it."""
+"""CPU time, context switches and memory of programs and of the machine, from /proc: for tests and bench/."""
 
 import dataclasses
 import os
@@ -44,6 +44,19 @@ def family_seconds(pids):
         except OSError:
             continue
         total += sum(map(int, text.rpartition(")")[2].split()[11:15])) * TICK_S
+    return total
+
+
+def switches(pids):
+    """Context switches of these processes' threads and of those they have started, that still run."""
+    total = 0
+    for pid in family(pids):
+        for status in pathlib.Path(f"/proc/{pid}/task").glob("*/status"):
+            try:
+                text = status.read_text(encoding="utf-8")
+            except OSError:
+                continue  # it has ended meanwhile
+            total += sum(int(line.split()[1]) for line in text.splitlines() if "_ctxt_switches:" in line)
     return total
 
 
