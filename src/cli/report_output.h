@@ -1,4 +1,4 @@
-// What the commands that report have in common: how they were called, where the report goes, and
+// Shared by the commands that report: their command line, where the report goes, and
 // pages that are there whole or not at all.
 #pragma once
 
@@ -12,7 +12,7 @@ namespace tw::cli {
 /// The command line as it was typed.
 std::string own_command();
 
-/// Whether a file can be made there: said before minutes are spent, not after.
+/// Returns true if a file can be made there: asked before minutes are spent, not after.
 bool can_be_written(const std::filesystem::path& file);
 
 /// A report on stdout, which must have taken all of it.

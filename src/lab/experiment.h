@@ -24,7 +24,7 @@
 
 namespace tw::lab {
 
-/// What the frame's own options are set to, after the command line has been read.
+/// The values of the frame's own options, after the command line has been read.
 struct Settings {
   std::uint32_t runs = 1;     ///< counted measurements of every level
   std::uint32_t warmups = 0;  ///< rounds before them, which are measured and not counted
@@ -34,7 +34,7 @@ struct Settings {
   std::string command{};  ///< as it was called
 };
 
-/// How often an experiment measures unless it is told otherwise.
+/// The number of runs of an experiment that is not told otherwise.
 struct Repetition {
   std::uint32_t runs = 10;
   std::uint32_t warmups = 1;
@@ -46,7 +46,7 @@ struct Repetition {
   const char* seed_help = "Of the order of measurements, and of all that is drawn by lot (1)";
 };
 
-/// What a measurement gets from the frame.
+/// The frame, as a measurement sees it.
 struct Run {
   const Settings& settings;
   Interrupt& interrupt;
@@ -63,7 +63,7 @@ struct Plan {
   double half_width = 0.02;
 };
 
-/// What an experiment has built, and measures. Its destructor removes all of it.
+/// The things that an experiment has built and measures. The destructor removes all of them.
 class Rounds {
  public:
   virtual ~Rounds() = default;
@@ -74,7 +74,7 @@ class Rounds {
   virtual Result<Measured> measure(std::size_t level, const Turn& turn, Run& run) = 0;
 };
 
-/// What an experiment adds to what the frame writes, or puts in its place.
+/// The parts of a report that are the experiment's own.
 struct Findings {
   std::string table{};                     ///< for people; "": the frame's table of rows
   ReportJson json = ReportJson::object();  ///< members beside those of the frame

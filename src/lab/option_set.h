@@ -1,4 +1,4 @@
-// How an experiment declares its options without knowing the library that reads the command line:
+// Lets an experiment declare its options without knowing the library that reads the command line:
 // the CLI implements this with CLI11. Each value keeps its default unless the option is given.
 #pragma once
 

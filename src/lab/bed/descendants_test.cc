@@ -7,7 +7,7 @@
 namespace tw::lab {
 namespace {
 
-// What has left its process group is found all the same, and ended.
+// A process that has left its process group is found all the same, and ended.
 TEST(Descendants, AreFoundAndEnded) {
   auto parent = Process::start({.argv = {"sh", "-c", "setsid sleep 60 & echo up; wait"}});
   ASSERT_TRUE(parent) << parent.error().text();

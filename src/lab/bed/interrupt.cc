@@ -47,7 +47,7 @@ Interrupt::Interrupt(Interrupt&& other) noexcept
 
 Interrupt::~Interrupt() {
   if (!fd_) return;
-  // What came while we were tidying up must not kill us now.
+  // A signal that came while we were tidying up must not kill us now.
   fired();
   pthread_sigmask(SIG_SETMASK, &before_, nullptr);
 }

@@ -18,7 +18,7 @@ Result<std::string> write_key(const ScratchFolder& scratch, const std::string& n
 }
 
 constexpr int first_congestion_table = 7700;
-// What wireguard-go asks for itself since 2023; Debian 12's is older and keeps the system's 208 KB.
+// The buffer of wireguard-go since 2023; Debian 12's is older and keeps the system's 208 KB.
 // Here it shares two CPUs with every other host: while it waits for one, that overflows, and the
 // client's link loses what no link has lost.
 constexpr std::size_t client_buffer_bytes = 7U << 20U;

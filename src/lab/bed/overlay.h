@@ -1,4 +1,4 @@
-// What runs on the hosts: the two PoPs, each a `thalweg run` of this same program, and in front of
+// Programs on the hosts: the two PoPs, each a `thalweg run` of this same program, and in front of
 // them a client that is nobody's special case: Debian's wireguard-go, set up with `wg`, its receive
 // buffers as large as its newer versions have them.
 #pragma once

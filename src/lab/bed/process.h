@@ -50,7 +50,7 @@ class Process {
   /// SIGTERM to its group, again after `patience`, SIGKILL after `grace` more; returns when it has
   /// gone.
   void stop(Duration grace = std::chrono::seconds{5}) noexcept;
-  /// What it has printed so far.
+  /// Returns everything that it has printed so far.
   std::string out() const;
   std::string err() const;
 

@@ -21,7 +21,7 @@ fs::path lock_file(const fs::path& folder, pid_t pid) {
   return folder / ("twd" + std::to_string(pid) + ".run");
 }
 
-/// Who sweeps may have removed the file between our opening and locking it.
+/// A sweeping run may have removed the file between our opening and locking it.
 bool is_still_there(const UniqueFd& file, const fs::path& path) {
   struct stat ours{};
   struct stat named{};

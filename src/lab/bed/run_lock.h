@@ -28,9 +28,9 @@ class RunLock {
   UniqueFd fd_;
 };
 
-/// Whether the run with this pid is over: its file is there and not locked. Without a file, which
-/// is a run of an older version or no run at all, only when nothing has the pid. Not of 0, which is
-/// no pid.
+/// Returns true if the run with this pid is over: its file is there and not locked. Without a file,
+/// which is a run of an older version or no run at all, only when nothing has the pid. Not of 0,
+/// which is no pid.
 bool is_dead_run(pid_t pid, const std::filesystem::path& folder = "/run/thalweg");
 
 }  // namespace tw::lab

@@ -1,4 +1,4 @@
-// What a run keeps on disk, and what a killed one leaves there: a private folder that goes with its
+// Files of a run, and those that a killed run leaves: a private folder that goes with its
 // owner, and a sweep for runs that had no chance to clean up.
 #pragma once
 

@@ -1,5 +1,5 @@
-// What every experiment on the emulated links asks of the machine before it begins, and says about
-// it afterwards: what must be there, what the links really do, what the hosts' TCP is set to.
+// The machine under every experiment on the emulated links: checks before it begins, and facts for
+// its report: the programs, the links' round trips, the settings of the hosts' TCP.
 #pragma once
 
 #include <initializer_list>

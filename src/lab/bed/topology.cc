@@ -53,7 +53,7 @@ Result<void> Topology::set_sysctls() {
     settings.push_back({router, "net/ipv4/ip_forward", "1"});
   }
   for (const Host end : {client_host, server_host}) {
-    // What the kernel starts with on any machine of today, whatever this one is tuned to.
+    // Defaults of the kernel on any machine of today, whatever this one is tuned to.
     settings.push_back({end, "net/ipv4/tcp_rmem", "4096 131072 6291456"});
     settings.push_back({end, "net/ipv4/tcp_wmem", "4096 16384 4194304"});
   }
@@ -101,7 +101,7 @@ Result<void> Topology::add_routes(const TopologyShape& shape, Interrupt& interru
   const std::string end = speaking(shape.congestion);
   const std::string pop = speaking(shape.pop_congestion);
   const std::array<std::string, 5> commands{
-      // What is on the link has a route of its own, since the kernel's has no congestion control.
+      // The link has a route of its own, since the kernel's has no congestion control.
       fmt::format("route add default via {0}{1}\nroute add {0}/32 dev far{1}\n", address::rc_access,
                   end),
       fmt::format("route add default via {}{}\nroute add {}/32 dev near src {}{}\n",

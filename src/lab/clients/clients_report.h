@@ -1,4 +1,4 @@
-// What a run of the load generator has found, as a table for people and JSON for scripts.
+// The findings of a run of the load generator, as a table for people and JSON for scripts.
 #pragma once
 
 #include <cstdint>
@@ -39,7 +39,7 @@ struct LoadReport {
   std::uint64_t sent = 0, received = 0;
   std::uint64_t reordered = 0, repeated = 0, corrupt = 0, foreign = 0;
   std::uint64_t sink_drops = 0;  ///< lost at our own sink's socket
-  // Of the whole run, warm-up included: what the generator itself did wrong.
+  // Mistakes of the generator itself in the whole run, warm-up included.
   std::uint64_t late = 0, skipped = 0, refused = 0, no_keypair = 0;
   Duration most_late = Duration::zero();
   std::uint64_t handshakes = 0;  ///< completed while it ran: rekeys
@@ -80,8 +80,8 @@ struct ClientsReport {
 
   double offered_bps() const noexcept;    ///< of inner packets that were sent
   double delivered_bps() const noexcept;  ///< of those that arrived
-  /// Whether what was asked for was sent, when it was to be sent: else the generator, not the
-  /// target, was measured.
+  /// Returns true if everything was sent when it was to be sent. Otherwise the generator was
+  /// measured, not the target.
   bool kept_schedule() const noexcept;
 };
 

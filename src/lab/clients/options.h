@@ -1,4 +1,4 @@
-// What a run of the load generator is asked to do, and what follows from that: sizes on the wire,
+// The options of a run of the load generator, and what follows from them: sizes on the wire,
 // packets to send, and which combinations make no sense.
 #pragma once
 
@@ -15,7 +15,7 @@
 
 namespace tw::lab {
 
-/// What an attacker sends beside the load.
+/// The traffic of an attacker beside the load.
 enum class FloodKind : std::uint8_t {
   none,
   bad_mac1,      ///< initiations of random bytes
@@ -75,9 +75,9 @@ struct ClientsOptions {
   std::uint64_t packets_in(Duration time) const noexcept;
 };
 
-/// Whether there are addresses for all clients.
+/// Fails unless there are addresses for all clients.
 Result<void> check_identity(const ClientsOptions& options);
-/// Whether the run makes sense. The error says what does not, in the words of the command line.
+/// Fails if the run makes no sense. The error says why, in the words of the command line.
 Result<void> check(const ClientsOptions& options);
 
 /// "ADDR:PORT" or "NAME:PORT", asked of the system's resolver.

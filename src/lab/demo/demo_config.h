@@ -37,7 +37,7 @@ struct OverlayShape {
   std::uint16_t leg_port() const noexcept;
 };
 
-/// What both files are made from. Device names are unique on the machine, because the folder of the
+/// The input of both files. Device names are unique on the machine, because the folder of the
 /// cross-platform control sockets does not know namespaces.
 struct PopPair {
   OverlayShape shape{};

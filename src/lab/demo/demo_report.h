@@ -1,5 +1,5 @@
-// What a demonstration has found, and its three faces: a table for people, JSON for scripts, and a
-// page with plots that opens without a network.
+// The downloads of a demonstration and their rows: a table for people, and JSON for scripts and for
+// the page with plots (web/demo.html).
 #pragma once
 
 #include <cstdint>

@@ -32,7 +32,7 @@ struct Download {
   bool sha256_ok = false;
 };
 
-/// What curl printed for the format below. Empty unless it is an answer 200 of `bytes` bytes.
+/// Times that curl printed in the format below. Empty unless it is an answer 200 of `bytes` bytes.
 struct Timing {
   double ttfb_ms = 0;
   double total_ms = 0;
@@ -43,7 +43,7 @@ std::optional<Timing> parse_timing(std::string_view printed, std::uint64_t bytes
 
 inline constexpr std::chrono::seconds shortest_limit{120};
 
-/// What is fetched, and how long it may take.
+/// A file to fetch, and the time that it may take.
 struct Request {
   std::string authority;  ///< of the URL: "198.19.0.1", "198.18.1.2:8080"
   std::uint64_t bytes = 0;
@@ -54,8 +54,8 @@ struct Request {
   std::chrono::seconds stall{0};  ///< without a connection or a byte for so long it ends; 0: never
 };
 
-/// What a download of `bytes` may take where the slowest line carries `rate_bps` (0: any): losses
-/// may make it many times slower than that.
+/// The longest that a download of `bytes` may take where the slowest line carries `rate_bps` (0:
+/// any): losses may make it many times slower than that.
 std::chrono::seconds limit_for(std::uint64_t bytes, std::uint64_t rate_bps) noexcept;
 
 Command download_command(const Namespace& client, const Request& request);

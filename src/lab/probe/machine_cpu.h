@@ -1,5 +1,5 @@
-// How busy the machine's CPUs are, all together, and how much of them the host of a virtual machine
-// has taken away: from /proc/stat.
+// Time that the machine's CPUs are busy, all together, and time that the host of a virtual machine
+// has taken away from them: from /proc/stat.
 #pragma once
 
 #include <cstdint>

@@ -9,13 +9,13 @@
 
 namespace tw::lab {
 
-/// Of all threads, those that have ended left out.
+/// The work of all threads, without those that have ended.
 struct ProcessCost {
   std::uint64_t cpu_ns = 0;
   std::uint64_t switches = 0;  ///< voluntary and not
 
   ProcessCost& operator+=(const ProcessCost& other) noexcept;
-  /// What came in between; zero where a thread has ended meanwhile and the sum fell.
+  /// Returns the work in between; zero where a thread has ended meanwhile and the sum fell.
   ProcessCost since(const ProcessCost& before) const noexcept;
 };
 

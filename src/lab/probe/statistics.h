@@ -1,4 +1,4 @@
-// What repetitions of one measurement come to. A handful of downloads is told by its median and
+// Statistics of repetitions of one measurement. A handful of downloads is told by its median and
 // range; figures that are repeated until they are certain, by their mean and its interval. Python's
 // tests/net/lib/statistics.py has the same for bench/; tests/net/test_lab_bed.py compares them.
 #pragma once

@@ -1,5 +1,5 @@
-// How many segments a host's TCP has sent, and sent again: of all its connections together, from
-// the kernel's own counters.
+// Segments that a host's TCP has sent, and sent again: of all its connections together, from the
+// kernel's own counters.
 #pragma once
 
 #include <cstdint>

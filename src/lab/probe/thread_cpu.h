@@ -1,4 +1,4 @@
-// What a thread of the load generator costs: a generator that is out of CPU measures itself.
+// CPU time of threads of the load generator: a generator that is out of CPU measures itself.
 #pragma once
 
 #include "base/time.h"
@@ -11,7 +11,7 @@ struct CpuTime {
   Duration total() const noexcept { return user + system; }
 };
 
-/// Of the calling thread since its beginning (getrusage). On veth and loopback this includes the
+/// CPU time of the calling thread so far (getrusage). On veth and loopback this includes the
 /// kernel's work at the other end, up to the receiving socket or device.
 CpuTime thread_cpu() noexcept;
 /// Asks for the calling thread to be woken before all others, and exactly. Without the privilege

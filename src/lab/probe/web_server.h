@@ -26,7 +26,7 @@ class WebServer {
 
   /// Lower-case hexadecimal SHA-256 of the file of `bytes`, which must be one of the sizes.
   const std::string& sha256(std::uint64_t bytes) const { return sha256_.at(bytes); }
-  /// What nginx is told about sending, as in its configuration.
+  /// Returns nginx's settings for sending, as in its configuration.
   static std::string settings(bool nopush = false);
   Process& process() noexcept { return process_; }
   const Command& command() const noexcept { return command_; }

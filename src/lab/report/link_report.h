@@ -18,13 +18,13 @@ struct LinkReport {
   double p99_ms = 0;
 };
 
-/// What the links really do, a line each.
+/// Returns the measured round trips of the links, a line each.
 std::string links_text(const std::vector<LinkReport>& links, const Summary& end_to_end_ms);
 
 /// {"client_rc": 32.71, …}: medians.
 nlohmann::ordered_json rtt_json(const std::vector<LinkReport>& links);
 
-/// What was used, by name; and of each link, what was asked for and what was measured.
+/// Returns the facts by name, and for each link the round trip asked for and the measured one.
 nlohmann::ordered_json environment_json(
     const std::vector<std::pair<std::string, std::string>>& facts,
     const std::vector<LinkReport>& links);

@@ -1,4 +1,4 @@
-// What a run of an experiment has measured: every measurement in its order, and a row for each
+// The measurements of a run in their order, and a row for each
 // level with the mean of its figures and how sure that is.
 #pragma once
 
@@ -13,7 +13,7 @@
 
 namespace tw::lab {
 
-/// What tells one row from another: {"bytes", 10000}, {"path", "relayed"}.
+/// Something that tells one row from another: {"bytes", 10000}, {"path", "relayed"}.
 struct Label {
   std::string name;
   std::variant<std::string, std::uint64_t, double> value;
@@ -21,7 +21,7 @@ struct Label {
   std::string text() const;
 };
 
-/// What is measured in one go, and again in every round.
+/// One thing to measure: once in every round.
 struct Level {
   std::string title;  ///< "1 MB relayed", for the progress line
   std::vector<Label> labels{};

@@ -35,7 +35,7 @@ inline constexpr std::array all_configurations{
     Configuration::turbo,           Configuration::fast_open,
     Configuration::fast_open_server};
 
-/// What carries the bytes on R_C and R_S.
+/// The program that carries the bytes on R_C and R_S.
 enum class Carrier : std::uint8_t { kernel, tunnel, ssh, haproxy, relay };
 
 struct Traits {
@@ -58,7 +58,7 @@ const Traits& traits_of(Configuration configuration) noexcept;
 std::string_view name_of(Configuration configuration) noexcept;
 std::optional<Configuration> parse_configuration(std::string_view name) noexcept;
 
-/// What the relays of this step are told, as lines and tables of [relay]; "" unless its carrier is
+/// The settings of this step's relays, as lines and tables of [relay]; "" unless its carrier is
 /// the relay. `leg_congestion` is that of the legs; "": the system's.
 std::string relay_switches(Configuration configuration, const std::string& leg_congestion);
 

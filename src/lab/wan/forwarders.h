@@ -1,4 +1,4 @@
-// What the relay is compared with, on the same two hosts: HAProxy twice in series, and `ssh -L`.
+// The relay's competitors on the same two hosts: HAProxy twice in series, and `ssh -L`.
 // The client connects to a port of R_C in the clear; what listens there is on its own.
 #pragma once
 

@@ -1,4 +1,4 @@
-// What the round trips, initial windows and rates alone predict for a download: when its first byte
+// A prediction from round trips, initial windows and rates alone: when the first byte of a download
 // arrives, and its last. Each TCP connection on the way is a hop with a slow start of its own; what
 // arrives at one end of it may leave by the next. No processing time, no loss and no receive window
 // is in it, so that the difference to what is measured is just these.
@@ -10,7 +10,7 @@
 
 namespace tw::lab {
 
-/// How the way from client to server is divided, and what each relay waits for.
+/// The division of the way from client to server, and the wait of each relay.
 enum class Way : std::uint8_t {
   unsplit,  ///< one connection end to end
   split,    ///< three: client – R_C – R_S – server

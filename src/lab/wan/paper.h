@@ -28,7 +28,7 @@ std::vector<std::string> csv_fields(std::string_view line);
 Result<std::vector<PaperFigure>> parse_paper(std::string_view csv);
 Result<std::vector<PaperFigure>> read_paper(const std::string& path);
 
-/// What the paper says of a configuration, and what was measured here, as lines for the report.
+/// The paper's figures of a configuration beside those measured here, as lines for the report.
 std::vector<std::pair<std::string, std::string>> compare(const std::vector<PaperFigure>& figures,
                                                          const WanReport& report);
 

@@ -6,11 +6,11 @@ namespace tw::lab {
 namespace {
 
 constexpr double bytes_per_mb = 1e6, ns_per_ms = 1e6;
-/// Of 1,500 and 1,420 bytes, with timestamps among TCP's options.
+/// Payload of packets of 1,500 and 1,420 bytes, with timestamps among TCP's options.
 constexpr std::uint32_t plain_segment = 1448, tunnel_segment = 1368;
-/// What nginx writes before a file, within a few bytes.
+/// Bytes that nginx writes before a file, within a few.
 constexpr std::uint64_t header_bytes = 250;
-/// Of a forwarded port, in OpenSSH.
+/// Window of a forwarded port, in OpenSSH.
 constexpr std::uint64_t ssh_window_bytes = 2U << 20U;
 
 double ratio(double base, double value) { return value > 0 ? base / value : 0; }

@@ -1,5 +1,5 @@
-// What a run of the experiment has found, beside what the model says; and its three faces, as the
-// demonstration's report has them (report.h).
+// The downloads of a run and their rows, beside the model's predictions; as table and JSON, and as
+// lines for people.
 #pragma once
 
 #include <array>
@@ -74,14 +74,14 @@ struct WanRow {
   std::optional<double> switches_per_mb{};
   std::optional<double> calls_per_mb{};  ///< none, too, if a download's were not counted
 
-  /// Whether nothing went wrong.
+  /// Returns true if nothing went wrong.
   bool sound() const noexcept { return failed == 0 && sha256_ok; }
 };
 
 /// Sizes ascending; within a size, the configurations in their order.
 std::vector<WanRow> rows_of(const WanReport& report);
 
-/// What the model is asked about a download: measured round trips, the rates that were asked for.
+/// The model's input for a download: measured round trips, and the rates that were asked for.
 ModelInput model_input(const WanReport& report, Configuration configuration, std::uint64_t bytes);
 
 std::string to_table(const WanReport& report);
