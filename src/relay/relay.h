@@ -27,8 +27,8 @@ class Relay final : public Poller {
   static Result<std::unique_ptr<Relay>> create(RelaySettings settings,
                                                std::vector<SynSource*> syns = {},
                                                std::vector<OpenDoor> doors = {});
-  /// Where each SYN that is reported as held gets its answer. Before the first poll; must outlive
-  /// this. Without it none may be held.
+  /// Each SYN that is reported as held gets its answer by this ring. Before the first poll; must
+  /// outlive this. Without it none may be held.
   void answer_syns(SynAnswers* answers) noexcept;
   /// Resets every connection that is still there.
   ~Relay() override;

@@ -72,7 +72,7 @@ std::size_t Relay::State::poll(Instant now, std::size_t budget) {
   std::size_t handled = acceptor.accept_some(now, std::min(budget, accepts_per_poll), serve(now));
   // On a short path the onward halves are connected by now, and their clients have spoken.
   if (handled > 0) take_events();
-  // What is over needs no more than to be closed, and closing takes long: bytes went first.
+  // A connection that is over needs only to be closed, which takes long: bytes went first.
   for (const ConnectionId id : over_) table.make_runnable(id);
   over_.clear();
   refusing_ = draining_ && (refusing_ || !acceptor.is_any_ready());

@@ -34,7 +34,7 @@ struct PopCounters {
   std::optional<PathState> path;   ///< the way to it; none: legs are not paced
 };
 
-/// What became of the SYNs that were seen before their handshakes were complete.
+/// SYNs that were seen before their handshakes were complete.
 struct EarlySynCounters {
   std::uint64_t seen = 0;         ///< reported to us, retransmissions included
   std::uint64_t begun = 0;        ///< onward halves
@@ -46,7 +46,7 @@ struct EarlySynCounters {
   std::uint64_t unclaimed = 0;  ///< halves that wait now
 };
 
-/// What became of the SYNs that were held back until their servers had answered. Each that is no
+/// SYNs that were held back until their servers had answered. Each that is no
 /// longer `waiting` is counted in one of the others; one that was not put to a server has passed.
 struct HeldSynCounters {
   std::uint64_t held = 0;

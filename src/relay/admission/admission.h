@@ -1,4 +1,4 @@
-// Whom the relay serves and which way: every decision about a new connection, without its sockets.
+// Decides of a new connection whether it is served and which way, without its sockets.
 // First PoP: policy says `relay`, then the route. Where a leg arrives: a PoP we know, the policy
 // once more, then a route of ours to a further PoP, else directly onward. Nothing goes back to the
 // PoP that it came from, nor through more than most_hops.
@@ -19,7 +19,7 @@
 
 namespace tw::relay {
 
-/// Where a connection goes on.
+/// The way onward of a connection.
 struct Way {
   std::optional<std::size_t> pop;  ///< index into the settings' PoPs; empty: directly to the target
 };
@@ -33,11 +33,11 @@ class Admission {
   /// A connection from the transparent listener. `usable`: which PoPs it may go by now.
   Verdict admit_client(const Endpoint& client, const Endpoint& target,
                        const PopFilter& usable) const;
-  /// Whether a connection from here to `target` is possible, and harms nothing.
+  /// True if a connection from here to `target` is possible, and harms nothing.
   bool may_go_directly(const Endpoint& target) const noexcept {
     return directly(target).has_value();
   }
-  /// Who may speak to the leg port: another PoP, by its overlay address. Index of the PoP.
+  /// Returns the index of the PoP that has this overlay address: it may speak to the leg port.
   std::optional<std::size_t> pop_at(const IpAddress& peer) const noexcept;
   struct Arrival {
     std::optional<std::size_t> from;  ///< the PoP that opened the leg

@@ -14,7 +14,7 @@ class LegCounts {
  public:
   struct Legs {
     std::size_t all = 0;
-    std::size_t waiting = 0;  ///< of those, without a whole header yet
+    std::size_t waiting = 0;  ///< among them: without a whole header yet
   };
   /// `pop`: its overlay address.
   Legs of(const IpAddress& pop) const noexcept {

@@ -1,6 +1,6 @@
-// Who may connect, and where to: one list of rules for what is relayed and what is routed. Closed
-// by default: what no rule allows is refused. Pure decisions; the firewall (node/) is generated
-// from the same list, and the last PoP asks it again before it connects.
+// The policy: one list of rules for what is relayed and what is routed, from whom and where to.
+// Closed by default: what no rule allows is refused. Pure decisions; the firewall (node/) is
+// generated from the same list, and the last PoP asks it again before it connects.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +29,7 @@ struct PolicyRule {
   std::vector<Prefix> from{};
   std::vector<Prefix> to{};
   Protocol protocol = Protocol::any;
-  std::vector<PortRange> ports{};  ///< of the target; only with tcp or udp
+  std::vector<PortRange> ports{};  ///< the target's; only with tcp or udp
   Action action = Action::refuse;
   friend bool operator==(const PolicyRule&, const PolicyRule&) noexcept = default;
 };

@@ -17,11 +17,11 @@ class PopClients {
  public:
   struct Owned {
     Prefix prefix;
-    std::uint32_t peer = 0;  ///< who has it among its allowed IPs, by any number
+    std::uint32_t peer = 0;  ///< that has it among its allowed IPs, by any number
   };
   struct Pop {
     std::uint32_t peer = 0;     ///< as in Owned
-    std::vector<Prefix> given;  ///< what it may name whosever it is (`[[pop]] clients`)
+    std::vector<Prefix> given;  ///< it may name these whosever they are (`[[pop]] clients`)
   };
   /// `allowed_ips`: of all peers. `own`: addresses of this node, which no client has.
   PopClients(const std::vector<Owned>& allowed_ips, std::vector<IpAddress> own,
@@ -30,7 +30,7 @@ class PopClients {
   /// The longest match decides. v4-mapped addresses are taken as IPv4; loopback, multicast and
   /// unspecified ones are nobody's to name. Cost: a binary search for each length that occurs.
   bool may_name(std::size_t pop, const IpAddress& client) const noexcept;
-  /// Whether it may because that is written.
+  /// True if it may because `[[pop]] clients` says so.
   bool is_given(std::size_t pop, const IpAddress& client) const noexcept;
   /// The allowed IP that `client` belongs to, if any.
   std::optional<Owned> owner_of(const IpAddress& client) const noexcept;

@@ -1,7 +1,7 @@
-// Who a client is, for everything that is shared out by client. An address is what a client says:
-// who has a /64 of IPv6 has 2^64 of them, and a share for each would be no share. So it is the peer
-// of the tunnel whose address it is; where there is none, an IPv4 address or an IPv6 /64, and for
-// an IPv6 address that stands for one of IPv4, that.
+// The identity of a client, for everything that is shared out by client. An address is no identity:
+// the owner of a /64 of IPv6 has 2^64 of them, and a share for each would be no share. So it is the
+// peer of the tunnel whose address it is; where there is none, an IPv4 address or an IPv6 /64, and
+// for an IPv6 address that stands for one of IPv4, that.
 #pragma once
 
 #include <cstddef>
@@ -15,12 +15,12 @@
 namespace tw::relay {
 
 struct Principal {
-  IpAddress network;       ///< of whoever is no peer
+  IpAddress network;       ///< of a client that is no peer
   std::uint64_t peer = 0;  ///< PeerNetworks::id; 0: no peer
   friend bool operator==(const Principal&, const Principal&) noexcept = default;
 
   Principal() = default;
-  /// Of a client that is no peer's.
+  /// The principal of a client that is no peer's.
   Principal(const IpAddress& client) noexcept;  // NOLINT(google-explicit-constructor)
   static Principal of_peer(std::uint64_t id) noexcept;
 };

@@ -50,8 +50,8 @@ Result<KernelRoute> RouteCache::ask(const IpAddress& target) noexcept {
   return route;
 }
 
-// What has changed does not matter. Messages that were lost for want of room have said so, too; and
-// of a socket that fails nothing more will be heard, so nothing is believed.
+// It does not matter which change it was. Messages that were lost for want of room have said so,
+// too; and of a socket that fails nothing more will be heard, so nothing is believed.
 bool RouteCache::has_changed() noexcept {
   bool changed = false;
   std::uint8_t first = 0;  // of each message: the rest is dropped

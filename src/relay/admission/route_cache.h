@@ -1,4 +1,4 @@
-// What the kernel has answered about targets, kept until anything in its routing changes: two
+// The kernel's answers about targets, kept until anything in its routing changes: two
 // system calls and 4 us less for every connection to a target that is in demand.
 //
 // The kernel tells every change of links, addresses, routes and rules to a socket of ours before

@@ -1,6 +1,6 @@
-// How many onward halves may begin before their clients have proved that they exist: so many a
-// second for one source, so many for all. A flood of SYNs must not become a flood of connections;
-// what is over the budget waits for its handshake, as without early SYN.
+// The budget of onward halves that begin before their clients have proved that they exist: so many
+// a second for one source, so many for all. A flood of SYNs must not become a flood of connections;
+// a connection over the budget waits for its handshake, as without early SYN.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
-// Whether an address may be the target of a relayed connection at all, whatever the policy says: no
-// way into this machine's own services, under any address that leads there at this moment, and none
-// to the port on which other PoPs trust us.
+// Refuses addresses that may never be the target of a relayed connection, whatever the policy says:
+// no way into this machine's own services, under any address that leads there at this moment, and
+// none to the port on which other PoPs trust us.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// When the next warm leg may be begun. While all is well: at once. After a failure: one attempt at
+// Paces the attempts to make warm legs. While all is well: at once. After a failure: one attempt at
 // a time, with pauses that double and are jittered, until a leg has been made and has lived for a
 // while. A connection alone proves nothing: a PoP that does not want us, or is full, accepts it and
 // resets it a moment later.
@@ -26,8 +26,8 @@ class ConnectBackoff {
   bool failing() const noexcept { return failures_ > 0; }
   /// Outages are counted once, however many attempts were under way when they began.
   std::uint32_t failures_in_row() const noexcept { return failures_; }
-  /// When the next attempt may begin. While failing() only if none is under way; that is the
-  /// caller's to see. Any time, and not after `now`, while all is well.
+  /// Returns when the next attempt may begin. While failing() only if none is under way; that is
+  /// the caller's to see. Any time, and not after `now`, while all is well.
   Instant next_attempt() const noexcept { return failing() ? again_ : Instant{}; }
 
   /// An attempt begins. The next may follow after the same pause, whatever becomes of this one.

@@ -19,7 +19,7 @@
 
 namespace tw::relay {
 
-/// What one PoP tells the next beside client and target: in a TLV of our own, of
+/// Options that one PoP tells the next beside client and target: in a TLV of our own, of
 /// PP2_TYPE_MIN_CUSTOM (flags, hops). Without it: as here.
 struct LegOptions {
   bool fast_open = false;  ///< LegRequest::fast_open
@@ -52,7 +52,7 @@ struct LegHeader {
   ProxyHeader header{};
   LegOptions options{};
   int os_errno = 0;
-  std::optional<ReceivedProof> proof{};  ///< of `complete` and `hello`, unchecked
+  std::optional<ReceivedProof> proof{};  ///< with `complete` and `hello`; unchecked
   /// The bytes that the proof covers: all of the header. None of a LOCAL one that is no hello.
   std::array<std::uint8_t, proxy_max_size> bytes{};
   std::size_t size = 0;
@@ -81,7 +81,7 @@ struct AnswerProofReader {
   /// Never blocks, and takes not one byte too many.
   State read(int socket) noexcept;
   AnswerBytes bytes{};
-  std::size_t size = 0;  ///< of them that are here
+  std::size_t size = 0;  ///< bytes that are here
   int os_errno = 0;
 };
 

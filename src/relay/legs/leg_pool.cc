@@ -19,7 +19,7 @@ namespace tw::relay {
 namespace {
 
 constexpr std::size_t events_per_wait = 64;
-// How often a pool that is larger than `low` looks whether it still need be.
+// A pool that is larger than `low` looks so often whether it still need be.
 constexpr Duration review_interval = 5s;
 // Legs that were made together go apart within the last quarter of their time.
 constexpr double least_age_share = 0.75;
@@ -262,7 +262,7 @@ Instant LegPool::expiry_of(const WarmLeg& leg) const noexcept {
   return leg.established + Duration{static_cast<Duration::rep>(age)};
 }
 
-// What is too old, and what has been connecting for too long.
+// Closes legs that are too old, and those that have been connecting for too long.
 void LegPool::retire(Instant now) {
   std::erase_if(legs_, [&](const WarmLeg& leg) {
     if (!leg.idle) {

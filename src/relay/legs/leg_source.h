@@ -1,5 +1,5 @@
-// Where the relay's decisions get the onward half of a connection. They say for whom and where to,
-// and know nothing of where a leg comes from: a fresh connection, or one that was kept warm.
+// The source of onward halves. A request says for whom and where to; whether the answer is a fresh
+// connection or one that was kept warm is the source's.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +16,7 @@
 namespace tw::relay {
 
 struct LegRequest {
-  Endpoint client;  ///< who asked for it; told to the next PoP
+  Endpoint client;  ///< that asked for it; told to the next PoP
   Endpoint target;
   /// Not a warm one: the last was dead, and the others may be.
   bool fresh = false;
@@ -55,7 +55,7 @@ struct Leg {
 struct LegSourceState {
   std::size_t idle = 0;        ///< established, waiting to be used
   std::size_t connecting = 0;  ///< on their way to that
-  std::size_t target = 0;      ///< how many there should be
+  std::size_t target = 0;      ///< as many as there should be
   std::uint64_t hits = 0;      ///< acquired warm
   std::uint64_t misses = 0;    ///< wanted when there was none, and connected afresh
   std::uint64_t opened = 0;    ///< established for the pool
@@ -63,7 +63,7 @@ struct LegSourceState {
   std::uint64_t expired = 0;   ///< closed in order, unused, for their age
   std::uint64_t died = 0;      ///< ended by the other side, or by keepalive
   std::uint64_t surplus = 0;  ///< closed in order, unused: fewer are wanted, or the path is another
-  std::uint32_t failures_in_row = 0;  ///< of connecting, since a leg last lived; 0: all is well
+  std::uint32_t failures_in_row = 0;  ///< to connect, since a leg last lived; 0: all is well
   Duration connect_rtt{0};            ///< smoothed, as TCP measured it at connecting; 0: unknown
 };
 
@@ -74,7 +74,7 @@ class LegSource {
   /// Never blocks. Fails if the connection could not even be begun.
   virtual Result<Leg> acquire(const LegRequest& request, Instant now) = 0;
 
-  /// What a source does between requests. Readable when poll() has something to do; -1: never.
+  /// Readable when poll() has something to do between requests; -1: never.
   /// Constant while the source lives.
   virtual int wait_fd() const noexcept { return -1; }
   /// Due when wait_fd() is readable or next_deadline() has come. Never blocks.

@@ -13,7 +13,7 @@
 namespace tw::relay {
 namespace {
 
-// Who is sent no connections needs no warm legs.
+// A PoP that is sent no connections needs no warm legs.
 PoolSettings pool_of(const RelaySettings& settings, const PopSettings& pop) {
   PoolSettings pool = settings.pool;
   if (pop.routes.empty()) pool.enabled = false;

@@ -47,7 +47,7 @@ class PopLegs final : public LegSource {
   /// family to come from: it would not know us.
   Result<Leg> acquire(const LegRequest& request, Instant now) override;
 
-  /// Whether new connections should go by this PoP.
+  /// True if new connections should go by this PoP.
   bool is_usable(Instant now) const noexcept { return health_.is_usable(pool_.state(), now); }
   /// A leg was silent for patience(), or could not be made. What is warm is given up.
   void suspect(Instant now);
@@ -70,7 +70,7 @@ class PopLegs final : public LegSource {
   void reopen() noexcept { closed_ = false; }
 
  private:
-  // What a warm leg has been made with: as long as this stays, so may the legs.
+  // The properties that a warm leg was made with: as long as they stay, so may the legs.
   struct Path {
     std::string device;
     std::optional<IpAddress> source;  // none of the PoP's family: no leg can be made

@@ -1,4 +1,4 @@
-// How many warm legs to keep for a PoP: as many as are used while a used one is being replaced, and
+// The number of warm legs to keep for a PoP: as many as are used while one is being replaced, and
 // a little more. A browser takes a dozen within a second and then none for a minute, so the busiest
 // refill time of late counts, and is forgotten slowly.
 #pragma once
@@ -12,7 +12,7 @@ namespace tw::relay {
 
 class PoolSize {
  public:
-  /// What was needed at once is half forgotten after so long: the next page of a reader finds its
+  /// A peak of use is half forgotten after so long: the next page of a reader finds its
   /// legs, and an hour later nobody pays for them.
   static constexpr Duration half_life = 1min;
   /// Kept beyond the most that one refill time has used. That peak holds the arrivals' own scatter
@@ -25,7 +25,7 @@ class PoolSize {
   /// Somebody wanted a leg, whether or not there was one. `refill_time` is how long a new one takes
   /// at present. `now` never goes back.
   void used(Instant now, Duration refill_time) noexcept;
-  /// How many to keep; not less than `low`, not more than `high`.
+  /// Returns how many to keep; not less than `low`, not more than `high`.
   std::size_t target(Instant now, std::size_t low, std::size_t high) const noexcept;
 
  private:

@@ -45,7 +45,7 @@ class WayChoice {
   /// A connection from here to the target has taken this round trip.
   void connected_directly(const Connection& connection, Instant now);
 
-  /// What is measured: poll() is due when wait_fd() is readable or next_deadline() has come. -1:
+  /// The measuring: poll() is due when wait_fd() is readable or next_deadline() has come. -1:
   /// nothing will be measured, and every target goes by its PoP.
   int wait_fd() const noexcept { return probes_.wait_fd(); }
   Instant next_deadline() const noexcept { return probes_.next_deadline(); }

@@ -44,7 +44,7 @@ inline constexpr std::array<std::string_view, 17> log_field_names{
     "early",    "claim_ms",   "connect_ms", "request_ms", "first_byte_ms", "total_ms",
     "bytes_up", "bytes_down", "outcome",    "errno",      "active"};
 
-/// What a line can say. Views are of the caller's; what is empty is written as "-".
+/// The facts that a line can say. Views are of the caller's; an empty one is written as "-".
 struct LogRecord {
   WallTime time;            ///< when it ended
   Endpoint client, target;  ///< port 0: unknown

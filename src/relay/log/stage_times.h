@@ -1,4 +1,4 @@
-// When a connection reached which stage, and how long all of them took to get there. Every time is
+// The time at which a connection reached each stage, and histograms of all of them. Every time is
 // since the connection began: the client's SYN where that was seen, else its accept; for a leg of
 // another PoP, its header. Stages overlap (the onward half connects under the client's handshake),
 // so that differences between them mean little.
@@ -27,7 +27,7 @@ inline constexpr std::size_t stage_count = 5;
 inline constexpr std::array<std::string_view, stage_count> stage_names{
     "claim", "connect", "request", "first_byte", "total"};
 
-/// How a connection goes on from here, as far as its times go.
+/// The way of a connection onward, as far as its times go.
 enum class Via : std::uint8_t {
   direct,     ///< to its target
   warm_leg,   ///< by a leg that was there
@@ -38,7 +38,7 @@ inline constexpr std::size_t via_count = 4;
 inline constexpr std::array<std::string_view, via_count> via_names{"direct", "warm_leg",
                                                                    "fresh_leg", "for_pop"};
 
-/// Of one connection.
+/// The times of one connection.
 class ConnectionTimes {
  public:
   explicit ConnectionTimes(Instant begun) noexcept : begun_(begun) { after_.fill(unreached); }
@@ -77,7 +77,7 @@ class ConnectionTimes {
   std::uint8_t news_ = 0;  // a bit a stage
 };
 
-/// Of all connections. 300 KB, all of it from the start.
+/// The times of all connections. 300 KB, all of it from the start.
 class StageTimes {
  public:
   StageTimes();

@@ -1,7 +1,7 @@
-// Whether new connections should go by a PoP. A PoP that has died says nothing, and TCP takes
-// seconds to believe it: so the first leg whose header is not acknowledged in time is believed, and
-// who comes after goes another way. A new leg proves the contrary; and if none is being made, one
-// connection is risked now and then, more and more rarely. A pure rule.
+// Judges whether new connections should go by a PoP. A PoP that has died says nothing, and TCP
+// takes seconds to believe it: so the first leg whose header is not acknowledged in time is
+// believed, and later connections go another way. A new leg proves the contrary; and if none is
+// being made, one connection is risked now and then, more and more rarely. A pure rule.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +22,9 @@ class PopHealth {
   /// Costs a few comparisons.
   bool is_usable(const LegSourceState& pool, Instant now) const noexcept;
 
-  /// How long the header of a leg may stay unacknowledged. Room for one loss: the kernel sends
-  /// again after an RTT and at least 200 ms. Within the second in which a dead PoP must be known.
+  /// Returns how long the header of a leg may stay unacknowledged. Room for one loss: the kernel
+  /// sends again after an RTT and at least 200 ms. Within the second in which a dead PoP must be
+  /// known.
   static Duration patience(Duration rtt) noexcept;
 
  private:

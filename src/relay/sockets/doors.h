@@ -18,7 +18,7 @@ namespace tw::relay {
 struct DoorPlan {
   Endpoint address;
   std::string device;
-  int device_index = 0;  ///< of the device that has the name now: sockets are bound to that one
+  int device_index = 0;  ///< the device that has the name now: sockets are bound to that one
   Listener::Kind kind = Listener::Kind::clients;
   friend bool operator==(const DoorPlan&, const DoorPlan&) noexcept = default;
 };

@@ -14,7 +14,7 @@ namespace tw::relay {
 struct Accepted {
   UniqueFd socket;   ///< non-blocking
   Endpoint peer;     ///< from accept4: getpeername would fail after a reset
-  Endpoint address;  ///< of our side; behind TPROXY, the original destination
+  Endpoint address;  ///< our side's; behind TPROXY, the original destination
 };
 
 enum class AcceptStatus : std::uint8_t {

@@ -26,7 +26,7 @@ constexpr int listen_backlog = 4096;
 constexpr int fast_open_backlog = 256;
 
 // The options of one socket, in order; after the first that fails the others are not tried.
-// What is being done, in words for an error: put together only if there is one.
+// The attempt in words, for an error: put together only if there is one.
 struct What {
   std::string_view action;
   const Endpoint* endpoint = nullptr;
@@ -185,7 +185,7 @@ Result<UniqueFd> open_onward(const OnwardOptions& wanted) {
       return system_error(what.text() + ": bind " + wanted.source.text());
     }
   }
-  // Where the kernel will not (tcp_fastopen is off), an ordinary handshake does.
+  // If the kernel will not (tcp_fastopen is off), an ordinary handshake does.
   const int yes = 1;
   if (wanted.fast_open) {
     static_cast<void>(

@@ -19,22 +19,22 @@ struct ListenerOptions {
   std::string device{};                  ///< accepts what comes in by this device only
   bool transparent = false;              ///< TPROXY: answers for addresses that are not ours
   bool before_address = false;           ///< `address` need not be this machine's yet
-  const TurboSettings* turbo = nullptr;  ///< of a listener for legs
+  const TurboSettings* turbo = nullptr;  ///< for a listener for legs
   const RelayLimits* limits = nullptr;   ///< when a silent side is dead; null: the system's
   bool fast_open = false;                ///< takes data in a SYN that has a cookie (RFC 7413)
-  /// SO_MARK, which what is accepted inherits: how the firewall knows our sockets. 0: none.
+  /// SO_MARK, which accepted sockets inherit: the firewall knows our sockets by it. 0: none.
   std::uint32_t mark = 0;
 };
-/// Listening, non-blocking, close-on-exec. What is accepted from it inherits the options. Nobody
+/// Listening, non-blocking, close-on-exec. Accepted sockets inherit the options. Nobody
 /// else can listen there as long as it is open: SO_REUSEADDR shares nothing with one that listens,
 /// and SO_REUSEPORT, which would, is not set.
 Result<UniqueFd> open_listener(const ListenerOptions& options);
 
 struct OnwardOptions {
   Endpoint target;
-  std::string device{};                  ///< of a leg; else empty: whichever the route says
-  Endpoint source{};                     ///< of a leg; port 0: any
-  const TurboSettings* turbo = nullptr;  ///< of a leg
+  std::string device{};                  ///< for a leg; else empty: whichever the route says
+  Endpoint source{};                     ///< for a leg; port 0: any
+  const TurboSettings* turbo = nullptr;  ///< for a leg
   const RelayLimits* limits = nullptr;   ///< as above
   /// If the kernel has a cookie of the target: the SYN leaves with the first bytes written. Only if
   /// there are some to write at once: without, it never leaves.
@@ -43,7 +43,7 @@ struct OnwardOptions {
   std::uint32_t* bound_from = nullptr;
   /// Says of a leg whether it is held only from its second byte on (hold_window()).
   bool* held_late = nullptr;
-  std::uint32_t mark = 0;  ///< of a leg, as above
+  std::uint32_t mark = 0;  ///< for a leg, as above
 };
 /// A connection being made: writable, or failed, when that is decided.
 Result<UniqueFd> open_onward(const OnwardOptions& options);
@@ -74,10 +74,10 @@ Duration connect_rtt(int socket) noexcept;
 /// asks that only once for each train of 64 KB.
 bool is_writable(int socket) noexcept;
 
-/// Whether there is something to be read at once.
+/// True if there is something to be read at once.
 bool has_bytes(int socket) noexcept;
 
-/// Whether the SYN of an accepted connection carried data that was taken.
+/// True if the SYN of an accepted connection carried data that was taken.
 bool came_by_fast_open(int socket) noexcept;
 
 /// True if its handshake has had no answer yet, though it may take bytes (Fast Open).

@@ -1,6 +1,6 @@
 // Onward halves that begin at a client's SYN, before its handshake is complete (KTCP, section 4.1):
 // which SYNs begin one, how many wait to be claimed, and what becomes of the SYNs that are held.
-// What is not begun for want of room is not refused either: it is served when it is accepted.
+// A SYN that begins none for want of room is not refused either: it is served when it is accepted.
 #pragma once
 
 #include <cstddef>
@@ -34,7 +34,7 @@ class EarlyHalves {
               WayChoice& ways, Connector& connector, ConnectionAccounts& accounts);
   /// After clients.apply(): an address may be another client's.
   void apply();
-  /// Where held SYNs get their answers; see HeldAnswers.
+  /// Held SYNs get their answers by this ring; see HeldAnswers.
   void answer_to(SynAnswers* ring) noexcept { answers_.send_to(ring); }
 
   /// Returns the half that the SYN has begun; empty if it began none. A SYN that is held has its

@@ -1,4 +1,4 @@
-// Who tells the relay of SYNs before their handshakes are complete: the lane that decrypts those of
+// Reports SYNs to the relay before their handshakes are complete: the lane that decrypts those of
 // the tunnel's clients, or a program in the kernel for those of other devices.
 #pragma once
 
@@ -16,7 +16,7 @@ class SynSource {
   virtual bool pop(SynReport& syn) noexcept = 0;
   /// Before the context sleeps: false if a SYN waits already. Else the next one rings fd().
   virtual bool arm() noexcept = 0;
-  /// When it is awake again.
+  /// After arm(), when the context is awake again.
   virtual void disarm() noexcept = 0;
   /// Constant; watched edge-triggered.
   virtual int fd() const noexcept = 0;
