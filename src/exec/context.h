@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 
+#include "base/counter.h"
 #include "base/time.h"
 #include "exec/poller.h"
 
@@ -19,12 +20,29 @@ struct ContextId {
 /// contexts per packet goes through rings of plain values.
 using Message = std::move_only_function<void() noexcept>;
 
+/// The work that a context has done since it was made. Any thread may read.
+struct ContextCounters {
+  Counter turns;  ///< in which anything was done
+  Counter messages;
+  Counter packets, bytes;  ///< as its pollers count them (exec/work.h)
+
+  /// On the context only.
+  void add(std::size_t messages_run, const Work& work) noexcept {
+    if (messages_run == 0 && work.packets == 0) return;
+    turns.add();
+    messages.add(messages_run);
+    packets.add(work.packets);
+    bytes.add(work.bytes);
+  }
+};
+
 class ExecContext {
  public:
   virtual ~ExecContext() = default;
   virtual ContextId id() const noexcept = 0;
   virtual const Clock& clock() const noexcept = 0;
   virtual Instant now() const noexcept = 0;  ///< read once per loop, then passed down
+  virtual const ContextCounters& counters() const noexcept = 0;
   /// From this context, or by message, or before the context runs. The poller must outlive it.
   virtual void attach(Poller& poller) = 0;
   /// Returns when the poller will not run again here. Same callers as attach().

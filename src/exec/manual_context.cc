@@ -18,7 +18,9 @@ std::size_t ManualContext::step() noexcept {
     message();
     message = nullptr;
   }
-  return done + pollers_.poll_all(now_, budget_).handled;
+  const Work work = pollers_.poll_all(now_, budget_);
+  counters_.add(done, work);
+  return done + work.packets;
 }
 
 bool ManualContext::run_until_idle(std::size_t turns) noexcept {

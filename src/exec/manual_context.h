@@ -29,6 +29,7 @@ class ManualContext final : public ExecContext {
   ContextId id() const noexcept override { return id_; }
   const Clock& clock() const noexcept override { return clock_; }
   Instant now() const noexcept override { return now_; }
+  const ContextCounters& counters() const noexcept override { return counters_; }
   void attach(Poller& poller) override;
   void detach(Poller& poller) noexcept override;
   bool post(Message&& message) noexcept override;
@@ -41,6 +42,7 @@ class ManualContext final : public ExecContext {
   Instant now_;
   Mailbox mailbox_;
   PollerList pollers_;
+  ContextCounters counters_;
   std::atomic<bool> woken_{false};
 };
 

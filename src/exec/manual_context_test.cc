@@ -11,13 +11,13 @@ namespace {
 struct FakePoller final : Poller {
   FakePoller(std::string name_given, std::string& log_given)
       : name(std::move(name_given)), log(log_given) {}
-  std::size_t poll(Instant now, std::size_t budget) noexcept override {
+  Work poll(Instant now, std::size_t budget) noexcept override {
     seen = now;
     log += name;
     if (action) action();
     const std::size_t handled = std::min(budget, work);
     work -= handled;
-    return handled;
+    return {.packets = handled, .bytes = 100 * handled, .more = handled == budget};
   }
   Instant next_deadline() const noexcept override { return deadline; }
   bool arm() noexcept override { return armed; }
@@ -56,6 +56,20 @@ TEST_F(ManualContextTest, BudgetBoundsATurn) {
   EXPECT_EQ(context.step(), 10U);
   EXPECT_TRUE(context.run_until_idle());
   EXPECT_EQ(a.work, 0U);
+}
+
+TEST_F(ManualContextTest, AccountsTheWorkOfAllItsPollers) {
+  context.attach(a);
+  context.attach(b);
+  a.work = 25;
+  b.work = 3;
+  ASSERT_TRUE(context.post([]() noexcept {}));
+  ASSERT_TRUE(context.run_until_idle());
+  const ContextCounters& counters = context.counters();
+  EXPECT_EQ(counters.packets.value(), 28U);
+  EXPECT_EQ(counters.bytes.value(), 2800U);
+  EXPECT_EQ(counters.messages.value(), 1U);
+  EXPECT_EQ(counters.turns.value(), 3U) << "the last, which has found nothing, is none";
 }
 
 TEST_F(ManualContextTest, MessagesRunBeforePollersAndNotInTheTurnThatPostsThem) {

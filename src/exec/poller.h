@@ -1,20 +1,22 @@
-// What a context runs: one lane of the data plane, run to completion each time.
+// A poller is run by a context: one lane of the data plane, run to completion each time.
 #pragma once
 
 #include <cstddef>
 #include <span>
 
 #include "base/time.h"
+#include "exec/work.h"
 
 namespace tw {
 
 class Poller {
  public:
   virtual ~Poller() = default;
-  /// At most `budget` packets of work; `now` is the only clock it may believe.
-  /// Returns packets handled; fewer than `budget` means it ran dry (the NAPI convention).
-  virtual std::size_t poll(Instant now, std::size_t budget) noexcept = 0;
-  /// When poll() must run next though no descriptor is ready; Instant::max() if never.
+  /// Handles at most `budget` packets, of all its sources together; `now` is the only clock it may
+  /// believe. Returns what it has done, and whether the budget has ended it (NAPI's convention). A
+  /// poller that takes from several sources counts with a Turn (exec/turn.h).
+  virtual Work poll(Instant now, std::size_t budget) noexcept = 0;
+  /// Returns when poll() must run next though no descriptor is ready; Instant::max() if never.
   virtual Instant next_deadline() const noexcept = 0;
   /// Descriptors whose readability means "poll me". Read at attach; constant while attached.
   virtual std::span<const int> wait_fds() const noexcept { return {}; }

@@ -27,23 +27,17 @@ class PollerList {
     }
   }
 
-  struct Turn {
-    std::size_t handled = 0;  ///< packets, by all pollers
-    bool more = false;        ///< some poller used up its budget: there may be more
-  };
-  /// Polls each once, those included that are attached meanwhile.
-  Turn poll_all(Instant now, std::size_t budget) noexcept {
-    Turn turn;
+  /// Polls each once, those included that are attached meanwhile. Returns the work of all.
+  Work poll_all(Instant now, std::size_t budget) noexcept {
+    Work work;
     iterating_ = true;
     for (std::size_t i = 0; i < pollers_.size(); ++i) {
       if (pollers_[i] == nullptr) continue;
-      const std::size_t handled = pollers_[i]->poll(now, budget);
-      turn.handled += handled;
-      turn.more |= handled >= budget;
+      work += pollers_[i]->poll(now, budget);
     }
     iterating_ = false;
     std::erase(pollers_, nullptr);
-    return turn;
+    return work;
   }
 
   /// False if any poller has work that no descriptor will announce.

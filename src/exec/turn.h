@@ -6,9 +6,11 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 
 #include "base/time.h"
+#include "exec/work.h"
 
 namespace tw {
 
@@ -36,15 +38,19 @@ class Turn {
   }
   /// Counts packets that had to be handled with something else, be it too much.
   void charge(std::size_t packets) noexcept { used_ += packets; }
+  /// Counts the bytes of packets that have been taken.
+  void add_bytes(std::uint64_t bytes) noexcept { bytes_ += bytes; }
 
   std::size_t used() const noexcept { return used_; }
   std::size_t left() const noexcept { return budget_ - std::min(used_, budget_); }
   bool over() const noexcept { return cut_ || used_ >= budget_; }
+  Work work() const noexcept { return {.packets = used_, .bytes = bytes_, .more = over()}; }
 
  private:
   Instant now_;
   std::size_t budget_;
   std::size_t used_ = 0;
+  std::uint64_t bytes_ = 0;
   bool cut_ = false;
 };
 

@@ -15,5 +15,17 @@ TEST(TurnTest, ATrainThatDoesNotFitWaitsForATurnOfItsOwn) {
   EXPECT_TRUE(next.over());
 }
 
+TEST(TurnTest, SaysWhatWasDoneAndWhetherThereMayBeMore) {
+  Turn turn{Instant{}, 100};
+  turn.take(60);
+  turn.add_bytes(6000);
+  EXPECT_FALSE(turn.work().more);
+  turn.take(60);
+  const Work work = turn.work();
+  EXPECT_EQ(work.packets, 60U);
+  EXPECT_EQ(work.bytes, 6000U);
+  EXPECT_TRUE(work.more);
+}
+
 }  // namespace
 }  // namespace tw

@@ -93,6 +93,7 @@ struct Worker::Loop {
   Mailbox mailbox;
   EpollSet epoll;
   PollerList pollers;
+  ContextCounters counters;
   std::atomic<Duration::rep> now_ns{0};
   // The handshake of sleeper and waker: each writes its own flag, then reads the other's. All four
   // accesses are sequentially consistent, so they cannot both miss.
@@ -121,9 +122,10 @@ void Worker::Loop::run() noexcept {
     const Instant now = clock.now();
     now_ns.store(now.since_origin().count(), std::memory_order_relaxed);
     const std::size_t messages = run_messages(messages_per_turn);
-    const PollerList::Turn turn = pollers.poll_all(now, settings.budget);
-    const bool park = governor.may_park(now, messages + turn.handled > 0);
-    if (turn.more || !mailbox.empty()) continue;
+    const Work work = pollers.poll_all(now, settings.budget);
+    counters.add(messages, work);
+    const bool park = governor.may_park(now, messages + work.packets > 0);
+    if (work.more || !mailbox.empty()) continue;
     if (const Instant until = pollers.coalescing_until(); until > now && governor.may_coalesce()) {
       sleep_deaf(std::min(until, pollers.next_deadline()));
     } else if (park) {
@@ -239,6 +241,7 @@ const Clock& Worker::clock() const noexcept { return loop_->clock; }
 Instant Worker::now() const noexcept {
   return Instant{Duration{loop_->now_ns.load(std::memory_order_relaxed)}};
 }
+const ContextCounters& Worker::counters() const noexcept { return loop_->counters; }
 
 void Worker::attach(Poller& poller) {
   loop_->pollers.attach(poller);

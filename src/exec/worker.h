@@ -51,6 +51,7 @@ class Worker final : public ExecContext {
   ContextId id() const noexcept override;
   const Clock& clock() const noexcept override;
   Instant now() const noexcept override;
+  const ContextCounters& counters() const noexcept override;
   /// Waits on the poller's descriptors, which must be ones that epoll takes, until detach().
   void attach(Poller& poller) override;
   void detach(Poller& poller) noexcept override;

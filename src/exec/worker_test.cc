@@ -30,12 +30,12 @@ std::unique_ptr<Worker> make_worker(const Clock& clock, GovernorSettings governo
 }
 
 struct RingPoller final : Poller {
-  std::size_t poll(Instant, std::size_t budget) noexcept override {
+  Work poll(Instant, std::size_t budget) noexcept override {
     std::size_t handled = 0;
     for (int value = 0; handled < budget && ring.pop(value); ++handled) {
       if (++count == expected) done.count_down();
     }
-    return handled;
+    return Work::counted(handled, budget);
   }
   Instant next_deadline() const noexcept override { return Instant::max(); }
   bool arm() noexcept override { return ring.empty(); }
@@ -94,11 +94,11 @@ TEST(Worker, RunsMessagesInOrderOnItsOwnNamedThread) {
 
 TEST(Worker, ReadableDescriptorWakesItsPollerOnly) {
   struct FdPoller final : Poller {
-    std::size_t poll(Instant, std::size_t) noexcept override {
+    Work poll(Instant, std::size_t) noexcept override {
       std::uint64_t value = 0;
-      if (::read(fds[0], &value, sizeof value) < 0) return 0;
+      if (::read(fds[0], &value, sizeof value) < 0) return {};
       came.count_down();
-      return 1;
+      return {.packets = 1};
     }
     Instant next_deadline() const noexcept override { return Instant::max(); }
     std::span<const int> wait_fds() const noexcept override { return fds; }
@@ -130,14 +130,14 @@ TEST(Worker, ReadableDescriptorWakesItsPollerOnly) {
 // Has a descriptor that is always ready, and is polled twice.
 struct CoalescingPoller final : Poller {
   explicit CoalescingPoller(Duration pause_given) : pause(pause_given) {}
-  std::size_t poll(Instant now, std::size_t) noexcept override {
+  Work poll(Instant now, std::size_t) noexcept override {
     if (++polls == 1) until = now + pause;
     if (polls == 2) {
       heard_early = now < until;
       until = {};
       again.count_down();
     }
-    return 0;
+    return {};
   }
   Instant next_deadline() const noexcept override { return Instant::max(); }
   std::span<const int> wait_fds() const noexcept override { return fds; }
@@ -179,12 +179,12 @@ TEST(Worker, ListensWhileAnotherPollerWants) {
 
 TEST(Worker, DeadlineIsReachedWithoutAnyDescriptor) {
   struct TimerPoller final : Poller {
-    std::size_t poll(Instant now, std::size_t) noexcept override {
-      if (now < deadline) return 0;
+    Work poll(Instant now, std::size_t) noexcept override {
+      if (now < deadline) return {};
       late = now - deadline;
       deadline = Instant::max();
       fired.count_down();
-      return 1;
+      return {.packets = 1};
     }
     Instant next_deadline() const noexcept override { return deadline; }
     Instant deadline{};
@@ -209,7 +209,9 @@ TEST(Worker, DeadlineIsReachedWithoutAnyDescriptor) {
 // A poller that always has work must not keep messages waiting.
 TEST(Worker, MessagesGetThroughBesideABusyPoller) {
   struct EndlessPoller final : Poller {
-    std::size_t poll(Instant, std::size_t budget) noexcept override { return budget; }
+    Work poll(Instant, std::size_t budget) noexcept override {
+      return Work::counted(budget, budget);
+    }
     Instant next_deadline() const noexcept override { return Instant::max(); }
   };
   const SystemClock clock;

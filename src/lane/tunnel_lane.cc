@@ -123,7 +123,7 @@ std::vector<LanePeerSnapshot> TunnelLane::snapshot(std::uint32_t first, std::uin
 
 // ---- The poll
 
-std::size_t TunnelLane::poll(Instant now, std::size_t budget) noexcept {
+Work TunnelLane::poll(Instant now, std::size_t budget) noexcept {
   Turn turn{now, budget};
   requests_.retry();
   wire_.begin(now);
@@ -137,7 +137,7 @@ std::size_t TunnelLane::poll(Instant now, std::size_t budget) noexcept {
   }
   sessions_.flush(now);
   requests_.wake();
-  return turn.over() ? budget : turn.used();
+  return turn.work();
 }
 
 void TunnelLane::take_from(Source source, Turn& turn) noexcept {

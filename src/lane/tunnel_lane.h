@@ -108,7 +108,7 @@ class TunnelLane final : public Poller {
   /// Any context may read these.
   const LaneCounters& counters() const noexcept { return counters_; }
 
-  std::size_t poll(Instant now, std::size_t budget) noexcept override;
+  Work poll(Instant now, std::size_t budget) noexcept override;
   Instant next_deadline() const noexcept override { return sessions_.next_deadline(); }
   std::span<const int> wait_fds() const noexcept override { return wait_fds_; }
   bool arm() noexcept override;

@@ -48,7 +48,11 @@ class FullLaneTest : public test::TwoMachinesTest {
   }
   std::uint64_t from_wire() const { return left_.counters().from_wire.received.value(); }
   std::uint64_t from_tun() const { return left_.counters().to_wire.received.value(); }
-  std::size_t poll() { return left_.lane().poll(clock_.now(), budget); }
+  /// Returns `budget` if the turn is over, as in NAPI.
+  std::size_t poll() {
+    const Work work = left_.lane().poll(clock_.now(), budget);
+    return work.more ? budget : work.packets;
+  }
 
   std::array<MemoryPort, 4> near_, far_;
 };
@@ -70,6 +74,18 @@ TEST_F(FullLaneTest, OneBudgetHoldsForAllItTakesFrom) {
   EXPECT_EQ(left_.counters().from_wire.drops.of(Drop::malformed), 4 * trains * segments);
   EXPECT_EQ(from_tun(), trains * segments + 1);
   EXPECT_LE(turns, 5 * trains * segments / budget + 5);
+}
+
+TEST_F(FullLaneTest, ItsContextAccountsAllItTakesFrom) {
+  const ContextCounters& accounted = left_.context().counters();
+  const std::uint64_t packets = accounted.packets.value(), bytes = accounted.bytes.value();
+  flood_all_sockets();
+  fill_tun();
+  const std::uint64_t before = left_.counters().to_wire.received_bytes.value();
+  ASSERT_TRUE(left_.context().run_until_idle());
+  EXPECT_EQ(accounted.packets.value() - packets, 5 * trains * segments);
+  EXPECT_EQ(accounted.bytes.value() - bytes,
+            4 * trains * segments * 32 + left_.counters().to_wire.received_bytes.value() - before);
 }
 
 // Whoever is flooded, each of the others has a turn that begins with it.

@@ -76,8 +76,8 @@ void Relay::refuse_all(Instant now) noexcept { state_->refuse_all(now); }
 
 RelaySnapshot Relay::snapshot() const { return state_->snapshot(); }
 
-std::size_t Relay::poll(Instant now, std::size_t budget) noexcept {
-  return state_->poll(now, budget);
+Work Relay::poll(Instant now, std::size_t budget) noexcept {
+  return Work::counted(state_->poll(now, budget), budget);
 }
 
 Instant Relay::next_deadline() const noexcept { return state_->next_deadline(); }

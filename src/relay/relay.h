@@ -53,7 +53,7 @@ class Relay final : public Poller {
   void refuse_all(Instant now) noexcept;
   RelaySnapshot snapshot() const;
 
-  std::size_t poll(Instant now, std::size_t budget) noexcept override;
+  Work poll(Instant now, std::size_t budget) noexcept override;
   Instant next_deadline() const noexcept override;
   Instant coalescing_until() const noexcept override;
   std::span<const int> wait_fds() const noexcept override;

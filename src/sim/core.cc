@@ -61,12 +61,11 @@ void Core::turn() noexcept {
   state_ = State::running;
   turn_began_ = simulation_.now();
   charged_ = {};
-  bool worked = false;
-  for (Message message; mailbox_.pop(message);) {
-    message();
-    worked = true;
-  }
-  worked |= pollers_.poll_all(turn_began_, 1).handled > 0;
+  std::size_t messages = 0;
+  for (Message message; mailbox_.pop(message); ++messages) message();
+  const Work work = pollers_.poll_all(turn_began_, 1);
+  counters_.add(messages, work);
+  const bool worked = messages + work.packets > 0;
   busy_ += charged_;
   if (worked || charged_ > Duration::zero()) {
     return run_at(turn_began_ + std::max(charged_, costs_.empty_turn));

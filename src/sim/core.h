@@ -39,6 +39,7 @@ class Core final : public ExecContext, public WorkClock {
   ContextId id() const noexcept override { return id_; }
   const Clock& clock() const noexcept override { return simulation_; }
   Instant now() const noexcept override { return turn_began_ + charged_; }
+  const ContextCounters& counters() const noexcept override { return counters_; }
   void attach(Poller& poller) override;
   void detach(Poller& poller) noexcept override;
   bool post(Message&& message) noexcept override;
@@ -61,6 +62,7 @@ class Core final : public ExecContext, public WorkClock {
   const ContextId id_;
   const CoreCosts costs_;
   PollerList pollers_;
+  ContextCounters counters_;
   Mailbox mailbox_;
   State state_ = State::spinning;
   bool parks_ = false;

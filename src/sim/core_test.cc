@@ -13,13 +13,13 @@ constexpr CoreCosts costs{.notice = 100ns, .wake_up = 30us, .wake_other = 10us, 
 class Work final : public Poller {
  public:
   explicit Work(Core& core) : core_(core) {}
-  std::size_t poll(Instant, std::size_t budget) noexcept override {
+  tw::Work poll(Instant, std::size_t budget) noexcept override {
     std::size_t done = 0;
     for (; done < budget && left > 0; ++done, --left) {
       core_.serve(1us);
       at.push_back(core_.now().since_origin());
     }
-    return done;
+    return tw::Work::counted(done, budget);
   }
   Instant next_deadline() const noexcept override { return deadline; }
   bool arm() noexcept override { return left == 0; }

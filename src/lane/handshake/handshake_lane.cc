@@ -1,6 +1,5 @@
 #include "lane/handshake/handshake_lane.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace tw::lane {
@@ -13,7 +12,7 @@ HandshakeLane::HandshakeLane(HandshakeChannel& channel, ExecContext& worker,
       clock_(clock),
       handshaker_(indices, random) {}
 
-std::size_t HandshakeLane::poll(Instant now, std::size_t budget) noexcept {
+Work HandshakeLane::poll(Instant now, std::size_t budget) noexcept {
   std::size_t handled = 0;
   woke_worker_ = false;
   handshakes_left_ = handshakes_per_turn;
@@ -29,7 +28,7 @@ std::size_t HandshakeLane::poll(Instant now, std::size_t budget) noexcept {
   }
   if (now >= handshaker_.next_deadline()) handshaker_.tick(now, clock_.wall(), *this);
   if (woke_worker_) worker_.wake();
-  return waiting_.empty() ? std::min(handled, budget) : budget;
+  return {.packets = handled, .more = !waiting_.empty() || handled >= budget};
 }
 
 void HandshakeLane::handle(HandshakeRequest& request, Instant now) noexcept {

@@ -46,7 +46,7 @@ class HandshakeLane final : public Poller, private wg::HandshakeSink {
   wg::Handshaker& handshaker() noexcept { return handshaker_; }
   const HandshakeCounters& counters() const noexcept { return counters_; }
 
-  std::size_t poll(Instant now, std::size_t budget) noexcept override;
+  Work poll(Instant now, std::size_t budget) noexcept override;
   Instant next_deadline() const noexcept override { return handshaker_.next_deadline(); }
   bool arm() noexcept override { return channel_.requests.empty() && waiting_.empty(); }
 

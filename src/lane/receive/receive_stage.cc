@@ -20,12 +20,15 @@ std::size_t ReceiveStage::receive(const PacketBatch& batch, BatchPlace& at, Turn
     if (at.segment == 0) age_limit_.next_train(train.age, train.unpolled);
     // Each segment by itself: a train merges by address and port, so it mixes the clients behind
     // one NAT, and message types.
+    std::size_t bytes = 0;
     for (std::size_t i = at.segment; i < at.segment + count; ++i) {
       const ByteSpan datagram = train.segment(i);
-      counters_.received_bytes.add(datagram.size());
+      bytes += datagram.size();
       if (segment(datagram, train, turn.now(), sealed)) ++handshake_messages;
     }
     counters_.received.add(count);
+    counters_.received_bytes.add(bytes);
+    turn.add_bytes(bytes);
     at.advance(count, segments);
   }
   return handshake_messages;

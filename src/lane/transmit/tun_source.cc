@@ -46,12 +46,14 @@ void TunSource::take_train(Turn& turn) noexcept {
   const std::size_t count = turn.take(segments - first);
   if (count == 0) return;
   counters_.received.add(count);
+  const std::size_t bytes =
+      packet ? packet->slice_length(first, count) + (count - 1) * packet->header_size()
+             : train.length;
+  counters_.received_bytes.add(bytes);
+  turn.add_bytes(bytes);
   if (packet) {
-    const std::size_t headers = (count - 1) * packet->header_size();
-    counters_.received_bytes.add(packet->slice_length(first, count) + headers);
     send(train, *packet, first, count, turn);
   } else {
-    counters_.received_bytes.add(train.length);
     counters_.drops.add(Drop::malformed_inner);
   }
   place_.advance(count, segments);

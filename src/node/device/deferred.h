@@ -14,23 +14,23 @@ namespace tw::node {
 class Deferred final : public Poller {
  public:
   /// Returns when it wants to be called again; nothing if it is done.
-  using Work = std::move_only_function<std::optional<Duration>() noexcept>;
+  using Task = std::move_only_function<std::optional<Duration>() noexcept>;
 
-  explicit Deferred(Work work) noexcept : work_(std::move(work)) {}
+  explicit Deferred(Task task) noexcept : task_(std::move(task)) {}
   /// In place of an earlier time.
   void at(Instant due) noexcept { due_ = due; }
   void cancel() noexcept { due_ = Instant::max(); }
 
-  std::size_t poll(Instant now, std::size_t) noexcept override {
-    if (now < due_) return 0;
+  Work poll(Instant now, std::size_t) noexcept override {
+    if (now < due_) return {};
     due_ = Instant::max();
-    if (const std::optional<Duration> again = work_()) due_ = now + *again;
-    return 1;
+    if (const std::optional<Duration> again = task_()) due_ = now + *again;
+    return {.packets = 1};
   }
   Instant next_deadline() const noexcept override { return due_; }
 
  private:
-  Work work_;
+  Task task_;
   Instant due_ = Instant::max();
 };
 

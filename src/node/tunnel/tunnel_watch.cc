@@ -68,7 +68,7 @@ Result<std::unique_ptr<TunnelWatch>> TunnelWatch::open(int ifindex, int tun_fd,
       new TunnelWatch{ifindex, tun_fd, std::move(netlink), std::move(gone), listener}};
 }
 
-std::size_t TunnelWatch::poll(Instant now, std::size_t budget) noexcept {
+Work TunnelWatch::poll(Instant now, std::size_t budget) noexcept {
   std::size_t handled = 0;
   while (handled < budget) {
     const std::size_t read = read_messages(now);
@@ -81,7 +81,7 @@ std::size_t TunnelWatch::poll(Instant now, std::size_t budget) noexcept {
     next_tell_ = now + tell_interval;
     listener_.paths_changed();
   }
-  return handled;
+  return Work::counted(handled, budget);
 }
 
 std::size_t TunnelWatch::read_messages(Instant now) noexcept {

@@ -41,7 +41,7 @@ class TunnelWatch final : public Poller {
   /// Readable once the interface is gone, and from then on. Any thread.
   int gone_fd() const noexcept { return gone_.get(); }
 
-  std::size_t poll(Instant now, std::size_t budget) noexcept override;
+  Work poll(Instant now, std::size_t budget) noexcept override;
   Instant next_deadline() const noexcept override {
     return changed_ ? std::min(next_look_, next_tell_) : next_look_;
   }

@@ -16,16 +16,18 @@ Forwarder::Forwarder(Port& source, Port& target)
       wait_fd_{source.wait_fd()},
       batch_(trains_per_step, train_bytes) {}
 
-std::size_t Forwarder::poll(Instant, std::size_t budget) noexcept {
-  std::size_t handled = 0;
-  while (handled < budget) {
+Work Forwarder::poll(Instant, std::size_t budget) noexcept {
+  Work work;
+  while (work.packets < budget) {
     batch_.clear();
     const std::size_t came = source_.poll(batch_);
     if (came == 0) break;
-    handled += came;
+    work.packets += came;
+    for (const Train& train : batch_.trains()) work.bytes += train.length;
     send(batch_.trains());
   }
-  return handled;
+  work.more = work.packets >= budget;
+  return work;
 }
 
 // A link does not try again: what the far end will not take is gone, and counted.

@@ -25,7 +25,7 @@ class Forwarder final : public Poller {
   Forwarder(Port& source, Port& target);
 
   /// In steps of up to 16 trains, so it may exceed a budget by 15.
-  std::size_t poll(Instant now, std::size_t budget) noexcept override;
+  Work poll(Instant now, std::size_t budget) noexcept override;
   Instant next_deadline() const noexcept override { return source_.next_release(); }
   std::span<const int> wait_fds() const noexcept override;
   bool arm() noexcept override { return source_.arm(); }

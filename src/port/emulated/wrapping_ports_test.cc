@@ -101,12 +101,12 @@ TEST_F(WrappingPortsTest, ForwarderMovesAndCountsWhatIsRefused) {
   EXPECT_TRUE(forwarder.wait_fds().empty());
   for (std::size_t i = 0; i < 40; ++i) send(far_, udp_packet(100 + i));
   EXPECT_FALSE(forwarder.arm());
-  EXPECT_EQ(forwarder.poll(clock_.now(), 256), 40U);
-  EXPECT_EQ(forwarder.poll(clock_.now(), 256), 0U);
+  EXPECT_EQ(forwarder.poll(clock_.now(), 256).packets, 40U);
+  EXPECT_EQ(forwarder.poll(clock_.now(), 256).packets, 0U);
   EXPECT_EQ(drain(end).size(), 40U);
   out.refuse_sends(EIO);
   for (std::size_t i = 0; i < 5; ++i) send(far_, udp_packet(100));
-  EXPECT_EQ(forwarder.poll(clock_.now(), 256), 5U);
+  EXPECT_EQ(forwarder.poll(clock_.now(), 256).packets, 5U);
   EXPECT_EQ(forwarder.counters().forwarded.value(), 40U);
   EXPECT_EQ(forwarder.counters().refused.value(), 5U);
 }

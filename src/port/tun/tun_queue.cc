@@ -92,7 +92,7 @@ bool TunQueue::found_empty() noexcept {
   return true;
 }
 
-std::size_t TunQueue::poll(Instant now, std::size_t) noexcept {
+Work TunQueue::poll(Instant now, std::size_t) noexcept {
   store(shared_.served_at_ns, static_cast<__u64>(now.since_origin().count()));
   const Duration passed = std::max(now - std::exchange(polled_at_, now), Duration::zero());
   const std::uint64_t queued = tw_tun_queued(load(shared_.enqueued), load(shared_.dequeued));
@@ -107,7 +107,7 @@ std::size_t TunQueue::poll(Instant now, std::size_t) noexcept {
   const double wait = emptied ? 0 : static_cast<double>(queued) / bytes_per_ns_;
   adjust(Duration{static_cast<Duration::rep>(wait)}, passed);
   set_limit();
-  return 0;
+  return {};
 }
 
 // A turn that began with something in the queue.

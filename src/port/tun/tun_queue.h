@@ -51,7 +51,7 @@ class TunQueue final : public Poller {
   bool found_empty() noexcept;
 
   /// Measures the turn before, and sets the limit. Never has work.
-  std::size_t poll(Instant now, std::size_t budget) noexcept override;
+  Work poll(Instant now, std::size_t budget) noexcept override;
   Instant next_deadline() const noexcept override { return Instant::max(); }
 
   /// How long what one destination alone queues may take to leave.

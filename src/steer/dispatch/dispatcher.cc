@@ -36,7 +36,7 @@ Dispatcher::Dispatcher(Settings settings, SteeringPolicy& policy,
   begun_.reserve(most_moving);
 }
 
-std::size_t Dispatcher::poll(Instant now, std::size_t budget) noexcept {
+Work Dispatcher::poll(Instant now, std::size_t budget) noexcept {
   take_settled(now);
   if (now >= allocator_.next_check()) check_cores(now);
   std::size_t handled = 0;
@@ -45,7 +45,7 @@ std::size_t Dispatcher::poll(Instant now, std::size_t budget) noexcept {
     dispatch(request);
     ++handled;
   }
-  return handled;
+  return Work::counted(handled, budget);
 }
 
 void Dispatcher::dispatch(Request& request) noexcept {

@@ -64,7 +64,7 @@ class Dispatcher final : public Poller {
   Dispatcher(Settings settings, SteeringPolicy& policy, std::vector<ServiceWorker*> workers,
              const CoreSet& active, RequestSource& source, WorkerCores& cores, WorkClock& clock);
 
-  std::size_t poll(Instant now, std::size_t budget) noexcept override;
+  Work poll(Instant now, std::size_t budget) noexcept override;
   Instant next_deadline() const noexcept override { return allocator_.next_check(); }
 
   const CoreSet& active() const noexcept { return active_; }

@@ -112,7 +112,7 @@ void ServiceWorker::take(WorkItem& item) noexcept {
 }
 
 // Before new requests go those that were held: they came first.
-std::size_t ServiceWorker::poll(Instant, std::size_t budget) noexcept {
+Work ServiceWorker::poll(Instant, std::size_t budget) noexcept {
   std::size_t handled = 0;
   busy_.store(true, std::memory_order_relaxed);
   while (handled < budget) {
@@ -133,7 +133,7 @@ std::size_t ServiceWorker::poll(Instant, std::size_t budget) noexcept {
     ++handled;
   }
   if (handled == 0) busy_.store(!held_.empty(), std::memory_order_relaxed);
-  return handled;
+  return Work::counted(handled, budget);
 }
 
 bool ServiceWorker::arm() noexcept {

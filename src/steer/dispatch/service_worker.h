@@ -54,7 +54,7 @@ class ServiceWorker final : public Poller {
   /// True if nothing waits here: its core may be given to others.
   bool is_drained() const noexcept;
 
-  std::size_t poll(Instant now, std::size_t budget) noexcept override;
+  Work poll(Instant now, std::size_t budget) noexcept override;
   Instant next_deadline() const noexcept override { return Instant::max(); }
   bool arm() noexcept override;
 
