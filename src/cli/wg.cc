@@ -139,12 +139,14 @@ void Service::log_choices() const {
 
 void Service::log_totals() const {
   const node::DeviceCounters counters = device_->counters();
-  const lane::DirectionCounters& from_wire = counters.lane.from_wire;
-  const lane::DirectionCounters& to_wire = counters.lane.to_wire;
-  log::info("from the wire: {} in, {} out, dropped {}", from_wire.received.value(),
-            from_wire.sent.value(), drops_text(from_wire.drops, counters.handshakes.drops));
-  log::info("to the wire: {} in, {} out, dropped {}", to_wire.received.value(),
-            to_wire.sent.value(), drops_text(to_wire.drops));
+  for (const lane::LaneCounters* const lane : counters.lanes) {
+    const lane::DirectionCounters& from_wire = lane->from_wire;
+    const lane::DirectionCounters& to_wire = lane->to_wire;
+    log::info("from the wire: {} in, {} out, dropped {}", from_wire.received.value(),
+              from_wire.sent.value(), drops_text(from_wire.drops, counters.handshakes.drops));
+    log::info("to the wire: {} in, {} out, dropped {}", to_wire.received.value(),
+              to_wire.sent.value(), drops_text(to_wire.drops));
+  }
 }
 
 int run_service(const std::string& interface, Service& service) {

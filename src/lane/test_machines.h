@@ -13,8 +13,7 @@
 
 #include "crypto/primitives.h"
 #include "exec/manual_context.h"
-#include "lane/handshake/handshake_lane.h"
-#include "lane/tunnel_lane.h"
+#include "lane/tunnel.h"
 #include "port/emulated/memory_port.h"
 #include "wire/be.h"
 #include "wire/checksum.h"
@@ -86,25 +85,22 @@ class Machine {
  public:
   Machine(std::uint64_t seed, const Clock& clock)
       : random_(seed),
-        codec_(random_.next()),
         context_(ContextId{0}, clock),
         engine_(crypto::make_openssl_engine()),
-        lane_({context_, channel_, *engine_, tun_, codec_, steering_, ContextId{0}}),
-        handshakes_(channel_, context_, indices_, random_, clock) {
+        tunnel_(std::array{TunnelSeat{context_, *engine_, tun_}}, context_, random_, clock) {
     MemoryPort::join(tun_, host_);
-    lane_.set_udp_ports({&udp_, nullptr});
-    handshakes_.handshaker().set_private_key(key_);
-    lane_.set_public_key(crypto::public_key_of(key_));
-    context_.attach(lane_);
-    context_.attach(handshakes_);
+    lane().set_udp_ports({&udp_, nullptr});
+    tunnel_.handshakes().handshaker().set_private_key(key_);
+    lane().set_public_key(crypto::public_key_of(key_));
+    tunnel_.attach();
   }
 
   void add_peer(const Machine& other, std::uint8_t number, bool with_endpoint) {
-    ASSERT_TRUE(
-        handshakes_.handshaker().add_peer(only_peer, {crypto::public_key_of(other.key_), {}}));
-    lane_.add_peer(only_peer);
+    ASSERT_TRUE(tunnel_.handshakes().handshaker().add_peer(
+        only_peer, {crypto::public_key_of(other.key_), {}}));
+    lane().add_peer(only_peer);
     allow("10.0.0." + std::to_string(number));
-    if (with_endpoint) lane_.set_endpoint(only_peer, *Endpoint::parse("192.0.2.9:51820"));
+    if (with_endpoint) lane().set_endpoint(only_peer, *Endpoint::parse("192.0.2.9:51820"));
   }
 
   void from_host(std::vector<std::uint8_t> packet, const VnetHeader& vnet = {}) {
@@ -134,29 +130,24 @@ class Machine {
 
   /// One more prefix of the peer's.
   void allow(const std::string& prefix) {
-    lane_.allowed_ips().insert(*Prefix::parse(prefix), only_peer);
+    lane().allowed_ips().insert(*Prefix::parse(prefix), only_peer);
   }
 
-  TunnelLane& lane() { return lane_; }
+  TunnelLane& lane() { return tunnel_.lane(0); }
   MemoryPort& udp() { return udp_; }
   MemoryPort& tun() { return tun_; }
   /// Trains that the host has not taken yet.
   std::size_t tun_waiting() const { return host_.waiting(); }
   ManualContext& context() { return context_; }
-  const LaneCounters& counters() const { return lane_.counters(); }
+  const LaneCounters& counters() const { return tunnel_.lane(0).counters(); }
 
  private:
   SeededRandom random_;
-  ReceiverIndex codec_;
-  SteeringTable steering_;
   ManualContext context_;
-  HandshakeChannel channel_;
-  IndexAllocator indices_{codec_, random_};
   std::unique_ptr<crypto::AeadEngine> engine_;
   crypto::PrivateKey key_ = crypto::generate_private_key();
   MemoryPort udp_, tun_, host_;
-  TunnelLane lane_;
-  HandshakeLane handshakes_;
+  Tunnel tunnel_;
   std::size_t trains_to_host_ = 0;
 };
 

@@ -19,6 +19,7 @@
 #include "machine/privileges.h"
 #include "node/config/config_secret.h"
 #include "node/config/keys/key_list.h"
+#include "node/context_ids.h"
 #include "node/device/device_wanted.h"
 #include "node/links/links_plan.h"
 #include "node/node_parts.h"
@@ -203,10 +204,10 @@ Result<void> Node::start_relay_parts() {
   Result<std::unique_ptr<relay::Relay>> relay =
       relay::Relay::create(std::move(wanted), syn_sources(), std::exchange(doors_, {}));
   if (!relay) return std::unexpected(relay.error());
-  answers_ = std::make_unique<relay::SynAnswers>(device_->packet_context(), held_syns_max);
+  answers_ = std::make_unique<relay::SynAnswers>(device_->syn_context(), held_syns_max);
   (*relay)->answer_syns(answers_.get());
   WorkerSettings settings;
-  settings.id = ContextId{2};
+  settings.id = relay_context;
   settings.name = "relay";
   Result<std::unique_ptr<Worker>> worker = Worker::create(std::move(settings), clock_);
   if (!worker) return std::unexpected(worker.error());

@@ -60,8 +60,10 @@ void Node::remember_peers() {
   const Instant began = clock_.now();
   remember_at_ = began + remember_interval;
   if (!memory_) return;
-  const std::uint64_t traffic =
-      device_->counters().lane.from_wire.received.value() + device_->changes();
+  std::uint64_t traffic = device_->changes();
+  for (const lane::LaneCounters* const lane : device_->counters().lanes) {
+    traffic += lane->from_wire.received.value();
+  }
   const bool wanted = config_.process.remember_peers;
   if (wanted && traffic == remembered_traffic_) return;
   remembered_traffic_ = wanted ? traffic : 0;  // which it never is

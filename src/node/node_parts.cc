@@ -139,8 +139,11 @@ NodeStatus device_status(Device& device, const NodeConfig& config) {
   }
   status.tuning = device.tuning();
   status.lost_log_lines = log::lost_lines();
-  status.workers.push_back(read_counters("0", device.counters().lane));
-  status.handshakes = read_counters(device.counters().handshakes);
+  const DeviceCounters counters = device.counters();
+  for (std::size_t number = 0; number < counters.lanes.size(); ++number) {
+    status.workers.push_back(read_counters(std::to_string(number), *counters.lanes[number]));
+  }
+  status.handshakes = read_counters(counters.handshakes);
   status.kernel_drops_udp = device.kernel_drops();
   const Result<DeviceState> state = device.state();
   if (!state) return status;  // the worker did not answer: what there is, is better than nothing

@@ -3,13 +3,13 @@
 // be reached. Most addresses are on the other side; some are nowhere.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "base/assert.h"
 #include "crypto/primitives.h"
 #include "exec/manual_context.h"
-#include "lane/handshake/handshake_lane.h"
-#include "lane/tunnel_lane.h"
+#include "lane/tunnel.h"
 #include "port/emulated/memory_port.h"
 
 namespace tw::testing {
@@ -20,24 +20,22 @@ struct LaneMachine {
 
   LaneMachine(std::uint8_t number, const Clock& clock, crypto::AeadEngine& engine)
       : random(number),
-        codec(random.next()),
         key(key_of(number)),
         context(ContextId{0}, clock),
-        lane({context, channel, engine, tun, codec, steering, ContextId{0}},
-             {.sessions = {.peers = 4, .staged_packets = staged_packets},
-              .receive_trains = 16,
-              .tun_packets = 16}),
-        handshakes(channel, context, indices, random, clock) {
+        tunnel(std::array{lane::TunnelSeat{context, engine, tun}}, context, random, clock,
+               {.sessions = {.peers = 4, .staged_packets = staged_packets},
+                .receive_trains = 16,
+                .tun_packets = 16}) {
     MemoryPort::join(tun, host);
     lane.set_udp_ports({&udp, nullptr});
-    handshakes.handshaker().set_private_key(key);
+    tunnel.handshakes().handshaker().set_private_key(key);
     lane.set_public_key(crypto::public_key_of(key));
-    context.attach(lane);
-    context.attach(handshakes);
+    tunnel.attach();
   }
 
   void add(const LaneMachine& other) {
-    TW_ASSERT(handshakes.handshaker().add_peer(only_peer, {crypto::public_key_of(other.key), {}}));
+    TW_ASSERT(tunnel.handshakes().handshaker().add_peer(only_peer,
+                                                        {crypto::public_key_of(other.key), {}}));
     lane.add_peer(only_peer);
     for (const char* prefix : {"0.0.0.0/1", "192.0.0.0/2", "::/1"}) {
       lane.allowed_ips().insert(*Prefix::parse(prefix), only_peer);
@@ -52,15 +50,11 @@ struct LaneMachine {
   }
 
   SeededRandom random;
-  ReceiverIndex codec;
   crypto::PrivateKey key;
-  SteeringTable steering;
   ManualContext context;
-  lane::HandshakeChannel channel;
-  lane::IndexAllocator indices{codec, random};
   MemoryPort udp, tun, host;
-  lane::TunnelLane lane;
-  lane::HandshakeLane handshakes;
+  lane::Tunnel tunnel;
+  lane::TunnelLane& lane = tunnel.lane(0);
 };
 
 struct LanePair {

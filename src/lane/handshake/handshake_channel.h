@@ -1,4 +1,4 @@
-// What the data worker and the handshake context say to each other: plain values through two
+// A lane and the handshake context talk through this: plain values through two
 // bounded rings, one a direction. Either may run on any context; nothing else is shared between
 // them.
 #pragma once

@@ -1,23 +1,33 @@
-// Runs the Handshaker on whatever context it is attached to: requests in from the worker's ring,
-// events out to it. Data never waits for a curve operation, because they do not share a thread.
+// Runs the Handshaker on whatever context it is attached to: requests in from the rings of the
+// tunnel's lanes, events out to the lane that owns the peer. Data never waits for a curve
+// operation, because they do not share a thread.
 //
-// A turn empties the ring first, at the price of hashes: what is to be refused or answered with a
+// A turn empties the rings first, at the price of hashes: what is to be refused or answered with a
 // cookie goes at once, answers to our own initiations are processed at once, and initiations line
-// up. Only then a few of those are processed. So the ring never fills while curves are computed,
+// up. Only then a few of those are processed. So no ring fills while curves are computed,
 // and what waits for a curve operation under load has proved where it comes from.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <utility>
+#include <vector>
 
 #include "base/time.h"
 #include "exec/context.h"
 #include "lane/counters.h"
 #include "lane/handshake/handshake_channel.h"
 #include "lane/peers/index_allocator.h"
+#include "steer/steering_table.h"
 #include "wg/handshaker.h"
 
 namespace tw::lane {
+
+/// A lane of the tunnel, as its handshake context sees it. Both must outlive that.
+struct HandshakeLink {
+  HandshakeChannel& channel;
+  ExecContext& worker;  ///< woken when there is an event for the lane
+};
 
 class HandshakeLane final : public Poller, private wg::HandshakeSink {
  public:
@@ -34,12 +44,13 @@ class HandshakeLane final : public Poller, private wg::HandshakeSink {
   /// Slots of the event ring that cookie replies may not take.
   static constexpr std::size_t reserved_events = 256;
 
-  /// All must outlive this. `worker` is woken when there is an event for it.
-  HandshakeLane(HandshakeChannel& channel, ExecContext& worker, IndexAllocator& indices,
-                RandomSource& random, const Clock& clock);
+  /// All must outlive this. `steering` says which of the links, by the id of its worker, owns a
+  /// peer's bucket.
+  HandshakeLane(std::span<const HandshakeLink> links, const SteeringTable& steering,
+                IndexAllocator& indices, RandomSource& random, const Clock& clock);
 
-  /// Whom to tell of peers that do not answer initiations (see wg::HandshakeSink::unanswered), on
-  /// this lane's context. Before attach(); `told` must not throw.
+  /// Calls `told`, on this lane's context, for each peer that does not answer initiations (see
+  /// wg::HandshakeSink::unanswered). Before attach(); `told` must not throw.
   void on_unanswered(std::function<void(wg::PeerId)> told) { told_unanswered_ = std::move(told); }
 
   /// On this lane's context only, as all of it: keys and peers are set through it.
@@ -48,15 +59,23 @@ class HandshakeLane final : public Poller, private wg::HandshakeSink {
 
   Work poll(Instant now, std::size_t budget) noexcept override;
   Instant next_deadline() const noexcept override { return handshaker_.next_deadline(); }
-  bool arm() noexcept override { return channel_.requests.empty() && waiting_.empty(); }
+  bool arm() noexcept override;
 
  private:
+  struct Link {
+    HandshakeChannel& channel;
+    ExecContext& worker;
+    bool woken = false;  // there is an event of this turn for it
+  };
+
+  std::size_t take_requests(Link& link, Instant now) noexcept;
+  Link& owner_of(wg::PeerId peer) noexcept;
   void handle(HandshakeRequest& request, Instant now) noexcept;
   void receive(HandshakeRequest& request, Instant now) noexcept;
   void process(const HandshakeRequest& request, Instant now) noexcept;
   bool under_load(Instant now) noexcept;
-  [[nodiscard]] bool push(HandshakeEvent&& event) noexcept;
-  void push_message(HandshakeEvent&& event, ByteView datagram) noexcept;
+  [[nodiscard]] bool push(Link& link, HandshakeEvent&& event) noexcept;
+  void push_message(Link& link, HandshakeEvent&& event, ByteView datagram) noexcept;
   void count_sent(ByteView datagram) noexcept;
   void send(wg::PeerId peer, const std::optional<Endpoint>& to,
             ByteView datagram) noexcept override;
@@ -65,8 +84,10 @@ class HandshakeLane final : public Poller, private wg::HandshakeSink {
   void gave_up(wg::PeerId peer) noexcept override;
   void unanswered(wg::PeerId peer) noexcept override;
 
-  HandshakeChannel& channel_;
-  ExecContext& worker_;
+  std::vector<Link> links_;
+  std::size_t first_link_ = 0;  // of the next turn
+  Link* from_ = nullptr;        // brought the request that is being handled
+  const SteeringTable& steering_;
   IndexAllocator& indices_;
   const Clock& clock_;
   wg::Handshaker handshaker_;
@@ -77,7 +98,6 @@ class HandshakeLane final : public Poller, private wg::HandshakeSink {
   std::size_t handshakes_left_ = 0;  // of this turn
   HandshakeRequest request_;         // kept, so that popping does not build one each time
   LocalAddress local_;               // where the message that is being handled came to
-  bool woke_worker_ = false;
 };
 
 }  // namespace tw::lane

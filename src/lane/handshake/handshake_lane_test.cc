@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include "exec/manual_context.h"
 #include "wg/cookie.h"
 #include "wg/noise.h"
@@ -50,7 +52,8 @@ class HandshakeLaneTest : public testing::Test {
   ReceiverIndex codec{1};
   IndexAllocator indices{codec, random};
   HandshakeChannel channel;
-  HandshakeLane lane{channel, worker, indices, random, clock};
+  SteeringTable steering;
+  HandshakeLane lane{std::array{HandshakeLink{channel, worker}}, steering, indices, random, clock};
   wg::TestDevice remote{2, "192.0.2.2:1002"};
 };
 

@@ -1,16 +1,13 @@
 #include "node/tunnel/tunnel_device.h"
 
 #include <algorithm>
+#include <set>
 #include <unordered_set>
 #include <utility>
 
 #include "base/assert.h"
 #include "base/log.h"
 #include "crypto/stack.h"
-#include "machine/netlink/netlink.h"
-#include "node/device/run_on.h"
-#include "node/tunnel/tun_settings.h"
-#include "port/udp/sockets.h"
 
 namespace tw::node {
 namespace {
@@ -21,24 +18,10 @@ constexpr std::size_t peers_per_message = 256;
 /// and what queues on the way may hold back.
 constexpr Duration drain_time = 3s;
 constexpr Duration busy_delay = 10ms, retry_delay = 1s;
-/// Of the handshake worker, relative to data workers at 0 (docs/decisions/0007-handshake-share.md):
-/// a seventh of a CPU beside two of them that spin on it, a quarter beside one, and let in at once
-/// after it has slept.
-constexpr int handshake_nice = 5;
-constexpr Duration handshake_slice = 100us;
-constexpr ContextId data_context{0}, handshake_context{1};
-
-/// So that a train fits one send. Longer ones are cut in two: slower, no more. But what a device
-/// above makes of up to 64 KB (VXLAN, whose own limit we do not know) the kernel would cut into
-/// single packets if this one took less.
-void limit_trains(const std::string& interface, std::uint32_t mtu, bool has_tunnels) {
-  constexpr std::uint32_t most = 65'536;
-  const std::uint32_t bytes = has_tunnels ? most : tun_gso_max_size(mtu);
-  Result<Netlink> netlink = Netlink::open();
-  const Result<void> limited = netlink ? netlink->set_gso_max_size(interface, bytes)
-                                       : Result<void>{std::unexpected(netlink.error())};
-  if (!limited) log::warning("{}", limited.error().text());
-}
+/// As many peers at a time as hold up packets for some 50 us.
+constexpr std::uint32_t slots_per_snapshot = 1024;
+/// One until packets are steered to several.
+constexpr std::size_t lanes = 1;
 
 template <typename Item, typename Visitor>
 void in_chunks(std::span<const Item> items, Visitor&& visit) {
@@ -74,94 +57,49 @@ Result<void> Device::open_parts(const DeviceSettings& settings) {
   Result<crypto::AeadChoice> cipher = crypto::choose_aead_engine(settings.tuning.cipher, clock_);
   if (!cipher) return std::unexpected(cipher.error());
   cipher_ = std::move(*cipher);
-  engine_ = cipher_.make();
-  const Result<CoalescerKinds> tun_takes = open_tun_port(settings);
-  if (!tun_takes) return std::unexpected(tun_takes.error());
+  Result<TunQueues> tun = TunQueues::open(settings.interface, settings.mtu, lanes, settings.tuning);
+  if (!tun) return std::unexpected(tun.error());
+  tun_ = std::move(*tun);
+  tuning_.offloads.tun_udp_tunnel = tun_->gives_udp_tunnels();
+  paths_.tunnel_device.store(static_cast<std::uint32_t>(ifindex()), std::memory_order_relaxed);
 
   Result<TunnelSockets> sockets = TunnelSockets::open(0, 0, tuning_.offloads, &paths_);
   if (!sockets) return std::unexpected(sockets.error());
   sockets_ = std::move(*sockets);
   shadow_.emplace(settings.peers_max);
 
-  WorkerSettings data{.id = data_context, .name = "tw-data", .governor = settings.tuning.governor};
-  Result<std::unique_ptr<Worker>> data_worker = Worker::create(std::move(data), clock_);
-  if (!data_worker) return std::unexpected(data_worker.error());
-  data_ = std::move(*data_worker);
-  WorkerSettings handshakes{.id = handshake_context,
-                            .name = "tw-handshakes",
-                            .nice = handshake_nice,
-                            .slice = handshake_slice};
-  Result<std::unique_ptr<Worker>> handshake_worker = Worker::create(std::move(handshakes), clock_);
-  if (!handshake_worker) return std::unexpected(handshake_worker.error());
-  handshakes_ = std::move(*handshake_worker);
-
   lane::TunnelLaneLimits limits;
   limits.sessions.peers = settings.peers_max;
-  data_lane_ = std::make_unique<lane::TunnelLane>(
-      lane::TunnelLaneParts{*handshakes_, channel_, *engine_, *tun_, codec_, steering_,
-                            data_context, *tun_takes},
-      limits);
-  data_lane_->set_mtu(settings.mtu);
-  data_lane_->set_dscp(settings.tuning.dscp);
-  data_lane_->set_queue_limit(settings.tuning.queue_limit);
-  data_lane_->set_udp_ports(sockets_->ports());
-  handshake_lane_ =
-      std::make_unique<lane::HandshakeLane>(channel_, *data_, indices_, random_, clock_);
-  handshake_lane_->on_unanswered([this](wg::PeerId peer) { unanswered_.note(peer); });
+  Result<std::unique_ptr<TunnelThreads>> threads =
+      TunnelThreads::create(*tun_, cipher_, settings.tuning.governor, limits, random_, clock_);
+  if (!threads) return std::unexpected(threads.error());
+  threads_ = std::move(*threads);
+  lane::Tunnel& tunnel = threads_->tunnel();
+  for (std::size_t number = 0; number < tunnel.lanes(); ++number) {
+    lane::TunnelLane& lane = tunnel.lane(number);
+    lane.set_mtu(settings.mtu);
+    lane.set_dscp(settings.tuning.dscp);
+    lane.set_queue_limit(settings.tuning.queue_limit);
+    lane.set_udp_ports(sockets_->ports());
+  }
+  tunnel.handshakes().on_unanswered([this](wg::PeerId peer) { unanswered_.note(peer); });
 
-  Result<std::unique_ptr<TunnelWatch>> watch = TunnelWatch::open(ifindex_, tun_->wait_fd(), *this);
+  Result<std::unique_ptr<TunnelWatch>> watch = TunnelWatch::open(ifindex(), tun_->fd(), *this);
   if (!watch) return std::unexpected(watch.error());
   watch_ = std::move(*watch);
   return {};
 }
 
-/// Says which trains the TUN takes.
-Result<CoalescerKinds> Device::open_tun_port(const DeviceSettings& settings) {
-  const DeviceOffloads& wanted = settings.tuning.offloads;
-  TunOptions options;
-  options.tcp_segmentation = wanted.tun_tcp;
-  options.udp_segmentation = wanted.tun_udp;
-  options.udp_tunnel_segmentation = wanted.tun_udp_tunnel;
-  options.mtu = settings.mtu;
-  Result<TunDevice> tun = open_tun(settings.interface, options);
-  if (!tun) return std::unexpected(tun.error());
-  interface_ = tun->name;
-  ifindex_ = tun->ifindex;
-  paths_.tunnel_device.store(static_cast<std::uint32_t>(ifindex_), std::memory_order_relaxed);
-  tun_ = std::make_unique<TunPort>(std::move(tun->queues.front()), tun->vnet_bytes);
-  if (wanted.tun_tcp && !tun->offloads.tcp_segmentation) {
-    log::warning("{}: this kernel's TUN has no TCP segmentation offload", interface_);
-  }
-  if (wanted.tun_udp && !tun->offloads.udp_segmentation) {
-    log::warning("{}: this kernel's TUN has no UDP segmentation offload (Linux 6.2)", interface_);
-  }
-  // No warning: few kernels have it yet, and it is for tunnels inside this one only.
-  if (wanted.tun_udp_tunnel && !tun->offloads.udp_tunnel_segmentation) {
-    log::info("{}: this kernel's TUN has no trains inside UDP tunnels (Linux 6.17)", interface_);
-  }
-  tuning_.offloads.tun_udp_tunnel = tun->offloads.udp_tunnel_segmentation;
-  quiet_tun(interface_);
-  limit_trains(interface_, settings.mtu, tuning_.offloads.tun_udp_tunnel);
-  tun_queue_ = TunQueueLimit::set(interface_, tun_->wait_fd(), settings.tuning.queue_limit);
-  tun_->set_queue(tun_queue_.queue());
-  return CoalescerKinds{.tcp = tun->offloads.tcp_segmentation,
-                        .udp = tun->offloads.udp_segmentation};
-}
-
 Result<void> Device::start() {
-  if (tun_queue_.queue() != nullptr) data_->attach(*tun_queue_.queue());
-  data_->attach(*data_lane_);
-  handshakes_->attach(*handshake_lane_);
-  handshakes_->attach(*watch_);
-  handshakes_->attach(drain_end_);
-  handshakes_->attach(link_);
-  if (Result<void> done = data_->start(); !done) return done;
-  return handshakes_->start();
+  Worker& control = threads_->handshake_worker();
+  control.attach(*watch_);
+  control.attach(drain_end_);
+  control.attach(link_);
+  return threads_->start();
 }
 
 Device::~Device() {
-  if (handshakes_ != nullptr) handshakes_->stop();
-  if (data_ != nullptr) data_->stop();
+  if (threads_ != nullptr) threads_->stop();
 }
 
 // ---- Configuration
@@ -211,20 +149,20 @@ Result<void> Device::open_sockets(std::uint16_t port, std::uint32_t fwmark) {
   }
   use_sockets();
   std::size_t told = 0;
-  run_on(*data_, [&] { told = data_lane_->announce(clock_.now()); });
+  threads_->on_lanes(
+      [&](lane::TunnelLane& lane, std::size_t) { told += lane.announce(clock_.now()); });
   if (told == 0) {
     end_drain();
   } else {
-    run_on(*handshakes_, [&] { drain_end_.at(clock_.now() + drain_time); });
+    threads_->on_handshakes(
+        [&](lane::HandshakeLane&) { drain_end_.at(clock_.now() + drain_time); });
   }
   return {};
 }
 
 void Device::use_sockets() noexcept {
-  run_on(*data_, [&] {
-    data_->detach(*data_lane_);
-    data_lane_->set_udp_ports(sockets_->ports(), draining_ ? draining_->ports() : lane::UdpPorts{});
-    data_->attach(*data_lane_);
+  threads_->on_detached_lanes([&](lane::TunnelLane& lane, std::size_t) {
+    lane.set_udp_ports(sockets_->ports(), draining_ ? draining_->ports() : lane::UdpPorts{});
   });
 }
 
@@ -244,11 +182,9 @@ void Device::end_drain() noexcept {
 // ---- What others do to the interface, on the handshake worker
 
 void Device::mtu_changed(std::uint32_t mtu) noexcept {
-  data_->post([this, mtu]() noexcept { data_lane_->set_mtu(mtu); });
+  threads_->post_to_lanes([mtu](lane::TunnelLane& lane) { lane.set_mtu(mtu); });
   // In another namespace it keeps the limit that it came with: longer trains are cut in two.
-  if (paths_.tunnel_device.load(std::memory_order_relaxed) != 0) {
-    limit_trains(interface_, mtu, tuning_.offloads.tun_udp_tunnel);
-  }
+  if (paths_.tunnel_device.load(std::memory_order_relaxed) != 0) tun_->mtu_changed(mtu);
 }
 
 void Device::paths_changed() noexcept { paths_.generation.fetch_add(1, std::memory_order_relaxed); }
@@ -274,7 +210,7 @@ std::optional<Duration> Device::follow_link() noexcept {
   }
   const Result<void> up = link_up();
   if (up) return std::nullopt;
-  if (!told_of_trouble_) log::error("{} is up, but deaf: {}", interface_, up.error().text());
+  if (!told_of_trouble_) log::error("{} is up, but deaf: {}", interface(), up.error().text());
   told_of_trouble_ = true;
   return retry_delay;
 }
@@ -283,13 +219,12 @@ std::optional<Duration> Device::follow_link() noexcept {
 void Device::link_down() noexcept {
   drain_end_.cancel();
   std::optional<TunnelSockets> drained = std::exchange(draining_, std::nullopt);
-  run_on(*data_, [&] {
-    data_->detach(*data_lane_);
-    data_lane_->clear_sessions(clock_.now());
-    data_lane_->set_udp_ports({});
-    data_->attach(*data_lane_);
+  threads_->on_detached_lanes([&](lane::TunnelLane& lane, std::size_t) {
+    lane.clear_sessions(clock_.now());
+    lane.set_udp_ports({});
   });
-  for (const auto& [id, peer] : shadow_->peers()) handshake_lane_->handshaker().forget(id);
+  wg::Handshaker& handshaker = threads_->tunnel().handshakes().handshaker();
+  for (const auto& [id, peer] : shadow_->peers()) handshaker.forget(id);
   if (drained) close(*drained);
   close(*sockets_);
 }
@@ -316,25 +251,27 @@ void Device::hand_over(DevicePlan plan) {
 }
 
 void Device::remove_peers(std::span<const wg::PeerId> peers) {
-  run_on(*handshakes_, [&] {
-    for (const wg::PeerId id : peers) handshake_lane_->handshaker().remove_peer(id);
+  threads_->on_handshakes([&](lane::HandshakeLane& handshakes) {
+    for (const wg::PeerId id : peers) handshakes.handshaker().remove_peer(id);
     crypto::wipe_stack();
   });
-  run_on(*data_, [&] {
-    for (const wg::PeerId id : peers) data_lane_->remove_peer(id, clock_.now());
+  threads_->on_lanes([&](lane::TunnelLane& lane, std::size_t number) {
+    for (const wg::PeerId id : peers) {
+      if (threads_->tunnel().lane_of(id) == number) lane.remove_peer(id, clock_.now());
+    }
   });
 }
 
 void Device::change_private_key(const crypto::PrivateKey& key, std::span<const PeerStep> later) {
-  run_on(*handshakes_, [&] {
-    handshake_lane_->handshaker().set_private_key(key);
+  threads_->on_handshakes([&](lane::HandshakeLane& handshakes) {
+    handshakes.handshaker().set_private_key(key);
     crypto::wipe_stack();
   });
   std::optional<crypto::PublicKey> own;
   if (!key.is_zero()) own = crypto::public_key_of(crypto::clamped(key));
-  run_on(*data_, [&] {
-    data_lane_->set_public_key(own);
-    data_lane_->clear_sessions(clock_.now());
+  threads_->on_lanes([&](lane::TunnelLane& lane, std::size_t) {
+    lane.set_public_key(own);
+    lane.clear_sessions(clock_.now());
   });
   restart_keepalives(later);
 }
@@ -352,52 +289,176 @@ void Device::restart_keepalives(std::span<const PeerStep> except) {
     step.id = id;
     step.keepalive = std::chrono::seconds{peer.persistent_keepalive_s};
   }
-  in_chunks(std::span<const PeerStep>{restarts}, [this](std::span<const PeerStep> steps) {
-    run_on(*data_, [&] {
-      for (const PeerStep& step : steps) change_lane_peer(step);
-    });
-  });
+  in_chunks(std::span<const PeerStep>{restarts},
+            [this](std::span<const PeerStep> steps) { change_lane_peers(steps); });
 }
 
 void Device::change_peers(std::span<const PeerStep> steps) {
-  run_on(*handshakes_, [&] {
-    wg::Handshaker& handshaker = handshake_lane_->handshaker();
+  threads_->on_handshakes([&](lane::HandshakeLane& handshakes) {
+    wg::Handshaker& handshaker = handshakes.handshaker();
     for (const PeerStep& step : steps) {
       if (step.added) TW_ASSERT(handshaker.add_peer(step.id, *step.added));
       if (step.preshared_key) handshaker.set_preshared_key(step.id, *step.preshared_key);
     }
     crypto::wipe_stack();
   });
-  run_on(*data_, [&] {
-    for (const PeerStep& step : steps) change_lane_peer(step);
+  change_lane_peers(steps);
+}
+
+void Device::change_lane_peers(std::span<const PeerStep> steps) {
+  threads_->on_lanes([&](lane::TunnelLane& lane, std::size_t number) {
+    for (const PeerStep& step : steps) {
+      if (threads_->tunnel().lane_of(step.id) == number) change_lane_peer(lane, step);
+    }
   });
 }
 
-void Device::change_lane_peer(const PeerStep& step) noexcept {
-  if (step.added) data_lane_->add_peer(step.id);
-  for (const Prefix& prefix : step.loses) data_lane_->allowed_ips().remove(prefix, step.id);
-  for (const Prefix& prefix : step.gains) data_lane_->allowed_ips().insert(prefix, step.id);
-  const bool has_a_way = step.endpoint && data_lane_->set_endpoint(step.id, *step.endpoint);
+void Device::change_lane_peer(lane::TunnelLane& lane, const PeerStep& step) noexcept {
+  if (step.added) lane.add_peer(step.id);
+  for (const Prefix& prefix : step.loses) lane.allowed_ips().remove(prefix, step.id);
+  for (const Prefix& prefix : step.gains) lane.allowed_ips().insert(prefix, step.id);
+  const bool has_a_way = step.endpoint && lane.set_endpoint(step.id, *step.endpoint);
   // Last: they may send at once.
   if (step.keepalive) {
-    data_lane_->set_persistent_keepalive(step.id, *step.keepalive, clock_.now());
+    lane.set_persistent_keepalive(step.id, *step.keepalive, clock_.now());
   } else if (has_a_way) {
-    data_lane_->resume_keepalive(step.id, clock_.now());
+    lane.resume_keepalive(step.id, clock_.now());
   }
 }
 
 void Device::report_syns(WakingRing<SynReport>* reports, ContextRing<SynAnswer>* answers) {
-  run_on(*data_, [&] { data_lane_->report_syns(reports, answers); });
+  static_assert(lanes == 1);
+  threads_->on_lanes(
+      [&](lane::TunnelLane& lane, std::size_t) { lane.report_syns(reports, answers); });
 }
 
 void Device::hold_syns(bool hold) {
-  run_on(*data_, [&] { data_lane_->hold_syns(hold); });
+  threads_->on_lanes([&](lane::TunnelLane& lane, std::size_t) { lane.hold_syns(hold); });
 }
 
-ExecContext& Device::packet_context() noexcept { return *data_; }
-
 void Device::set_dscp(lane::DscpPolicy policy) {
-  run_on(*data_, [&] { data_lane_->set_dscp(policy); });
+  threads_->on_lanes([&](lane::TunnelLane& lane, std::size_t) { lane.set_dscp(policy); });
+}
+
+// ---- Status: copies, taken on the contexts that own what is copied
+
+TuningInEffect Device::tuning() {
+  const std::lock_guard lock{mutex_};
+  TuningInEffect now{tuning_.offloads, tuning_.queue_limit, tun_->is_limited_in_time(),
+                     tuning_.governor};
+  threads_->on_lanes([&](const lane::TunnelLane& lane, std::size_t) {
+    const CoalescerKinds taken = lane.tun_takes();
+    now.offloads.tun_tcp = now.offloads.tun_tcp && taken.tcp;
+    now.offloads.tun_udp = now.offloads.tun_udp && taken.udp;
+    now.offloads.udp_receive = sockets_->receive_trains();
+    now.offloads.udp_send = now.offloads.udp_send && sockets_->send_trains();
+  });
+  return now;
+}
+
+std::optional<Device::Pair> Device::identities_with(const crypto::PublicKey& peer) const {
+  const std::lock_guard lock{mutex_};
+  const DeviceShadow::Peer* const known = shadow_->find(peer);
+  if (known == nullptr || shadow_->private_key().is_zero()) return std::nullopt;
+  return Pair{.ours = shadow_->private_key(), .preshared = known->preshared_key};
+}
+
+std::vector<lane::LanePeerSnapshot> Device::lane_peers() {
+  std::vector<lane::LanePeerSnapshot> peers;
+  std::size_t slots = 1;
+  for (std::size_t first = 0; first < slots; first += slots_per_snapshot) {
+    threads_->on_lanes([&](lane::TunnelLane& lane, std::size_t) {
+      slots = std::max(slots, lane.slots());
+      const auto part = lane.snapshot(static_cast<std::uint32_t>(first), slots_per_snapshot);
+      peers.insert(peers.end(), part.begin(), part.end());
+    });
+  }
+  return peers;
+}
+
+Result<DeviceState> Device::state() {
+  const std::lock_guard lock{mutex_};
+  DeviceState state;
+  state.private_key = shadow_->private_key();
+  state.listen_port = sockets_->port();
+  state.fwmark = sockets_->fwmark();
+  state.peers.reserve(shadow_->peers().size());
+  for (const lane::LanePeerSnapshot& live : lane_peers()) {
+    const DeviceShadow::Peer* peer = shadow_->find(live.id);
+    TW_ASSERT(peer != nullptr);
+    PeerState& out = state.peers.emplace_back();
+    out.public_key = peer->public_key;
+    out.preshared_key = peer->preshared_key;
+    out.endpoint = live.endpoint;
+    out.allowed_ips = peer->allowed_ips;
+    std::ranges::sort(out.allowed_ips);
+    out.persistent_keepalive_s = peer->persistent_keepalive_s;
+    out.last_handshake = live.last_handshake;
+    out.rx_bytes = live.received_bytes;
+    out.tx_bytes = live.sent_bytes;
+  }
+  return state;
+}
+
+std::vector<RememberedPeer> Device::recent_peers(std::span<const RememberedPeer> before) {
+  const std::lock_guard lock{mutex_};
+  const WallTime now = clock_.wall();
+  std::vector<RememberedPeer> recent;
+  for (const lane::LanePeerSnapshot& live : lane_peers()) {
+    const DeviceShadow::Peer* peer = shadow_->find(live.id);
+    TW_ASSERT(peer != nullptr);
+    if (!live.endpoint || live.last_handshake.since_epoch + remembered_for < now.since_epoch) {
+      continue;
+    }
+    recent.push_back({peer->public_key, *live.endpoint, live.local, live.last_handshake});
+  }
+  for (const RememberedPeer& peer : before) {
+    if (shadow_->find(peer.public_key) != nullptr) recent.push_back(peer);
+  }
+  return recent;
+}
+
+std::size_t Device::greet(std::span<const RememberedPeer> peers) {
+  const std::lock_guard lock{mutex_};
+  std::size_t asked = 0;
+  threads_->on_lanes([&](lane::TunnelLane& lane, std::size_t number) {
+    for (const RememberedPeer& peer : peers) {
+      const std::optional<wg::PeerId> id = shadow_->id_of(peer.public_key);
+      if (!id || threads_->tunnel().lane_of(*id) != number) continue;
+      if (lane.greet(*id, peer.endpoint, peer.local, clock_.now())) ++asked;
+    }
+  });
+  return asked;
+}
+
+std::vector<crypto::PublicKey> Device::take_unanswered() {
+  const std::set<wg::PeerId> unanswered = unanswered_.take();
+  const std::lock_guard lock{mutex_};
+  std::vector<crypto::PublicKey> keys;
+  for (const wg::PeerId id : unanswered) {
+    if (const DeviceShadow::Peer* peer = shadow_->find(id)) keys.push_back(peer->public_key);
+  }
+  return keys;
+}
+
+DeviceCounters Device::counters() const {
+  const lane::Tunnel& tunnel = threads_->tunnel();
+  DeviceCounters counters{.lanes = {}, .handshakes = tunnel.handshakes().counters()};
+  for (std::size_t number = 0; number < tunnel.lanes(); ++number) {
+    counters.lanes.push_back(&tunnel.lane(number).counters());
+  }
+  return counters;
+}
+
+std::uint16_t Device::listen_port() const {
+  const std::lock_guard lock{mutex_};
+  return sockets_->port();
+}
+
+std::uint64_t Device::kernel_drops() const {
+  const std::lock_guard lock{mutex_};
+  return kernel_drops_before_ + sockets_->kernel_drops() +
+         (draining_ ? draining_->kernel_drops() : 0);
 }
 
 }  // namespace tw::node

@@ -1,8 +1,7 @@
-// The WireGuard device put together: a TUN, UDP sockets, a data worker with its lane and a second
-// worker with the handshakes. What it is told comes as a DeviceChange and is validated whole; what
-// is not different is not touched.
+// The WireGuard device put together: a TUN, UDP sockets, and a tunnel on its threads. A change
+// comes as a DeviceChange and is validated whole; what is not different is not touched.
 //
-//   control thread ──apply()──▶ shadow ──plan──▶ handshake worker, then data worker (by message)
+//   control thread ──apply()──▶ shadow ──plan──▶ handshake worker, then lanes' workers (by message)
 //
 // The handshake worker knows a peer first, and forgets it first. Addresses and routes are not the
 // device's business (node/links/links.h).
@@ -22,24 +21,18 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "crypto/aead_choice.h"
-#include "exec/worker.h"
 #include "lane/counters.h"
-#include "lane/handshake/handshake_channel.h"
-#include "lane/handshake/handshake_lane.h"
-#include "lane/peers/index_allocator.h"
-#include "lane/tunnel_lane.h"
+#include "lane/tunnel.h"
 #include "node/device/deferred.h"
 #include "node/device/device.h"
 #include "node/device/device_shadow.h"
 #include "node/device/device_tuning.h"
 #include "node/endpoints/remembered_peers.h"
 #include "node/endpoints/unanswered_peers.h"
-#include "node/tunnel/tun_queue_limit.h"
+#include "node/tunnel/tun_queues.h"
 #include "node/tunnel/tunnel_sockets.h"
+#include "node/tunnel/tunnel_threads.h"
 #include "node/tunnel/tunnel_watch.h"
-#include "port/tun/tun_port.h"
-#include "steer/receiver_index.h"
-#include "steer/steering_table.h"
 
 namespace tw::node {
 
@@ -53,7 +46,7 @@ struct DeviceSettings {
 
 /// References stay good as long as the device; any thread may read.
 struct DeviceCounters {
-  const lane::LaneCounters& lane;
+  std::vector<const lane::LaneCounters*> lanes;
   const lane::HandshakeCounters& handshakes;
 };
 
@@ -65,7 +58,7 @@ class Device final : public DeviceControl, private TunnelWatch::Listener {
   /// Stops the workers and closes everything; the interface goes with it.
   ~Device() override;
 
-  /// Starts the two workers. Before anything below.
+  /// Starts the workers. Before anything below.
   Result<void> start();
 
   /// Only one thread at a time configures; status may be asked from any. Fails, with nothing
@@ -76,34 +69,33 @@ class Device final : public DeviceControl, private TunnelWatch::Listener {
   /// Returns how often apply() has changed something, whoever called it. Any thread.
   std::uint64_t changes() const noexcept { return changes_.load(std::memory_order_relaxed); }
 
-  const std::string& interface() const noexcept { return interface_; }
-  int ifindex() const noexcept { return ifindex_; }
+  const std::string& interface() const noexcept { return tun_->interface(); }
+  int ifindex() const noexcept { return tun_->ifindex(); }
   std::uint16_t listen_port() const;
-  /// The secrets that the pair of us and a peer has now. Empty if there is no private key, or no
-  /// such peer.
+  /// The secrets that the pair of us and a peer has.
   struct Pair {
     crypto::PrivateKey ours;
     crypto::PresharedKey preshared;
   };
+  /// Returns those of now; empty if there is no private key, or no such peer.
   std::optional<Pair> identities_with(const crypto::PublicKey& peer) const;
-  /// Which engine seals and opens, and why the others do not.
+  /// Returns the engine that seals and opens, and why the others do not.
   const crypto::AeadChoice& cipher() const noexcept { return cipher_; }
   TuningInEffect tuning();
   /// For want of eBPF the TUN's queue is bounded by its length, which nobody else may change.
-  bool tun_queue_in_packets() const noexcept { return tun_queue_.is_in_packets(); }
+  bool tun_queue_in_packets() const noexcept { return tun_->is_limited_in_packets(); }
   /// The only part of the tuning that can change while the device runs.
   void set_dscp(lane::DscpPolicy policy);
-  /// Where SYNs that come out of the tunnel are reported (lane/tunnel_lane.h); null: nowhere. The
-  /// ring must outlive the device, or be taken away first. Waits for the data worker.
-  /// `answers` (made on packet_context()): where those that are held are answered.
+  /// SYNs that come out of the tunnel are reported to `reports` (lane/tunnel_lane.h); null:
+  /// nowhere. Those that are held are answered on `answers`, made on syn_context(). The rings must
+  /// outlive the device, or be taken away first. Waits for the lane, the only one: a ring has one
+  /// end.
   void report_syns(WakingRing<SynReport>* reports, ContextRing<SynAnswer>* answers = nullptr);
-  /// Whether SYNs wait for those answers from now on. Waits for the data worker.
+  /// SYNs wait for those answers from now on, or do not. Waits for the lane.
   void hold_syns(bool hold);
-  /// Where packets are handled.
-  ExecContext& packet_context() noexcept;
-  DeviceCounters counters() const noexcept {
-    return {data_lane_->counters(), handshake_lane_->counters()};
-  }
+  /// The context that answers about SYNs go to.
+  ExecContext& syn_context() noexcept { return threads_->lane_context(0); }
+  DeviceCounters counters() const;
   /// Datagrams that the UDP sockets had no room for, since the start. The TUN's own drops
   /// (tx_dropped) are in its LinkState (machine/netlink/netlink.h).
   std::uint64_t kernel_drops() const;
@@ -113,8 +105,8 @@ class Device final : public DeviceControl, private TunnelWatch::Listener {
   /// are peers, too, whether they are among the former or not.
   std::vector<RememberedPeer> recent_peers(std::span<const RememberedPeer> before);
   /// Asks these for a handshake, as far as they are peers and have no session yet; returns how many
-  /// are asked. One without an endpoint is looked for where it is remembered. Waits for the data
-  /// worker; a handshake costs the other worker 0.2 ms, so a few dozen at a time.
+  /// are asked. One without an endpoint is looked for where it is remembered. Waits for the lanes;
+  /// a handshake costs the handshake worker 0.2 ms, so a few dozen at a time.
   std::size_t greet(std::span<const RememberedPeer> peers);
   /// Peers whose initiations have gone unanswered since the last call.
   std::vector<crypto::PublicKey> take_unanswered();
@@ -124,7 +116,6 @@ class Device final : public DeviceControl, private TunnelWatch::Listener {
  private:
   Device();
   Result<void> open_parts(const DeviceSettings& settings);
-  Result<CoalescerKinds> open_tun_port(const DeviceSettings& settings);
   bool wants_new_port(const DeviceChange& change) const noexcept;
   Result<void> change_sockets(const DeviceChange& change);
   Result<void> open_sockets(std::uint16_t port, std::uint32_t fwmark);
@@ -143,11 +134,10 @@ class Device final : public DeviceControl, private TunnelWatch::Listener {
   void remove_peers(std::span<const wg::PeerId> peers);
   void change_private_key(const crypto::PrivateKey& key, std::span<const PeerStep> later);
   void change_peers(std::span<const PeerStep> steps);
-  void change_lane_peer(const PeerStep& step) noexcept;
+  void change_lane_peers(std::span<const PeerStep> steps);
+  void change_lane_peer(lane::TunnelLane& lane, const PeerStep& step) noexcept;
   std::vector<lane::LanePeerSnapshot> lane_peers();
 
-  std::string interface_;
-  int ifindex_ = 0;
   DeviceTuning tuning_;       // as wanted
   mutable std::mutex mutex_;  // shadow and sockets: status comes from other threads
   std::optional<DeviceShadow> shadow_;
@@ -156,23 +146,13 @@ class Device final : public DeviceControl, private TunnelWatch::Listener {
 
   SystemClock clock_;
   SystemRandom random_;
-  ReceiverIndex codec_{random_.next()};
-  SteeringTable steering_;  // every bucket is the data worker's
-  lane::HandshakeChannel channel_;
-  lane::IndexAllocator indices_{codec_, random_};
   crypto::AeadChoice cipher_;
-  std::unique_ptr<crypto::AeadEngine> engine_;
-  TunQueueLimit tun_queue_;
-  std::unique_ptr<TunPort> tun_;
+  std::optional<TunQueues> tun_;
   UnansweredPeers unanswered_;
   PathChanges paths_;
   std::optional<TunnelSockets> sockets_;
   std::optional<TunnelSockets> draining_;  // of the port before
-  // The workers refer to each other's lanes only through the channel and wake(); both are stopped
-  // before anything goes.
-  std::unique_ptr<Worker> data_, handshakes_;
-  std::unique_ptr<lane::TunnelLane> data_lane_;
-  std::unique_ptr<lane::HandshakeLane> handshake_lane_;
+  std::unique_ptr<TunnelThreads> threads_;
   std::unique_ptr<TunnelWatch> watch_;
   // On the handshake worker. They take the mutex only if nobody has it: whoever has it may be
   // waiting for that worker.

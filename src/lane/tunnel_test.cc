@@ -1,0 +1,156 @@
+// Tests a tunnel of several lanes: each peer has one, whatever socket its messages come to.
+#include "lane/tunnel.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <memory>
+#include <vector>
+
+#include "lane/test_machines.h"
+
+namespace tw::lane {
+namespace {
+
+using test::ip_packet;
+
+/// A tunnel of two lanes, each on a context of its own, and the handshakes on a third.
+class TwoLanes {
+ public:
+  explicit TwoLanes(const Clock& clock)
+      : first_(ContextId{0}, clock),
+        second_(ContextId{1}, clock),
+        handshakes_(ContextId{2}, clock),
+        engine_(crypto::make_openssl_engine()),
+        tunnel_(std::array{TunnelSeat{first_, *engine_, tun_[0]},
+                           TunnelSeat{second_, *engine_, tun_[1]}},
+                handshakes_, random_, clock) {
+    tunnel_.handshakes().handshaker().set_private_key(key_);
+    for (std::size_t number = 0; number < 2; ++number) {
+      MemoryPort::join(tun_[number], host[number]);
+      MemoryPort::join(udp_[number], wire[number]);
+      tunnel_.lane(number).set_udp_ports({&udp_[number], nullptr});
+      tunnel_.lane(number).set_public_key(crypto::public_key_of(key_));
+    }
+    tunnel_.attach();
+  }
+  void add_peer(wg::PeerId peer, const crypto::PublicKey& key, const char* prefix) {
+    ASSERT_TRUE(tunnel_.handshakes().handshaker().add_peer(peer, {key, {}}));
+    TunnelLane& lane = tunnel_.lane(tunnel_.lane_of(peer));
+    lane.add_peer(peer);
+    lane.allowed_ips().insert(*Prefix::parse(prefix), peer);
+  }
+  void run() {
+    for (int turn = 0; turn < 5; ++turn) {
+      for (ManualContext* context : {&first_, &second_, &handshakes_}) context->run_until_idle();
+    }
+  }
+  crypto::PublicKey public_key() const { return crypto::public_key_of(key_); }
+  Tunnel& tunnel() { return tunnel_; }
+
+ private:
+  SeededRandom random_{3};
+  ManualContext first_, second_, handshakes_;
+  std::unique_ptr<crypto::AeadEngine> engine_;
+  crypto::PrivateKey key_ = crypto::generate_private_key();
+  std::array<MemoryPort, 2> tun_, udp_;
+
+ public:
+  std::array<MemoryPort, 2> host, wire;
+
+ private:
+  Tunnel tunnel_;
+};
+
+class TunnelTest : public testing::Test {
+ protected:
+  TunnelTest() {
+    MemoryPort::join(client_udp_, wire_);
+    MemoryPort::join(client_tun_, client_host_);
+    client_.handshakes().handshaker().set_private_key(client_key_);
+    client_.lane(0).set_udp_ports({&client_udp_, nullptr});
+    client_.lane(0).set_public_key(crypto::public_key_of(client_key_));
+    client_.attach();
+    EXPECT_TRUE(
+        client_.handshakes().handshaker().add_peer(test::only_peer, {gateway_.public_key(), {}}));
+    client_.lane(0).add_peer(test::only_peer);
+    client_.lane(0).allowed_ips().insert(*Prefix::parse("10.0.0.9"), test::only_peer);
+    client_.lane(0).set_endpoint(test::only_peer, *Endpoint::parse("192.0.2.9:51820"));
+  }
+  /// Moves all trains that wait at `from` to the far end of `to`; returns their number.
+  static std::size_t carry(MemoryPort& from, MemoryPort& to) {
+    PacketBatch batch{64, 65536};
+    from.poll(batch);
+    for (Train& train : batch.trains()) {
+      train.source = *Endpoint::parse("192.0.2.1:1001");
+      EXPECT_EQ(to.send({&train, 1}).taken, 1U);
+    }
+    return batch.size();
+  }
+  void client_sends() {
+    std::vector<std::uint8_t> packet = ip_packet(1, 9, 8, 0x11);
+    Train train;
+    train.bytes = packet.data();
+    train.length = train.segment_size = static_cast<std::uint32_t>(packet.size());
+    ASSERT_EQ(client_host_.send({&train, 1}).taken, 1U);
+    client_context_.run_until_idle();
+  }
+
+  ManualClock clock_;
+  TwoLanes gateway_{clock_};
+  SeededRandom random_{4};
+  ManualContext client_context_{ContextId{0}, clock_};
+  std::unique_ptr<crypto::AeadEngine> engine_ = crypto::make_openssl_engine();
+  crypto::PrivateKey client_key_ = crypto::generate_private_key();
+  MemoryPort client_udp_, client_tun_, client_host_, wire_;
+  Tunnel client_{std::array{TunnelSeat{client_context_, *engine_, client_tun_}}, client_context_,
+                 random_, clock_};
+};
+
+TEST_F(TunnelTest, PeersAreSpreadOverTheLanes) {
+  EXPECT_EQ(gateway_.tunnel().lane_of(wg::PeerId{0}), 0U);
+  EXPECT_EQ(gateway_.tunnel().lane_of(wg::PeerId{1}), 1U);
+  EXPECT_EQ(gateway_.tunnel().lane_of(wg::PeerId{2}), 0U);
+}
+
+TEST_F(TunnelTest, ASessionIsItsOwnersWhateverSocketTheHandshakeCameTo) {
+  const wg::PeerId peer{1};
+  gateway_.add_peer(peer, crypto::public_key_of(client_key_), "10.0.0.1");
+  client_sends();
+  // The kernel hashes an initiation to any socket; here to that of the lane that has not the peer.
+  ASSERT_EQ(carry(wire_, gateway_.wire[0]), 1U);
+  gateway_.run();
+  EXPECT_EQ(carry(gateway_.wire[0], wire_), 0U);
+  ASSERT_EQ(carry(gateway_.wire[1], wire_), 1U) << "the owner answers";
+  client_context_.run_until_idle();
+  // What the client has staged, under an index that says whose it is: no other lane takes it.
+  PacketBatch batch{64, 65536};
+  ASSERT_GT(wire_.poll(batch), 0U);
+  for (Train& train : batch.trains()) {
+    train.source = *Endpoint::parse("192.0.2.1:1001");
+    for (MemoryPort& socket : gateway_.wire) ASSERT_EQ(socket.send({&train, 1}).taken, 1U);
+  }
+  gateway_.run();
+  EXPECT_EQ(gateway_.host[0].waiting(), 0U);
+  EXPECT_EQ(gateway_.host[1].waiting(), 1U);
+  const auto drops = [&](std::size_t lane) {
+    return gateway_.tunnel().lane(lane).counters().from_wire.drops.of(Drop::no_keypair);
+  };
+  EXPECT_EQ(drops(0), batch.size());
+  EXPECT_EQ(drops(1), 0U);
+}
+
+TEST_F(TunnelTest, WhatALaneAsksForIsAnsweredToIt) {
+  const wg::PeerId peer{1};
+  gateway_.add_peer(peer, crypto::public_key_of(client_key_), "10.0.0.1");
+  gateway_.tunnel().lane(1).set_endpoint(peer, *Endpoint::parse("192.0.2.1:1001"));
+  ASSERT_TRUE(
+      gateway_.tunnel().lane(1).greet(peer, *Endpoint::parse("192.0.2.1:1001"), {}, clock_.now()));
+  gateway_.run();
+  EXPECT_EQ(gateway_.wire[0].waiting(), 0U);
+  EXPECT_EQ(gateway_.wire[1].waiting(), 1U);
+  EXPECT_EQ(gateway_.tunnel().handshakes().counters().initiations_sent.value(), 1U);
+}
+
+}  // namespace
+}  // namespace tw::lane
