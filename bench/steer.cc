@@ -124,7 +124,7 @@ class Always final : public RequestSource,
                      public WorkClock {
  public:
   explicit Always(const std::vector<std::uint32_t>& flows) : flows_(flows) {}
-  bool next(Request& request) noexcept override {
+  bool next(ServiceRequest& request) noexcept override {
     request = {.hash = flows_[at_], .flow = static_cast<std::uint32_t>(at_)};
     at_ = at_ + 1 == flows_.size() ? 0 : at_ + 1;
     return true;
@@ -132,7 +132,7 @@ class Always final : public RequestSource,
   void grant(std::uint8_t) noexcept override {}
   void reclaim(std::uint8_t) noexcept override {}
   void notify(std::uint8_t) noexcept override {}
-  void served(const Request&, std::uint8_t, Instant) noexcept override {}
+  void served(const ServiceRequest&, std::uint8_t, Instant) noexcept override {}
   void released(std::uint8_t, std::uint8_t) noexcept override {}
   Instant now() const noexcept override { return {}; }
   void serve(Duration) noexcept override {}

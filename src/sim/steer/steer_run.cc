@@ -163,7 +163,7 @@ class SteerRun final : public RequestSource, public WorkerCores, public WorkerEv
     plan_arrival();
   }
 
-  bool next(Request& request) noexcept override {
+  bool next(ServiceRequest& request) noexcept override {
     if (input_.empty()) return false;
     request = input_.front();
     input_.pop_front();
@@ -177,7 +177,7 @@ class SteerRun final : public RequestSource, public WorkerCores, public WorkerEv
   void reclaim(std::uint8_t core) noexcept override { cores_[core]->set_parks(true); }
   void notify(std::uint8_t core) noexcept override { cores_[core]->wake_by(front_); }
 
-  void served(const Request& request, std::uint8_t core, Instant at) noexcept override {
+  void served(const ServiceRequest& request, std::uint8_t core, Instant at) noexcept override {
     latencies_.record(at - request.sent);
     std::uint8_t& last = last_core_[request.flow];
     if (last != nowhere && last != core) ++moved_;
@@ -199,7 +199,7 @@ class SteerRun final : public RequestSource, public WorkerCores, public WorkerEv
   std::vector<std::unique_ptr<Core>> cores_;
   std::vector<std::unique_ptr<ServiceWorker>> workers_;
   std::unique_ptr<Dispatcher> dispatcher_;
-  std::deque<Request> input_;
+  std::deque<ServiceRequest> input_;
   double gap_ns_ = 0, next_ns_ = 0;
   std::uint64_t input_drops_ = 0, moved_ = 0, reordered_ = 0;
   LatencyHistogram latencies_;

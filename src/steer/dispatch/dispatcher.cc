@@ -40,7 +40,7 @@ Work Dispatcher::poll(Instant now, std::size_t budget) noexcept {
   take_settled(now);
   if (now >= allocator_.next_check()) check_cores(now);
   std::size_t handled = 0;
-  Request request;
+  ServiceRequest request;
   while (handled < budget && source_.next(request)) {
     dispatch(request);
     ++handled;
@@ -48,7 +48,7 @@ Work Dispatcher::poll(Instant now, std::size_t budget) noexcept {
   return Work::counted(handled, budget);
 }
 
-void Dispatcher::dispatch(Request& request) noexcept {
+void Dispatcher::dispatch(ServiceRequest& request) noexcept {
   const DispatchCosts& costs = settings_.costs;
   const Steered steered = policy_.steer(request.hash);
   clock_.charge(costs.request + costs.array_read * steered.steps.array_reads +

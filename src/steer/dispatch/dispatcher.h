@@ -23,7 +23,7 @@ class RequestSource {
  public:
   virtual ~RequestSource() = default;
   /// False if none waits.
-  virtual bool next(Request& request) noexcept = 0;
+  virtual bool next(ServiceRequest& request) noexcept = 0;
 };
 
 /// What the dispatcher's steps take, for a simulated core.
@@ -76,7 +76,7 @@ class Dispatcher final : public Poller {
   // Two marks for each pair of workers, at most, for each of few changes at a time.
   static constexpr std::size_t most_moving = 256;
 
-  void dispatch(Request& request) noexcept;
+  void dispatch(ServiceRequest& request) noexcept;
   void check_cores(Instant now) noexcept;
   void change(const CoreSet& active, Instant now) noexcept;
   void hand_over(std::span<const SlotMove> moves) noexcept;

@@ -10,7 +10,7 @@
 namespace tw {
 
 /// A request of an open-loop load: it says itself how much work it is.
-struct Request {
+struct ServiceRequest {
   std::uint32_t hash = 0;      ///< of its flow
   std::uint32_t flow = 0;      ///< number of its flow
   std::uint32_t sequence = 0;  ///< in its flow
@@ -36,7 +36,7 @@ struct WorkItem {
     fence,  ///< to the old owner: nothing of these slots follows; release them
   };
   Kind kind = Kind::request;
-  Request request{};
+  ServiceRequest request{};
   SlotBatch* batch = nullptr;
 };
 

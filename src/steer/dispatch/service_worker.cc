@@ -67,7 +67,7 @@ void ServiceWorker::release(SlotBatch& batch) noexcept {
   // What is held for other slots stays, in its order.
   const std::size_t count = held_.size();
   for (std::size_t number = 0; number < count; ++number) {
-    const Request request = held_.front();
+    const ServiceRequest request = held_.front();
     held_.pop_front();
     (is_held_[request.slot.value] ? held_ : ready_).push_back(request);
   }
@@ -80,7 +80,7 @@ void ServiceWorker::settle(SlotBatch& batch) noexcept {
   TW_ASSERT(told);  // the dispatcher has fewer batches than the ring has places
 }
 
-void ServiceWorker::serve(const Request& request) noexcept {
+void ServiceWorker::serve(const ServiceRequest& request) noexcept {
   clock_.serve(request.service);
   events_.served(request, settings_.core, clock_.now());
 }
@@ -121,7 +121,7 @@ Work ServiceWorker::poll(Instant, std::size_t budget) noexcept {
       continue;
     }
     if (!ready_.empty()) {
-      const Request request = ready_.front();
+      const ServiceRequest request = ready_.front();
       ready_.pop_front();
       serve(request);
       ++handled;

@@ -24,7 +24,7 @@ namespace tw {
 class WorkerEvents {
  public:
   virtual ~WorkerEvents() = default;
-  virtual void served(const Request& request, std::uint8_t core, Instant at) noexcept = 0;
+  virtual void served(const ServiceRequest& request, std::uint8_t core, Instant at) noexcept = 0;
   /// It has released slots to that worker, whose context may sleep.
   virtual void released(std::uint8_t from, std::uint8_t to) noexcept = 0;
 };
@@ -64,7 +64,7 @@ class ServiceWorker final : public Poller {
   static constexpr std::size_t reserved_for_marks = 512;
 
   bool take_release() noexcept;
-  void serve(const Request& request) noexcept;
+  void serve(const ServiceRequest& request) noexcept;
   void take(WorkItem& item) noexcept;
   void release(SlotBatch& batch) noexcept;
   void hold(SlotBatch& batch) noexcept;
@@ -81,7 +81,7 @@ class ServiceWorker final : public Poller {
   std::vector<std::unique_ptr<SpscRing<SlotBatch*>>> released_;  // by old owner
   SpscRing<SlotBatch*> settled_;
   std::array<bool, Slot::count> is_held_{};
-  std::deque<Request> held_, ready_;
+  std::deque<ServiceRequest> held_, ready_;
   Counter hold_drops_;
 };
 
