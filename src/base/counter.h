@@ -7,12 +7,21 @@
 #include <cstdint>
 #include <utility>
 
+#include "base/describe.h"
 #include "base/drop.h"
 
 namespace tw {
 
 class Counter {
  public:
+  Counter() noexcept = default;
+  /// A copy is a counter of its own, with the value of that moment: what a report holds.
+  Counter(const Counter& other) noexcept : value_(other.value()) {}
+  Counter& operator=(const Counter& other) noexcept {
+    value_.store(other.value(), std::memory_order_relaxed);
+    return *this;
+  }
+
   /// Only the context that owns the counter may call this.
   void add(std::uint64_t by = 1) noexcept {
     value_.store(value_.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
@@ -41,5 +50,15 @@ class DropCounters {
  private:
   std::array<Counter, drop_count> by_reason_;
 };
+
+inline constexpr MetricFamily drops_metric{"drops_total", "Segments dropped, by reason"};
+
+template <typename Visitor>
+void describe(Visitor& visit, const DropCounters& of) {
+  visit.each(
+      "drops", drop_count, [](std::size_t i) { return drop_names[i]; },
+      [&](std::size_t i) { return of.of(static_cast<Drop>(i)); },
+      {.family = &drops_metric, .label = "reason"}, Zeros::left_out);
+}
 
 }  // namespace tw

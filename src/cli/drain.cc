@@ -8,8 +8,8 @@
 #include <thread>
 
 #include "cli/command.h"
-#include "cli/control_answer.h"
-#include "cli/control_path.h"
+#include "cli/control/control_answer.h"
+#include "cli/control/control_path.h"
 
 namespace tw::cli {
 namespace {

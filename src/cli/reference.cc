@@ -7,6 +7,7 @@
 
 #include "cli/command.h"
 #include "node/config/keys/key_list.h"
+#include "node/report/metric_list.h"
 
 namespace tw::cli {
 namespace {
@@ -49,6 +50,11 @@ void add_reference(CLI::App& app, int& exit_code) {
   command->add_subcommand("changes", "What a change of each key takes while a node runs")
       ->callback([&exit_code] {
         fmt::print("{}", node::change_table());
+        exit_code = 0;
+      });
+  command->add_subcommand("metrics", "What a node counts, and by which names")
+      ->callback([&exit_code] {
+        fmt::print("{}", node::metric_table());
         exit_code = 0;
       });
 }

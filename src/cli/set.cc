@@ -6,8 +6,8 @@
 #include <string>
 
 #include "cli/command.h"
-#include "cli/control_answer.h"
-#include "cli/control_path.h"
+#include "cli/control/control_answer.h"
+#include "cli/control/control_path.h"
 
 namespace tw::cli {
 

@@ -7,24 +7,15 @@
 #include <string>
 
 #include "cli/command.h"
-#include "cli/control_answer.h"
-#include "cli/control_path.h"
+#include "cli/control/control_answer.h"
+#include "cli/control/control_path.h"
+#include "cli/counts_text.h"
+#include "node/report/describe_status.h"
 
 namespace tw::cli {
 namespace {
 
 using Json = nlohmann::json;
-
-std::string bytes_text(std::uint64_t bytes) {
-  constexpr const char* units[] = {"B", "KB", "MB", "GB", "TB"};
-  double value = static_cast<double>(bytes);
-  std::size_t unit = 0;
-  while (value >= 1000 && unit + 1 < std::size(units)) {
-    value /= 1000;
-    ++unit;
-  }
-  return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.1f} {}", value, units[unit]);
-}
 
 std::string ago_text(std::int64_t unix_seconds) {
   if (unix_seconds == 0) return "never";
@@ -41,16 +32,10 @@ void print_drops(std::string_view where, const Json& drops) {
 }
 
 void print_worker(const Json& worker) {
-  fmt::print("  worker {:<3} {:>12} {:>12} {:>10} {:>10} {:>10} {:>8}\n",
-             worker["name"].get<std::string>(), "in", "out", "in bytes", "out bytes", "generated",
-             "queued");
+  fmt::print("  worker {:<5}{}\n", worker["name"].get<std::string>(),
+             columns_text<lane::DirectionCounters>(worker["from_wire"], true));
   for (const char* name : {"from_wire", "to_wire"}) {
-    const Json& direction = worker[name];
-    fmt::print("    {:<10} {:>10} {:>12} {:>10} {:>10} {:>10} {:>8}\n", name,
-               direction["received"].get<std::uint64_t>(), direction["sent"].get<std::uint64_t>(),
-               bytes_text(direction["received_bytes"]), bytes_text(direction["sent_bytes"]),
-               direction["generated"].get<std::uint64_t>(),
-               direction["queued"].get<std::int64_t>());
+    fmt::print("    {:<10}{}\n", name, columns_text<lane::DirectionCounters>(worker[name], false));
   }
   fmt::print("  drops (segments)\n");
   for (const char* name : {"from_wire", "to_wire"}) print_drops(name, worker[name]["drops"]);
@@ -98,64 +83,43 @@ void print_last_legs(const Json& pop) {
              refused.empty() ? "" : "; refused: ", refused.empty() ? refused : refused.substr(2));
 }
 
+void print_pop(const Json& pop) {
+  fmt::print("  PoP {}{}: {}\n", pop["name"].get<std::string>(),
+             pop["usable"].get<bool>() ? "" : " (not answering)",
+             counts_text<relay::PopCounters>(pop));
+  fmt::print("    warm legs: {}\n", counts_text<relay::LegSourceState>(pop["warm"]));
+  print_last_legs(pop);
+  const Json& path = pop["path"];
+  if (path.is_null()) return;
+  fmt::print("    path: {:.1f} Mbps{}, {}\n", path["rate_bps"].get<double>() / 1e6,
+             path["limited"].get<bool>() ? " (all that it carries)" : "",
+             counts_text<relay::PathState>(path));
+}
+
 void print_relay(const Json& relay) {
-  fmt::print("relay: {} active, {} from clients, {} from legs, {} up, {} down\n",
-             relay["active"].get<std::uint64_t>(), relay["accepted_clients"].get<std::uint64_t>(),
-             relay["accepted_legs"].get<std::uint64_t>(), bytes_text(relay["bytes_upstream"]),
-             bytes_text(relay["bytes_downstream"]));
+  fmt::print("relay: {}\n", counts_text<relay::RelaySnapshot>(relay));
   for (const auto& [outcome, count] : relay["outcomes"].items()) {
     if (count != 0) fmt::print("    {:<26} {:>12}\n", outcome, count.get<std::uint64_t>());
   }
-  const auto number = [](const Json& of, const char* key) { return of[key].get<std::uint64_t>(); };
   const Json& early = relay["early_syn"];
-  fmt::print("  early SYN: {} seen, {} begun, {} claimed, {} waiting, {} over budget\n",
-             number(early, "seen"), number(early, "begun"), number(early, "claimed"),
-             number(early, "unclaimed"), number(early, "over_budget"));
+  fmt::print("  early SYN: {}\n", counts_text<relay::EarlySynCounters>(early));
   for (const Json& device : early["devices"]) {
-    fmt::print("    {}: {} seen, {} reported, {} over budget, {} found the ring full\n",
-               device["device"].get<std::string>(), number(device, "seen"),
-               number(device, "reported"),
-               number(device, "over_source_budget") + number(device, "over_total_budget"),
-               number(device, "ring_full"));
+    fmt::print("    {}: {}\n", device["device"].get<std::string>(),
+               counts_text<SynWatchCounters>(device));
   }
-  const Json& held = relay["held_syns"];
-  fmt::print("  accept: {}; SYNs held: {}, {} passed, {} refused, {} repeated, {} waiting\n",
-             relay["accept"].get<std::string>(), number(held, "held"), number(held, "passed"),
-             number(held, "refused"), number(held, "repeated"), number(held, "waiting"));
+  fmt::print("  accept: {}; SYNs: {}\n", relay["accept"].get<std::string>(),
+             counts_text<relay::HeldSynCounters>(relay["held_syns"]));
   if (const Json& start = relay["client_start"]; start["enabled"].get<bool>()) {
-    fmt::print("  client start: {} clients known, {} faster starts{}\n",
-               number(start, "known_clients"), number(start, "starts"),
+    fmt::print("  client start: {}{}\n", counts_text<relay::ClientStartCounters>(start),
                start["possible"].get<bool>() ? "" : " (the kernel refuses; see the log)");
   }
-  const Json& buffers = relay["buffers"];
-  fmt::print("  buffers: {} promised to {} clients; {} times less than was wanted\n",
-             bytes_text(buffers["promised_bytes"]), number(buffers, "clients"),
-             number(buffers, "cut_short"));
+  fmt::print("  buffers: {}\n", counts_text<relay::ReceiveBudgetState>(relay["buffers"]));
   print_stages(relay["stages"]);
   const Json& lines = relay["log"];
-  if (number(lines, "left_out") + number(lines, "lost") > 0) {
-    fmt::print("  connection log: {} lines, {} failures left out, {} lost\n",
-               number(lines, "lines"), number(lines, "left_out"), number(lines, "lost"));
+  if (lines["left_out"] != 0 || lines["lost"] != 0) {
+    fmt::print("  connection log: {}\n", counts_text<relay::ConnectionLogCounters>(lines));
   }
-  for (const Json& pop : relay["pops"]) {
-    const Json& warm = pop["warm"];
-    fmt::print("  PoP {}{}: {} legs used, {} failed; warm: {} of {}, {} hits, {} misses, {} died\n",
-               pop["name"].get<std::string>(), pop["usable"].get<bool>() ? "" : " (not answering)",
-               number(pop, "legs_opened"), number(pop, "legs_failed"), number(warm, "idle"),
-               number(warm, "target"), number(warm, "hits"), number(warm, "misses"),
-               number(warm, "died"));
-    fmt::print("    from there: {} legs, {} of them waiting, {} refused\n",
-               number(pop, "legs_here"), number(pop, "waiting_here"), number(pop, "refused_here"));
-    print_last_legs(pop);
-    const Json& path = pop["path"];
-    if (path.is_null()) continue;
-    fmt::print(
-        "    path: {:.1f} Mbps{}, {} legs sending; starts: {} passed, {} failed, {} undecided\n",
-        path["rate_bps"].get<double>() / 1e6,
-        path["limited"].get<bool>() ? " (all that it carries)" : "", number(path, "sending"),
-        number(path, "probes_passed"), number(path, "probes_failed"),
-        number(path, "probes_undecided"));
-  }
+  for (const Json& pop : relay["pops"]) print_pop(pop);
 }
 
 void print_cipher(const Json& status) {

@@ -45,7 +45,7 @@ NodeStatus Node::status() {
     status.kernel_drops_tun = *dropped;
   }
   if (auto refused = links_->refused()) status.firewall = *std::move(refused);
-  if (config_.process.metrics) status.scrapes = read_counters(scrapes_);
+  if (config_.process.metrics) status.scrapes = scrapes_;
   if (relay_ && config_.relay.enabled) {
     relay_worker_->call([&]() noexcept { status.relay = relay_->snapshot(); });
     status.syn_watches = syn_watches_.status();

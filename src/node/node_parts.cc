@@ -141,9 +141,9 @@ NodeStatus device_status(Device& device, const NodeConfig& config) {
   status.lost_log_lines = log::lost_lines();
   const DeviceCounters counters = device.counters();
   for (std::size_t number = 0; number < counters.lanes.size(); ++number) {
-    status.workers.push_back(read_counters(std::to_string(number), *counters.lanes[number]));
+    status.workers.push_back({.name = std::to_string(number), .counters = *counters.lanes[number]});
   }
-  status.handshakes = read_counters(counters.handshakes);
+  status.handshakes = counters.handshakes;
   status.kernel_drops_udp = device.kernel_drops();
   const Result<DeviceState> state = device.state();
   if (!state) return status;  // the worker did not answer: what there is, is better than nothing

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/describe.h"
 #include "relay/legs/leg_source.h"
 #include "relay/log/connection_log.h"
 #include "relay/log/stage_times.h"
@@ -83,5 +84,113 @@ struct RelaySnapshot {
   StageTimes stages;
   ConnectionLogCounters log;
 };
+
+// ---- Names of the counters: base/describe.h
+
+inline constexpr MetricFamily accepted_metric{"relay_accepted_total",
+                                              "Connections accepted, by side"};
+inline constexpr MetricFamily active_metric{"relay_active", "Connections being relayed",
+                                            MetricFamily::Type::gauge};
+inline constexpr MetricFamily relay_bytes_metric{"relay_bytes_total",
+                                                 "Bytes relayed, by direction"};
+inline constexpr MetricFamily outcomes_metric{"relay_outcomes_total", "How connections ended"};
+inline constexpr MetricFamily early_syn_metric{"relay_early_syn_total",
+                                               "SYNs seen before their handshakes were complete"};
+inline constexpr MetricFamily held_syns_metric{"relay_held_syns_total",
+                                               "SYNs held until their servers had answered"};
+inline constexpr MetricFamily client_starts_metric{"relay_client_starts_total",
+                                                   "Connections that started faster by memory"};
+inline constexpr MetricFamily known_clients_metric{
+    "relay_known_clients", "Clients whose path is remembered", MetricFamily::Type::gauge};
+inline constexpr MetricFamily legs_metric{"relay_legs_total",
+                                          "Legs to other PoPs, by what became of them"};
+inline constexpr MetricFamily usable_metric{"relay_pop_usable",
+                                            "1: new connections go by this PoP; 0: it is not heard",
+                                            MetricFamily::Type::gauge};
+inline constexpr MetricFamily legs_here_metric{
+    "relay_pop_legs", "Legs that this PoP has opened to us", MetricFamily::Type::gauge};
+inline constexpr MetricFamily legs_over_metric{
+    "relay_pop_legs_refused_total",
+    "Legs of this PoP that were refused, as it has as many as it may"};
+
+template <typename Visitor>
+void describe(Visitor& visit, const EarlySynCounters& of) {
+  const MetricFamily* const syns = &early_syn_metric;
+  visit.number("seen", of.seen, {syns, "what", "seen", "seen"});
+  visit.number("begun", of.begun, {syns, "what", "begun", "begun"});
+  visit.number("claimed", of.claimed, {syns, "what", "claimed", "claimed"});
+  visit.number("unclaimed", of.unclaimed, {.words = "waiting"});
+  visit.number("over_budget", of.over_budget, {syns, "what", "over_budget", "over budget"});
+  visit.number("late", of.late, {syns, "what", "late"});
+  visit.number("wrong_device", of.wrong_device, {syns, "what", "wrong_device"});
+}
+
+template <typename Visitor>
+void describe(Visitor& visit, const HeldSynCounters& of) {
+  const MetricFamily* const syns = &held_syns_metric;
+  visit.number("held", of.held, {syns, "what", "held", "held"});
+  visit.number("passed", of.passed, {syns, "what", "passed", "passed"});
+  visit.number("refused", of.refused, {syns, "what", "refused", "refused"});
+  visit.number("repeated", of.repeated, {syns, "what", "repeated", "repeated"});
+  visit.number("waiting", of.waiting, {.words = "waiting"});
+}
+
+template <typename Visitor>
+void describe(Visitor& visit, const ClientStartCounters& of) {
+  visit.flag("enabled", of.enabled);
+  visit.flag("possible", of.possible);
+  visit.number("known_clients", of.known,
+               {.family = &known_clients_metric, .words = "clients known"});
+  visit.number("starts", of.starts, {.family = &client_starts_metric, .words = "faster starts"});
+}
+
+template <typename Visitor>
+void describe(Visitor& visit, const PopCounters& of) {
+  const MetricFamily* const legs = &legs_metric;
+  visit.text("name", of.name);
+  visit.flag("usable", of.usable, {&usable_metric});
+  visit.number("legs_opened", of.legs_opened, {legs, "what", "opened", "legs used"});
+  visit.number("legs_failed", of.legs_failed, {legs, "what", "failed", "failed"});
+  visit.number("legs_silent", of.silent, {legs, "what", "silent"});
+  visit.number("connections_left", of.left, {legs, "what", "left"});
+  visit.number("legs_here", of.legs_here, {.words = "legs from there"});
+  visit.number("waiting_here", of.waiting_here,
+               {&legs_here_metric, "what", "waiting", "of them waiting"});
+  visit.sample(of.legs_here - of.waiting_here, {&legs_here_metric, "what", "in_use"});
+  visit.number("refused_here", of.refused_here,
+               {.family = &legs_over_metric, .words = "more refused"});
+  visit.text("legs", of.legs == Legs::any ? "any" : "authenticated");
+  visit.group("last_leg", [&] { describe(visit, of.proof); });
+  visit.number("refused_clients", of.refused_clients, {&refused_legs_metric, "reason", "client"});
+  visit.group("warm", [&] { describe(visit, of.warm); });
+  visit.optional("path", of.path, [&](const PathState& path) { describe(visit, path); });
+}
+
+template <typename Visitor>
+void describe(Visitor& visit, const RelaySnapshot& of) {
+  visit.number("active", of.active, {.family = &active_metric, .words = "active"});
+  visit.number("accepted_clients", of.accepted_clients,
+               {&accepted_metric, "side", "client", "from clients"});
+  visit.number("accepted_legs", of.accepted_legs, {&accepted_metric, "side", "leg", "from legs"});
+  visit.number("waiting_legs", of.waiting_legs);
+  visit.number("bytes_upstream", of.bytes_upstream,
+               {&relay_bytes_metric, "direction", "upstream", "up", true});
+  visit.number("bytes_downstream", of.bytes_downstream,
+               {&relay_bytes_metric, "direction", "downstream", "down", true});
+  visit.each(
+      "outcomes", outcome_count, [](std::size_t i) { return name_of(static_cast<Outcome>(i)); },
+      [&](std::size_t i) { return i < of.outcomes.size() ? of.outcomes[i] : 0; },
+      {.family = &outcomes_metric, .label = "outcome"}, Zeros::kept);
+  visit.group("early_syn", [&] { describe(visit, of.early_syn); });
+  visit.text("accept", of.accept == Accept::verified ? "verified" : "early");
+  visit.group("held_syns", [&] { describe(visit, of.held_syns); });
+  visit.group("client_start", [&] { describe(visit, of.client_start); });
+  visit.group("buffers", [&] { describe(visit, of.buffers); });
+  visit.group("stages", [&] { describe(visit, of.stages); });
+  visit.group("log", [&] { describe(visit, of.log); });
+  visit.list(
+      "pops", of.pops, [](const PopCounters& pop) { return MetricLabels{{"pop", pop.name}}; },
+      [&](const PopCounters& pop) { describe(visit, pop); });
+}
 
 }  // namespace tw::relay

@@ -37,7 +37,6 @@ inline constexpr std::size_t http_outcome_count = http_outcome_names.size();
 
 /// Written by the server's thread, read by any.
 using HttpCounters = std::array<Counter, http_outcome_count>;
-using HttpCounts = std::array<std::uint64_t, http_outcome_count>;  ///< read
 
 /// An answer's text: many clients may read the same one. Null: there is none.
 using HttpBody = std::shared_ptr<const std::string>;

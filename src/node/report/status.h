@@ -1,14 +1,13 @@
 // Everything a node can say of itself at one moment, as plain values: `thalweg status`, its JSON
-// and the Prometheus text are three faces of this one record.
+// and the Prometheus text are three faces of this one record. Counters are copies of the parts'
+// own; describe_status.h names them.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "base/drop.h"
 #include "base/time.h"
 #include "lane/counters.h"
 #include "machine/firewall/firewall.h"
@@ -16,31 +15,13 @@
 #include "node/device/device_tuning.h"
 #include "node/http/http_connection.h"
 #include "node/relaying/syn_watches.h"
-#include "relay/relay.h"
+#include "relay/snapshot.h"
 
 namespace tw::node {
 
-struct DirectionStatus {
-  std::uint64_t received = 0, received_bytes = 0;
-  std::uint64_t generated = 0;
-  std::uint64_t sent = 0, sent_bytes = 0;
-  std::uint64_t consumed = 0;
-  std::int64_t queued = 0;
-  std::array<std::uint64_t, drop_count> drops{};  ///< by Drop
-};
-
 struct WorkerStatus {
   std::string name;
-  DirectionStatus from_wire, to_wire;
-  std::uint64_t open_batches = 0, open_jobs = 0;
-  std::uint64_t seal_batches = 0, seal_jobs = 0;
-};
-
-struct HandshakeStatus {
-  std::uint64_t received = 0, processed = 0, established = 0;
-  std::uint64_t initiations_sent = 0, responses_sent = 0, cookies_sent = 0;
-  std::uint64_t events_lost = 0;  ///< decisions the worker was too late to take
-  std::array<std::uint64_t, drop_count> drops{};
+  lane::LaneCounters counters;
 };
 
 /// How one cipher engine did at the start.
@@ -73,22 +54,17 @@ struct NodeStatus {
   Confinement confinement;           ///< what the process has given up
   std::uint64_t refused_calls = 0;   ///< system calls that it made and that are not on its list
   std::vector<WorkerStatus> workers;
-  HandshakeStatus handshakes;
+  lane::HandshakeCounters handshakes;
   std::uint64_t kernel_drops_udp = 0;   ///< SO_RXQ_OVFL: datagrams the socket had no room for
   std::uint64_t kernel_drops_tun = 0;   ///< the TUN's tx_dropped: packets its queue had no room for
   std::vector<FirewallCount> firewall;  ///< what it refused since it was made
   std::vector<PeerStatus> peers;
   std::optional<relay::RelaySnapshot> relay;  ///< empty: no relay configured
   std::vector<SynWatchStatus> syn_watches;    ///< of its client devices; those that are watched
-  std::optional<HttpCounts> scrapes;          ///< of the metrics port; empty: there is none
+  std::optional<HttpCounters> scrapes;        ///< of the metrics port; empty: there is none
 };
 
-DirectionStatus read_counters(const lane::DirectionCounters& counters) noexcept;
-WorkerStatus read_counters(std::string name, const lane::LaneCounters& counters);
-HandshakeStatus read_counters(const lane::HandshakeCounters& counters) noexcept;
-HttpCounts read_counters(const HttpCounters& counters) noexcept;
-
-/// One JSON object in one line. Keys are those of the structs; drops only where they are not zero.
+/// Returns one JSON object in one line. Its keys are those that describe_status.h names.
 std::string to_json(const NodeStatus& status);
 
 }  // namespace tw::node

@@ -8,6 +8,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/describe.h"
 #include "base/hash_marks.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
@@ -33,6 +34,21 @@ struct SynWatchCounters {
   std::uint64_t reported = 0;  ///< through the ring
   std::uint64_t over_source_budget = 0, over_total_budget = 0, ring_full = 0;
 };
+
+inline constexpr MetricFamily device_syns_metric{"relay_device_syns_total",
+                                                 "SYNs seen at tc ingress of client devices"};
+
+template <typename Visitor>
+void describe(Visitor& visit, const SynWatchCounters& of) {
+  const MetricFamily* const syns = &device_syns_metric;
+  visit.number("seen", of.seen, {.words = "seen"});
+  visit.number("reported", of.reported, {syns, "what", "reported", "reported"});
+  visit.number("over_source_budget", of.over_source_budget,
+               {syns, "what", "over_source_budget", "over a client's budget"});
+  visit.number("over_total_budget", of.over_total_budget,
+               {syns, "what", "over_total_budget", "over the budget of all"});
+  visit.number("ring_full", of.ring_full, {syns, "what", "ring_full", "found the ring full"});
+}
 
 /// Empty if the record is not what the program writes, or its client could not be one: port 0, an
 /// unspecified, loopback, link-local or multicast address.

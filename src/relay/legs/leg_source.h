@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "base/describe.h"
 #include "base/result.h"
 #include "base/time.h"
 #include "base/unique_fd.h"
@@ -66,6 +67,28 @@ struct LegSourceState {
   std::uint32_t failures_in_row = 0;  ///< to connect, since a leg last lived; 0: all is well
   Duration connect_rtt{0};            ///< smoothed, as TCP measured it at connecting; 0: unknown
 };
+
+inline constexpr MetricFamily warm_legs_metric{"relay_warm_legs_total",
+                                               "Warm legs, by what became of them"};
+inline constexpr MetricFamily warm_idle_metric{"relay_warm_legs_idle", "Warm legs that wait",
+                                               MetricFamily::Type::gauge};
+
+template <typename Visitor>
+void describe(Visitor& visit, const LegSourceState& of) {
+  const MetricFamily* const legs = &warm_legs_metric;
+  visit.number("idle", of.idle, {.family = &warm_idle_metric, .words = "idle"});
+  visit.number("connecting", of.connecting);
+  visit.number("target", of.target, {.words = "wanted"});
+  visit.number("hits", of.hits, {legs, "what", "hit", "hits"});
+  visit.number("misses", of.misses, {legs, "what", "miss", "misses"});
+  visit.number("opened", of.opened, {legs, "what", "opened"});
+  visit.number("failed", of.failed, {legs, "what", "failed"});
+  visit.number("expired", of.expired, {legs, "what", "expired"});
+  visit.number("died", of.died, {legs, "what", "died", "died"});
+  visit.number("surplus", of.surplus, {legs, "what", "surplus"});
+  visit.number("failures_in_row", of.failures_in_row);
+  visit.time("connect_rtt_us", of.connect_rtt);
+}
 
 /// One context uses a source; nothing here locks.
 class LegSource {

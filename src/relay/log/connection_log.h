@@ -7,6 +7,7 @@
 #include <memory>
 #include <string_view>
 
+#include "base/describe.h"
 #include "base/time.h"
 #include "relay/admission/syn_budget.h"
 #include "relay/log/line_spool.h"
@@ -20,6 +21,17 @@ struct ConnectionLogCounters {
   std::uint64_t left_out = 0;  ///< failures beyond failures_per_second
   std::uint64_t lost = 0;      ///< that found no room
 };
+
+inline constexpr MetricFamily log_lines_metric{"relay_log_lines_total",
+                                               "Connections logged, left out, and lost"};
+
+template <typename Visitor>
+void describe(Visitor& visit, const ConnectionLogCounters& of) {
+  const MetricFamily* const lines = &log_lines_metric;
+  visit.number("lines", of.lines, {lines, "what", "said", "lines"});
+  visit.number("left_out", of.left_out, {lines, "what", "left_out", "failures left out"});
+  visit.number("lost", of.lost, {lines, "what", "lost", "lost"});
+}
 
 /// One context uses it; nothing here waits.
 class ConnectionLog {

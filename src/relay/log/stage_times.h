@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/describe.h"
 #include "base/latency_histogram.h"
 #include "base/time.h"
 
@@ -95,5 +96,26 @@ class StageTimes {
   }
   std::vector<LatencyHistogram> histograms_;
 };
+
+inline constexpr MetricFamily stages_metric{
+    "relay_stage_seconds",
+    "When connections reached a stage, since they began, by how they went on",
+    MetricFamily::Type::histogram};
+
+template <typename Visitor>
+void describe(Visitor& visit, const StageTimes& of) {
+  for (std::size_t via = 0; via < via_count; ++via) {
+    const auto describe_via = [&] {
+      for (std::size_t stage = 0; stage < stage_count; ++stage) {
+        visit.histogram(
+            stage_names[stage],
+            of.of(Via{static_cast<std::uint8_t>(via)}, Stage{static_cast<std::uint8_t>(stage)}),
+            {&stages_metric, "stage", stage_names[stage]});
+      }
+    };
+    visit.labelled({{"via", std::string{via_names[via]}}},
+                   [&] { visit.group(via_names[via], describe_via); });
+  }
+}
 
 }  // namespace tw::relay

@@ -12,6 +12,7 @@
 #include <memory>
 #include <utility>
 
+#include "base/describe.h"
 #include "base/time.h"
 
 namespace tw::relay {
@@ -25,6 +26,23 @@ struct PathState {
   /// before either was known.
   std::uint64_t passed = 0, failed = 0, undecided = 0;
 };
+
+inline constexpr MetricFamily path_rate_metric{"relay_path_rate_bits_per_second",
+                                               "What the legs to this PoP together may send",
+                                               MetricFamily::Type::gauge};
+inline constexpr MetricFamily path_probes_metric{
+    "relay_path_probes_total", "Starts of legs, by what became of their first window"};
+
+template <typename Visitor>
+void describe(Visitor& visit, const PathState& of) {
+  const MetricFamily* const probes = &path_probes_metric;
+  visit.number("rate_bps", of.rate_bps, {&path_rate_metric});
+  visit.flag("limited", of.limited);
+  visit.number("sending", of.sending, {.words = "legs sending"});
+  visit.number("probes_passed", of.passed, {probes, "what", "passed", "starts passed"});
+  visit.number("probes_failed", of.failed, {probes, "what", "failed", "failed"});
+  visit.number("probes_undecided", of.undecided, {probes, "what", "undecided", "undecided"});
+}
 
 /// Bits a second everywhere, of TCP payload. Not thread-safe: one context has the path and its
 /// legs.

@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "base/bytes.h"
+#include "base/describe.h"
 #include "base/time.h"
 #include "relay/proof/leg_key.h"
 #include "relay/proof/leg_nonces.h"
@@ -38,6 +39,27 @@ struct LegProofCounters {
   LegFault last_fault = LegFault::none;                      ///< of those from it
   std::array<std::uint64_t, leg_fault_count> refused{};      ///< legs from it, by LegFault
 };
+
+inline constexpr MetricFamily refused_legs_metric{"relay_refused_legs_total",
+                                                  "Legs of a PoP that were refused, by why"};
+inline constexpr MetricFamily leg_authenticated_metric{"relay_leg_authenticated",
+                                                       "1: the last leg from, or to, this PoP was",
+                                                       MetricFamily::Type::gauge};
+
+template <typename Visitor>
+void describe(Visitor& visit, const LegProofCounters& of) {
+  const MetricFamily* const proven = &leg_authenticated_metric;
+  visit.maybe_flag("from_authenticated", of.from_authenticated, {proven, "side", "from"});
+  visit.text_or_null("from_fault",
+                     of.from_authenticated == false ? name_of(of.last_fault) : std::string_view{});
+  visit.maybe_flag("to_authenticated", of.to_authenticated, {proven, "side", "to"});
+  // The first is LegFault::none.
+  visit.each(
+      "refused", leg_fault_count - 1,
+      [](std::size_t i) { return name_of(static_cast<LegFault>(i + 1)); },
+      [&](std::size_t i) { return of.refused[i + 1]; },
+      {.family = &refused_legs_metric, .label = "reason"}, Zeros::kept);
+}
 
 class PopProof {
  public:

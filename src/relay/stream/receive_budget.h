@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/describe.h"
 #include "relay/admission/principal.h"
 
 namespace tw::relay {
@@ -19,6 +20,21 @@ struct ReceiveBudgetState {
   std::uint64_t clients = 0;         ///< that have any of it
   std::uint64_t cut_short = 0;  ///< times that somebody was given less than a connection wanted
 };
+
+inline constexpr MetricFamily promised_metric{"relay_buffer_bytes",
+                                              "Kernel memory promised to what is being relayed",
+                                              MetricFamily::Type::gauge};
+inline constexpr MetricFamily cut_short_metric{
+    "relay_buffer_cut_short_total", "Times that a connection was given less memory than it wanted"};
+
+template <typename Visitor>
+void describe(Visitor& visit, const ReceiveBudgetState& of) {
+  visit.number("promised_bytes", of.promised_bytes,
+               {.family = &promised_metric, .words = "promised", .is_bytes = true});
+  visit.number("clients", of.clients, {.words = "clients"});
+  visit.number("cut_short", of.cut_short,
+               {.family = &cut_short_metric, .words = "times less than was wanted"});
+}
 
 class ReceiveBudget {
  public:

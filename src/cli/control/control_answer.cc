@@ -1,4 +1,4 @@
-#include "cli/control_answer.h"
+#include "cli/control/control_answer.h"
 
 #include <fmt/core.h>
 

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string_view>
 
-#include "cli/control_path.h"
+#include "cli/control/control_path.h"
 
 namespace tw::cli {
 

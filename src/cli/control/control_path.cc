@@ -1,4 +1,4 @@
-#include "cli/control_path.h"
+#include "cli/control/control_path.h"
 
 #include <filesystem>
 #include <system_error>
