@@ -45,9 +45,9 @@ double ns_per_operation(std::size_t count, Work&& work) {
 std::string cipher_limits();
 /// X25519 as handshakes use it, as JSON.
 std::string curve_limits();
-/// What steering's steps take, with 700,000 flows and 10 cores, as JSON.
+/// Returns the time of steering's steps, with 700,000 flows and 10 cores, as JSON.
 std::string steer_limits();
-/// What waking a thread costs, on CPUs 0 and 1, as JSON.
+/// Returns the cost of waking a thread, on CPUs 0 and 1, as JSON.
 std::string wake_limits();
 
 }  // namespace tw::bench

@@ -82,7 +82,7 @@ double check_ns() {
   });
 }
 
-/// Of a slot, when the fifth core comes and goes.
+/// Returns the time that moving a slot takes, when the fifth core comes and goes.
 double move_ns() {
   IndirectionTable table{RendezvousOrder{cores, 1}, CoreSet::first(4)};
   std::size_t moved = 0;
@@ -143,7 +143,8 @@ class Always final : public RequestSource,
   std::size_t at_ = 0;
 };
 
-/// Of a request from the source to its worker's ring, without the policy's look-up.
+/// Returns the time of a request from the source to its worker's ring, without the policy's
+/// look-up.
 double dispatch_ns(const std::vector<std::uint32_t>& flows) {
   Always all{flows};
   ModuloPolicy policy{CoreSet::first(cores)};

@@ -1,4 +1,4 @@
-// What it costs to wake a thread that sleeps on another CPU, and how soon a spinning one notices.
+// The cost of waking a thread that sleeps on another CPU, and how soon a spinning one notices.
 #include <fmt/format.h>
 #include <poll.h>
 #include <sched.h>

@@ -1,4 +1,4 @@
-// How counters are named: once, beside the struct that has them. describe(visit, counters) calls
+// Counters are named once, beside the struct that has them. describe(visit, counters) calls
 // the visitor for each of them; one visitor makes JSON of it, one makes metrics, one the lines that
 // `thalweg status` prints, and one the documentation. The functions are templates because most of
 // these structs stand below the folders that know JSON or Prometheus.

@@ -63,7 +63,7 @@ void read_options(SteerFlags& flags, const CLI::App& command) {
   }
 }
 
-/// How many runs are done, and how long the others may take.
+/// Shows how many runs are done, and the time that the others may take.
 class RunProgress {
  public:
   void show(std::size_t done, std::size_t all) {

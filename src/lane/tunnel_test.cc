@@ -123,7 +123,7 @@ TEST_F(TunnelTest, ASessionIsItsOwnersWhateverSocketTheHandshakeCameTo) {
   EXPECT_EQ(carry(gateway_.wire[0], wire_), 0U);
   ASSERT_EQ(carry(gateway_.wire[1], wire_), 1U) << "the owner answers";
   client_context_.run_until_idle();
-  // What the client has staged, under an index that says whose it is: no other lane takes it.
+  // The client's staged packets have an index that names their lane: no other lane takes them.
   PacketBatch batch{64, 65536};
   ASSERT_GT(wire_.poll(batch), 0U);
   for (Train& train : batch.trains()) {

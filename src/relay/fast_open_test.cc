@@ -51,6 +51,15 @@ class FastOpenTest : public TwoRelaysTest {
     send_and_end(server, client, "answer");
     return by_fast_open;
   }
+  // The first PoP does without, and so do three exchanges. Returns the server's listener.
+  UniqueFd start_without(RelaySettings& first) {
+    allow_everywhere();
+    first.fast_open = false;
+    start(first, settings_of_last());
+    UniqueFd listener = listen_with_fast_open();
+    for (int i = 0; i < 3; ++i) EXPECT_FALSE(exchange(listener));
+    return listener;
+  }
 };
 
 // The first connection brings the client a cookie, the second one the last PoP.
@@ -121,22 +130,14 @@ TEST_F(FastOpenTest, IsNotUsedForAClientThatDidNotUseIt) {
 }
 
 TEST_F(FastOpenTest, OffMeansOff) {
-  allow_everywhere();
   RelaySettings first = settings_of_first();
-  first.fast_open = false;
-  start(first, settings_of_last());
-  const UniqueFd listener = listen_with_fast_open();
-  for (int i = 0; i < 3; ++i) EXPECT_FALSE(exchange(listener));
+  start_without(first);
 }
 
 // The listeners stay the same sockets, and follow what is set.
 TEST_F(FastOpenTest, IsTurnedOnAndOffWhileTheRelayRuns) {
-  allow_everywhere();
   RelaySettings first = settings_of_first();
-  first.fast_open = false;
-  start(first, settings_of_last());
-  const UniqueFd listener = listen_with_fast_open();
-  for (int i = 0; i < 3; ++i) EXPECT_FALSE(exchange(listener));
+  const UniqueFd listener = start_without(first);
   first.fast_open = true;
   relay_first->apply(without_proof(first));
   for (int i = 0; i < 2; ++i) exchange(listener);

@@ -160,8 +160,8 @@ enum class Accept : std::uint8_t {
   verified,  ///< when its server has accepted it: a server that refuses is a refusal
 };
 
-/// How a relay works, as its operator writes it: the keys of [relay]. A node's configuration holds
-/// these as they are.
+/// The options of a relay as its operator writes them: the keys of [relay]. A node's configuration
+/// holds these as they are.
 struct RelayOptions {
   std::uint16_t listen_port = 9701;  ///< the transparent listener, behind TPROXY
   std::uint16_t leg_port = 9702;     ///< the same on every PoP of the overlay

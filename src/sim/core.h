@@ -28,7 +28,7 @@ class Core final : public ExecContext, public WorkClock {
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
 
-  /// Whether it parks when it has nothing to do, or spins.
+  /// Lets it park when it has nothing to do, or else spin.
   void set_parks(bool parks) noexcept;
   bool is_parked() const noexcept { return state_ == State::parked; }
   /// Time in which it did what its pollers are for.

@@ -22,9 +22,9 @@ void Simulation::run_until(Instant end) {
     const Due next = due_.top();
     due_.pop();
     now_ = next.when;
-    const Event event = std::exchange(events_[next.place], nullptr);
+    Event event = std::exchange(events_[next.place], nullptr);
     free_.push_back(next.place);
-    const_cast<Event&>(event)();
+    event();
   }
   now_ = std::max(now_, end);
 }

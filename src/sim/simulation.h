@@ -24,7 +24,6 @@ class Simulation final : public Clock {
   void at(Instant when, Event event);
   /// All events before `end` happen; then it is `end`.
   void run_until(Instant end);
-  std::uint64_t events() const noexcept { return made_; }
 
  private:
   struct Due {

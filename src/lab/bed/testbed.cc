@@ -38,14 +38,19 @@ Result<void> check_machine(const std::string& what, std::initializer_list<const 
   return make_error(Error::Kind::unavailable, "not installed: " + missing + " — run scripts/deps");
 }
 
-Result<RunLock> begin_run(Progress& progress) {
+Result<Testbed> build_testbed(const TopologyShape& shape, Progress& progress,
+                              Interrupt& interrupt) {
   auto lock = RunLock::hold();
-  if (!lock) return lock;
+  if (!lock) return std::unexpected(lock.error());
   for (const std::string& name : remove_stale_runs()) {
     progress.note("removed what a killed run had left: " + name);
   }
   progress.show("building hosts and links");
-  return lock;
+  auto scratch = ScratchFolder::create();
+  if (!scratch) return std::unexpected(scratch.error());
+  auto topology = Topology::create(shape, interrupt);
+  if (!topology) return std::unexpected(topology.error());
+  return Testbed{std::move(*lock), std::move(*scratch), std::move(*topology)};
 }
 
 Result<LinkFigures> measure_links(const TopologyShape& shape, const Topology& topology,

@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "lab/bed/run_lock.h"
+#include "lab/bed/scratch.h"
 #include "lab/bed/topology.h"
 #include "lab/report/link_report.h"
 #include "lab/report/progress.h"
@@ -19,9 +20,18 @@ namespace tw::lab {
 /// of every run and `programs`. `what` wants it, as in "the demonstration".
 Result<void> check_machine(const std::string& what, std::initializer_list<const char*> programs);
 
-/// Locks the run, so that no other takes its things for a dead one's, and removes what dead ones
-/// have left, which `progress` hears of. To be kept until all that the run makes is gone.
-Result<RunLock> begin_run(Progress& progress);
+/// The hosts and links of an experiment, and what it keeps as long as they are there. Its members
+/// are destroyed in reverse order: the lock is held until all that the run has made is gone.
+struct Testbed {
+  RunLock lock;
+  ScratchFolder scratch;
+  Topology topology;
+};
+
+/// Locks the run, so that no other takes its things for a dead one's, removes what dead ones have
+/// left, which `progress` hears of, and builds the hosts and links. Fails if one of them cannot be
+/// made; then nothing is left of the others.
+Result<Testbed> build_testbed(const TopologyShape& shape, Progress& progress, Interrupt& interrupt);
 
 struct LinkFigures {
   std::vector<LinkReport> links;  ///< client_rc, rc_rs, rs_server

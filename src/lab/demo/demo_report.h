@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/statistics.h"
 #include "lab/probe/download.h"
-#include "lab/probe/statistics.h"
 #include "lab/report/link_report.h"
 
 namespace tw::lab {

@@ -33,13 +33,8 @@ Duration expected_time(std::uint64_t bytes, std::uint64_t rate_bps) {
 
 }  // namespace
 
-DemoRounds::DemoRounds(const DemoOptions& options, DemoReport& report, RunLock lock,
-                       ScratchFolder scratch, Topology topology)
-    : options_(options),
-      report_(report),
-      lock_(std::move(lock)),
-      scratch_(std::move(scratch)),
-      topology_(std::move(topology)) {
+DemoRounds::DemoRounds(const DemoOptions& options, DemoReport& report, Testbed bed)
+    : options_(options), report_(report), bed_(std::move(bed)) {
   for (const std::uint64_t bytes : options.sizes) {
     for (const Path path : options.paths) kinds_.push_back({bytes, path});
   }
@@ -49,15 +44,10 @@ Result<std::unique_ptr<Rounds>> DemoRounds::start(const DemoOptions& options, De
                                                   Run& run) {
   const auto ready = check_machine("the demonstration", {"wg", "wireguard-go"});
   if (!ready) return std::unexpected(ready.error());
-  auto lock = begin_run(run.progress);
-  if (!lock) return std::unexpected(lock.error());
-  auto scratch = ScratchFolder::create();
-  if (!scratch) return std::unexpected(scratch.error());
   const TopologyShape shape = shape_of(options, run.settings.seed);
-  auto topology = Topology::create(shape, run.interrupt);
-  if (!topology) return std::unexpected(topology.error());
-  std::unique_ptr<DemoRounds> rounds{
-      new DemoRounds{options, report, std::move(*lock), std::move(*scratch), std::move(*topology)}};
+  auto bed = build_testbed(shape, run.progress, run.interrupt);
+  if (!bed) return std::unexpected(bed.error());
+  std::unique_ptr<DemoRounds> rounds{new DemoRounds{options, report, std::move(*bed)}};
   run.progress.show("measuring the links");
   auto done = rounds->describe(shape, run);
   if (done) {
@@ -80,14 +70,14 @@ Result<void> DemoRounds::check() {
 }
 
 Result<void> DemoRounds::describe(const TopologyShape& shape, Run& run) {
-  auto figures = measure_links(shape, topology_, run.interrupt);
+  auto figures = measure_links(shape, bed_.topology, run.interrupt);
   if (!figures) return std::unexpected(figures.error());
   report_.links = std::move(figures->links);
   report_.end_to_end_rtt_ms = figures->end_to_end_rtt_ms;
   const std::string links =
       fmt::format("{:g} Mbps each way, 50 ms of queue; {:g} % lost between client and R_C",
                   static_cast<double>(options_.rate_bps) / 1e6, options_.client_loss * 100);
-  auto facts = describe_testbed(topology_, links, WebServer::settings(), run.interrupt);
+  auto facts = describe_testbed(bed_.topology, links, WebServer::settings(), run.interrupt);
   if (!facts) return std::unexpected(facts.error());
   report_.environment = std::move(*facts);
   return {};
@@ -96,13 +86,13 @@ Result<void> DemoRounds::describe(const TopologyShape& shape, Run& run) {
 Result<void> DemoRounds::start_programs(Run& run) {
   const std::vector<std::string> addresses{address::service_direct, address::service_tunnelled,
                                            address::service_relayed};
-  auto server = WebServer::start(topology_.server(), scratch_, options_.sizes, run.settings.seed,
-                                 addresses, run.interrupt);
+  auto server = WebServer::start(bed_.topology.server(), bed_.scratch, options_.sizes,
+                                 run.settings.seed, addresses, run.interrupt);
   if (!server) return std::unexpected(server.error());
   server_.emplace(std::move(*server));
   report_.commands.push_back(server_->command().text());
   if (std::ranges::any_of(options_.paths, [](Path path) { return path != Path::end_to_end; })) {
-    auto overlay = Overlay::start(topology_, OverlayShape{}, scratch_, run.interrupt);
+    auto overlay = Overlay::start(bed_.topology, OverlayShape{}, bed_.scratch, run.interrupt);
     if (!overlay) return std::unexpected(overlay.error());
     overlay_.emplace(std::move(*overlay));
     report_.commands.insert(report_.commands.end(), overlay_->commands().begin(),
@@ -111,7 +101,7 @@ Result<void> DemoRounds::start_programs(Run& run) {
   // The downloads as they are run, for the report.
   for (const Path path : options_.paths) {
     const Request request = request_for({options_.sizes.back(), path});
-    report_.commands.push_back(download_command(topology_.client(), request).text());
+    report_.commands.push_back(download_command(bed_.topology.client(), request).text());
   }
   return {};
 }
@@ -120,13 +110,13 @@ Request DemoRounds::request_for(const Kind& kind) const {
   return {.authority = service_address(kind.path),
           .bytes = kind.bytes,
           .sha256 = server_->sha256(kind.bytes),
-          .file = (scratch_.path() / "downloaded").string(),
+          .file = (bed_.scratch.path() / "downloaded").string(),
           .limit = limit_for(kind.bytes, options_.rate_bps)};
 }
 
 Result<void> DemoRounds::await_path(Path path, Run& run) {
   auto up = await_service(
-      topology_.client(), request_for({std::ranges::min(options_.sizes), path}),
+      bed_.topology.client(), request_for({std::ranges::min(options_.sizes), path}),
       [&] { return check(); }, run.interrupt);
   if (up || run.interrupt.fired()) return up;
   return in_context(fmt::format("the path {} does not come up", name_of(path)), up.error());
@@ -145,7 +135,7 @@ Plan DemoRounds::plan() {
 
 Result<Measured> DemoRounds::measure(std::size_t level, const Turn& turn, Run& run) {
   const Kind& kind = kinds_[level];
-  const auto fetched = fetch(topology_.client(), request_for(kind), run.interrupt);
+  const auto fetched = fetch(bed_.topology.client(), request_for(kind), run.interrupt);
   if (!fetched) {
     if (auto running = check(); !running) return std::unexpected(running.error());
     return std::unexpected(fetched.error());

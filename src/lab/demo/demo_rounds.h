@@ -8,9 +8,7 @@
 #include <vector>
 
 #include "lab/bed/overlay.h"
-#include "lab/bed/run_lock.h"
-#include "lab/bed/scratch.h"
-#include "lab/bed/topology.h"
+#include "lab/bed/testbed.h"
 #include "lab/demo/demo.h"
 #include "lab/probe/web_server.h"
 
@@ -32,8 +30,7 @@ class DemoRounds : public Rounds {
     Path path;
   };
 
-  DemoRounds(const DemoOptions& options, DemoReport& report, RunLock lock, ScratchFolder scratch,
-             Topology topology);
+  DemoRounds(const DemoOptions& options, DemoReport& report, Testbed bed);
   Result<void> describe(const TopologyShape& shape, Run& run);
   Result<void> start_programs(Run& run);
   Result<void> await_path(Path path, Run& run);
@@ -45,9 +42,7 @@ class DemoRounds : public Rounds {
   DemoReport& report_;
   std::vector<Kind> kinds_;
   // Destroyed in reverse order.
-  RunLock lock_;
-  ScratchFolder scratch_;
-  Topology topology_;
+  Testbed bed_;
   std::optional<WebServer> server_;
   std::optional<Overlay> overlay_;
 };

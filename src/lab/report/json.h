@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "lab/probe/statistics.h"
+#include "base/statistics.h"
 
 namespace tw::lab {
 

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "lab/probe/statistics.h"
+#include "base/statistics.h"
 
 namespace tw::lab {
 

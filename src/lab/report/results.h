@@ -8,8 +8,8 @@
 #include <variant>
 #include <vector>
 
+#include "base/statistics.h"
 #include "base/time.h"
-#include "lab/probe/statistics.h"
 
 namespace tw::lab {
 

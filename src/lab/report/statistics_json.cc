@@ -1,6 +1,6 @@
 #include "lab/report/statistics_json.h"
 
-#include "lab/probe/statistics.h"
+#include "base/statistics.h"
 #include "lab/report/json.h"
 
 namespace tw::lab {

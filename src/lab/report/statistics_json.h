@@ -1,4 +1,4 @@
-// Everything that lab/probe/statistics.h computes, as JSON: `lab_bed statistics` prints it, so that
+// Everything that base/statistics.h computes, as JSON: `lab_bed statistics` prints it, so that
 // what Python computes of the same values can be compared.
 #pragma once
 

@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/statistics.h"
 #include "lab/probe/process_cost.h"
-#include "lab/probe/statistics.h"
 #include "lab/probe/tcp_counts.h"
 #include "lab/report/link_report.h"
 #include "lab/wan/configuration.h"

@@ -54,13 +54,8 @@ std::string links_description(const TopologyShape& shape) {
 
 }  // namespace
 
-WanRounds::WanRounds(const WanOptions& options, WanReport& report, RunLock lock,
-                     ScratchFolder scratch, Topology topology)
-    : options_(options),
-      report_(report),
-      lock_(std::move(lock)),
-      scratch_(std::move(scratch)),
-      topology_(std::move(topology)) {}
+WanRounds::WanRounds(const WanOptions& options, WanReport& report, Testbed bed)
+    : options_(options), report_(report), bed_(std::move(bed)) {}
 
 Result<std::unique_ptr<Rounds>> WanRounds::start(const WanOptions& options, WanReport& report,
                                                  Run& run) {
@@ -71,14 +66,9 @@ Result<std::unique_ptr<Rounds>> WanRounds::start(const WanOptions& options, WanR
   for (const auto& [name, why] : report.skipped) {
     run.progress.note(fmt::format("without {}: {}", name, why));
   }
-  auto lock = begin_run(run.progress);
-  if (!lock) return std::unexpected(lock.error());
-  auto scratch = ScratchFolder::create();
-  if (!scratch) return std::unexpected(scratch.error());
-  auto topology = Topology::create(shape_of(options), run.interrupt);
-  if (!topology) return std::unexpected(topology.error());
-  std::unique_ptr<WanRounds> rounds{
-      new WanRounds{options, report, std::move(*lock), std::move(*scratch), std::move(*topology)}};
+  auto bed = build_testbed(shape_of(options), run.progress, run.interrupt);
+  if (!bed) return std::unexpected(bed.error());
+  std::unique_ptr<WanRounds> rounds{new WanRounds{options, report, std::move(*bed)}};
   run.progress.show("measuring the links");
   auto done = rounds->describe(*configurations, run);
   if (done) done = rounds->start_server(*configurations, run);
@@ -103,11 +93,11 @@ Result<void> WanRounds::check() {
 
 Result<void> WanRounds::describe(const std::vector<Configuration>& configurations, Run& run) {
   const TopologyShape shape = shape_of(options_);
-  auto figures = measure_links(shape, topology_, run.interrupt);
+  auto figures = measure_links(shape, bed_.topology, run.interrupt);
   if (!figures) return std::unexpected(figures.error());
   report_.links = std::move(figures->links);
   report_.end_to_end_rtt_ms = figures->end_to_end_rtt_ms;
-  auto facts = describe_testbed(topology_, links_description(shape),
+  auto facts = describe_testbed(bed_.topology, links_description(shape),
                                 WebServer::settings(options_.server_nopush), run.interrupt);
   if (!facts) return std::unexpected(facts.error());
   facts->emplace_back("PoPs", fmt::format("{} towards client and server, {} on the relay's legs",
@@ -124,7 +114,7 @@ Result<void> WanRounds::describe(const std::vector<Configuration>& configuration
 }
 
 Result<void> WanRounds::start_server(const std::vector<Configuration>& configurations, Run& run) {
-  const Namespace& host = topology_.server();
+  const Namespace& host = bed_.topology.server();
   std::vector<std::string> services{address::service_direct};
   std::vector<std::string> fast_open;
   std::string commands;
@@ -138,7 +128,7 @@ Result<void> WanRounds::start_server(const std::vector<Configuration>& configura
     if (auto set = host.set_sysctl("net/ipv4/tcp_fastopen", "3"); !set) return set;
   }
   if (auto added = host.ip(commands, run.interrupt); !added) return added;
-  auto server = WebServer::start(host, scratch_, options_.sizes, options_.seed, services,
+  auto server = WebServer::start(host, bed_.scratch, options_.sizes, options_.seed, services,
                                  run.interrupt, options_.server_nopush, fast_open);
   if (!server) return std::unexpected(server.error());
   server_.emplace(std::move(*server));
@@ -150,7 +140,7 @@ Request WanRounds::request_for(const Contestant& contestant, std::uint64_t bytes
   return {.authority = contestant.authority(),
           .bytes = bytes,
           .sha256 = server_->sha256(bytes),
-          .file = (scratch_.path() / "downloaded").string(),
+          .file = (bed_.scratch.path() / "downloaded").string(),
           .fast_open = traits_of(contestant.configuration()).fast_open,
           .limit = limit_for(bytes, std::ranges::min(options_.rate_bps))};
 }
@@ -163,7 +153,7 @@ Result<void> WanRounds::start_contestants(const std::vector<Configuration>& conf
     run.progress.show(fmt::format("starting {}", name_of(configuration)));
     auto contestant =
         Contestant::start(configuration, static_cast<std::uint16_t>(nth), service_of(nth),
-                          options_.congestion, topology_, scratch_, run.interrupt);
+                          options_.congestion, bed_.topology, bed_.scratch, run.interrupt);
     if (!contestant) {
       return in_context(std::string{name_of(configuration)}, contestant.error());
     }
@@ -178,10 +168,10 @@ Result<void> WanRounds::start_contestants(const std::vector<Configuration>& conf
 Result<void> WanRounds::await_contestant(const Contestant& contestant, Run& run) {
   const std::string name{name_of(contestant.configuration())};
   const Request request = request_for(contestant, std::ranges::min(options_.sizes));
-  auto up = await_service(topology_.client(), request, [&] { return check(); }, run.interrupt);
+  auto up = await_service(bed_.topology.client(), request, [&] { return check(); }, run.interrupt);
   // The client has a cookie of its server now; the last PoP asks for its own with the next.
   if (up && request.fast_open) {
-    if (auto next = fetch(topology_.client(), request, run.interrupt); !next) {
+    if (auto next = fetch(bed_.topology.client(), request, run.interrupt); !next) {
       up = std::unexpected(next.error());
     }
   }
@@ -189,7 +179,8 @@ Result<void> WanRounds::await_contestant(const Contestant& contestant, Run& run)
   for (std::string& command : contestant.commands()) {
     report_.commands.push_back(name + ": " + std::move(command));
   }
-  report_.commands.push_back(name + ": " + download_command(topology_.client(), request).text());
+  report_.commands.push_back(name + ": " +
+                             download_command(bed_.topology.client(), request).text());
   return {};
 }
 
@@ -237,13 +228,13 @@ Result<Measured> WanRounds::measure(std::size_t level, const Turn& turn, Run& ru
                     .configuration = contestant.configuration(),
                     .round = turn.round,
                     .counted = turn.counted};
-  const Namespace& sender = contestant.middle_sender(topology_);
+  const Namespace& sender = contestant.middle_sender(bed_.topology);
   const std::vector<pid_t> pids = contestant.pids();
   const auto counts = tcp_counts_of(sender);
   if (!counts) return std::unexpected(counts.error());
   const auto calls = calls_of(pids);
   const ProcessCost cost = cost_of(pids);
-  const auto fetched = fetch(topology_.client(), request_for(contestant, bytes), run.interrupt);
+  const auto fetched = fetch(bed_.topology.client(), request_for(contestant, bytes), run.interrupt);
   if (run.interrupt.fired()) return interrupted();
   const auto counts_after = tcp_counts_of(sender);
   if (!counts_after) return std::unexpected(counts_after.error());

@@ -8,9 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "lab/bed/run_lock.h"
-#include "lab/bed/scratch.h"
-#include "lab/bed/topology.h"
+#include "lab/bed/testbed.h"
 #include "lab/probe/download.h"
 #include "lab/probe/web_server.h"
 #include "lab/wan/contest.h"
@@ -36,8 +34,7 @@ class WanRounds : public Rounds {
     std::size_t contestant;
   };
 
-  WanRounds(const WanOptions& options, WanReport& report, RunLock lock, ScratchFolder scratch,
-            Topology topology);
+  WanRounds(const WanOptions& options, WanReport& report, Testbed bed);
   Result<void> describe(const std::vector<Configuration>& configurations, Run& run);
   Result<void> start_server(const std::vector<Configuration>& configurations, Run& run);
   Result<void> start_contestants(const std::vector<Configuration>& configurations, Run& run);
@@ -55,9 +52,7 @@ class WanRounds : public Rounds {
   WanReport& report_;
   std::vector<Kind> kinds_;
   // Destroyed in reverse order.
-  RunLock lock_;
-  ScratchFolder scratch_;
-  Topology topology_;
+  Testbed bed_;
   std::optional<WebServer> server_;
   std::vector<Contestant> contestants_;
   std::optional<SyscallCounter> calls_;

@@ -1,5 +1,5 @@
-// What a lane asks of the handshake context. Nothing but a wish for an initiation is ever lost: a
-// request that finds the ring full waits here. The context is woken once a turn.
+// The requests of a lane to the handshake context. Nothing but a wish for an initiation is ever
+// lost: a request that finds the ring full waits here. The context is woken once a turn.
 #pragma once
 
 #include <cstddef>

@@ -166,7 +166,7 @@ TEST_F(ReceiveStagesTest, SessionsSayOnceARunWhatTheyWant) {
   EXPECT_EQ(counters_.from_wire.consumed.value(), 4U);
 }
 
-// What contexts do that run the stages on different threads: a keypair goes while packets under it
+// Stages may run on different threads, so that a keypair goes while packets under it
 // are on their way, and nobody looks it up again.
 TEST_F(ReceiveStagesTest, AKeypairThatGoesMeanwhileOpensNothingMore) {
   install(0, 100);

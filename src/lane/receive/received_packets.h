@@ -62,7 +62,7 @@ struct OpenedPackets {
   std::span<const Arrival> arrivals;
 };
 
-/// What the packets of a peer have made its session ask for, and the keypairs that went out of use
+/// The actions that a peer's packets have made its session ask for, and the keypairs that ended
 /// by them. An event without either says that the session's timers may have moved.
 struct SessionEvent {
   LanePeer* peer = nullptr;

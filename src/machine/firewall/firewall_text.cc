@@ -74,8 +74,8 @@ void write_guard(FirewallLines& text, const FirewallSpec& spec) {
   text.close_chain();
 }
 
-// What leaves. Without a rule there is no chain, which every packet of this machine would pass; one
-// that a reload has turned off stays, empty.
+// The output chain. Without a rule there is none, for every packet of this machine would pass it;
+// one that a reload has turned off stays, empty.
 void write_untracked(FirewallLines& text, const FirewallSpec& spec) {
   if (!leaves_untracked(spec)) return;
   text.open_chain("untracked", "filter hook output priority raw");

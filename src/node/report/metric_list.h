@@ -1,4 +1,4 @@
-// What a node counts, as a list for the documentation.
+// The counters of a node, as a list for the documentation.
 #pragma once
 
 #include <string>

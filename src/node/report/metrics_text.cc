@@ -88,7 +88,8 @@ class MetricsVisitor {
   void group(std::string_view, auto body) { body(); }
   template <typename T>
   void optional(std::string_view, const std::optional<T>& value, auto body) {
-    // What a PoP or a peer lacks has its families all the same; what the node lacks has none.
+    // A part that a PoP or a peer lacks has its families all the same; one that the node lacks has
+    // none.
     if (value) return body(*value);
     if (!labels_.empty()) without_samples([&] { body(T{}); });
   }

@@ -1,4 +1,4 @@
-// What a node counts, as text for Prometheus. Only metrics_text.cc sees the Prometheus library.
+// The counters of a node, as text for Prometheus. Only metrics_text.cc sees the Prometheus library.
 #pragma once
 
 #include <string>

@@ -7,9 +7,9 @@
 namespace tw::node {
 namespace {
 
-/// Of the handshake worker, relative to data workers at 0 (docs/decisions/0007-handshake-share.md):
-/// a seventh of a CPU beside two of them that spin on it, a quarter beside one, and let in at once
-/// after it has slept.
+/// The handshake worker's weight, relative to data workers at 0
+/// (docs/decisions/0007-handshake-share.md): a seventh of a CPU beside two of them that spin on it,
+/// a quarter beside one, and let in at once after it has slept.
 constexpr int handshake_nice = 5;
 constexpr Duration handshake_slice = 100us;
 

@@ -49,7 +49,8 @@ MeanInterval ratio_of(const Runs& runs, const Runs& others, std::size_t rate) {
 
 SteerReport run_steer_experiment(const SteerOptions& options,
                                  const std::function<bool(std::size_t, std::size_t)>& progress) {
-  SteerReport report{.options = options, .rows = {}, .ratios = {}, .command = {}, .version = {}};
+  SteerReport report{
+      .options = options, .rows = {}, .ratios = {}, .runs = 0, .command = {}, .version = {}};
   std::vector<Runs> by_policy(options.policies.size());
   const std::size_t all = options.policies.size() * options.runs;
   std::size_t done = 0;
@@ -66,6 +67,7 @@ SteerReport run_steer_experiment(const SteerOptions& options,
     for (std::size_t n = 0; n < round.size(); ++n) by_policy[n].push_back(std::move(round[n]));
   }
   if (by_policy.empty() || by_policy.front().empty()) return report;
+  report.runs = by_policy.front().size();
   for (std::size_t rate = 0; rate < options.load.loads.size(); ++rate) {
     for (std::size_t n = 0; n < options.policies.size(); ++n) {
       report.rows.push_back(row_of(options.policies[n], by_policy[n], rate));

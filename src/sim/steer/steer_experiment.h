@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "base/interval.h"
+#include "base/statistics.h"
 #include "sim/steer/steer_run.h"
 
 namespace tw::sim {
@@ -41,6 +41,7 @@ struct SteerReport {
   SteerOptions options;
   std::vector<SteerRow> rows;
   std::vector<SteerRatio> ratios;
+  std::size_t runs = 0;  ///< seeds that every policy has played
   std::string command, version;
 };
 

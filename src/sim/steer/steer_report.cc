@@ -9,13 +9,20 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json to_value(const MeanInterval& figure) {
-  return {{"mean", figure.mean}, {"low", figure.low}, {"high", figure.high}, {"runs", figure.runs}};
+/// The interval, or the value of the only run.
+Interval range_of(const MeanInterval& figure) {
+  return figure.interval.value_or(Interval{figure.mean, figure.mean});
+}
+
+Json to_value(const MeanInterval& figure, std::size_t runs) {
+  const auto [low, high] = range_of(figure);
+  return {{"mean", figure.mean}, {"low", low}, {"high", high}, {"runs", runs}};
 }
 
 std::string spread(const MeanInterval& figure) {
-  if (figure.runs < 2) return fmt::format("{:.1f}", figure.mean);
-  return fmt::format("{:.1f} ({:.1f}–{:.1f})", figure.mean, figure.low, figure.high);
+  if (!figure.interval) return fmt::format("{:.1f}", figure.mean);
+  return fmt::format("{:.1f} ({:.1f}–{:.1f})", figure.mean, figure.interval->low,
+                     figure.interval->high);
 }
 
 std::string title(const SteerOptions& options) {
@@ -93,7 +100,8 @@ std::string to_table(const SteerReport& report) {
                         name_of(report.ratios.front().policy));
     for (const SteerRatio& ratio : report.ratios) {
       text += fmt::format("{:>5.0f}%  {:<12} {:.3f} ({:.3f}–{:.3f})\n", ratio.load * 100,
-                          name_of(ratio.to), ratio.p99.mean, ratio.p99.low, ratio.p99.high);
+                          name_of(ratio.to), ratio.p99.mean, range_of(ratio.p99).low,
+                          range_of(ratio.p99).high);
     }
   }
   if (report.options.load.flows == 700'000) text += "\n" + std::string{paper_note};
@@ -102,6 +110,7 @@ std::string to_table(const SteerReport& report) {
 
 std::string to_json(const SteerReport& report) {
   const SteerOptions& options = report.options;
+  const auto value = [&](const MeanInterval& figure) { return to_value(figure, report.runs); };
   Json json{{"experiment", "steer"},
             {"machine", "simulation"},
             {"command", report.command},
@@ -120,24 +129,24 @@ std::string to_json(const SteerReport& report) {
                             {"cores", options.load.cores},
                             {"load", row.load},
                             {"offered", row.offered},
-                            {"p50_us", to_value(row.p50_us)},
-                            {"p99_us", to_value(row.p99_us)},
-                            {"p999_us", to_value(row.p999_us)},
-                            {"busiest_core", to_value(row.busiest_core)},
-                            {"mean_core", to_value(row.mean_core)},
-                            {"active_cores", to_value(row.active_cores)},
-                            {"batch_work", to_value(row.batch_work)},
-                            {"moved", to_value(row.moved)},
-                            {"reordered", to_value(row.reordered)},
-                            {"dropped", to_value(row.dropped)},
-                            {"grants", to_value(row.grants)},
-                            {"slots_moved", to_value(row.slots_moved)}});
+                            {"p50_us", value(row.p50_us)},
+                            {"p99_us", value(row.p99_us)},
+                            {"p999_us", value(row.p999_us)},
+                            {"busiest_core", value(row.busiest_core)},
+                            {"mean_core", value(row.mean_core)},
+                            {"active_cores", value(row.active_cores)},
+                            {"batch_work", value(row.batch_work)},
+                            {"moved", value(row.moved)},
+                            {"reordered", value(row.reordered)},
+                            {"dropped", value(row.dropped)},
+                            {"grants", value(row.grants)},
+                            {"slots_moved", value(row.slots_moved)}});
   }
   for (const SteerRatio& ratio : report.ratios) {
     json["ratios"].push_back({{"policy", name_of(ratio.policy)},
                               {"to", name_of(ratio.to)},
                               {"load", ratio.load},
-                              {"p99", to_value(ratio.p99)}});
+                              {"p99", value(ratio.p99)}});
   }
   return json.dump(2) + "\n";
 }
@@ -152,9 +161,9 @@ std::string to_csv(const SteerReport& report) {
         "{},{},{:.0f},{:.3f},{:.3f},{:.3f},{:.3f},{:.3f},{:.4f},{:.4f},{:.3f},{:.1f},"
         "{:.1f},{:.1f},{}\n",
         name_of(row.policy), row.load, row.offered, row.p50_us.mean, row.p99_us.mean,
-        row.p99_us.low, row.p99_us.high, row.p999_us.mean, row.busiest_core.mean,
-        row.mean_core.mean, row.batch_work.mean, row.moved.mean, row.reordered.mean,
-        row.dropped.mean, row.p99_us.runs);
+        range_of(row.p99_us).low, range_of(row.p99_us).high, row.p999_us.mean,
+        row.busiest_core.mean, row.mean_core.mean, row.batch_work.mean, row.moved.mean,
+        row.reordered.mean, row.dropped.mean, report.runs);
   }
   return text;
 }

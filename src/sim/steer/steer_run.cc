@@ -14,7 +14,7 @@ namespace tw::sim {
 namespace {
 
 constexpr std::uint8_t nowhere = 0xff;
-/// Of a step, before anything is recorded; but the first is recorded from its beginning.
+/// The share of a step before anything is recorded; the first is recorded from its beginning.
 constexpr double settling = 0.1;
 constexpr std::size_t input_queue = 8192;  // as a NIC's ring
 constexpr std::size_t cores_at_first = 1;

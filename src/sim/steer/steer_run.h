@@ -28,7 +28,7 @@ struct SteerLoad {
   bool as_published = false;
 };
 
-/// What was found at one rate.
+/// The figures of one rate.
 struct SteerStep {
   double load = 0;     ///< share of what all cores can serve
   double offered = 0;  ///< requests a second

@@ -39,7 +39,7 @@ TEST(SteerRun, ASeedPlaysTheSame) {
   EXPECT_NE(first.back().served, other.back().served);
 }
 
-// What moves is handed over: nothing overtakes, whoever comes and goes.
+// Slots are handed over: no request overtakes another, whichever cores come and go.
 TEST(SteerRun, IndirectionReordersNothing) {
   std::uint64_t moved = 0, hand_overs = 0;
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {

@@ -139,7 +139,6 @@ void Dispatcher::hand_over(std::span<const SlotMove> moves) noexcept {
 
 // The new owner hears first, so that it holds what comes; nothing of these slots follows the fence.
 void Dispatcher::begin(SlotBatch& batch) noexcept {
-  ++moving_;
   const bool held = workers_[batch.to]->push({.kind = WorkItem::Kind::hold, .batch = &batch});
   const bool fenced = workers_[batch.from]->push({.kind = WorkItem::Kind::fence, .batch = &batch});
   TW_ASSERT(held && fenced);  // see may_move()
@@ -151,7 +150,6 @@ void Dispatcher::take_settled(Instant now) noexcept {
   for (ServiceWorker* worker : workers_) {
     SlotBatch* batch = nullptr;
     while (may_move() && worker->pop_settled(batch)) {
-      --moving_;
       // The batch is read to its end before it is given to others.
       begun_.clear();
       for (const Slot slot : batch->slots) {

@@ -26,7 +26,7 @@ class RequestSource {
   virtual bool next(ServiceRequest& request) noexcept = 0;
 };
 
-/// What the dispatcher's steps take, for a simulated core.
+/// The time of the dispatcher's steps, for a simulated core.
 struct DispatchCosts {
   Duration request{};  ///< to receive it and pass it on
   Duration array_read{}, table_lookup{}, insertion{};
@@ -69,8 +69,6 @@ class Dispatcher final : public Poller {
 
   const CoreSet& active() const noexcept { return active_; }
   const DispatchCounters& counters() const noexcept { return counters_; }
-  /// Batches whose hand-over has not ended.
-  std::size_t batches_moving() const noexcept { return moving_; }
 
  private:
   // Two marks for each pair of workers, at most, for each of few changes at a time.
@@ -98,7 +96,6 @@ class Dispatcher final : public Poller {
   std::vector<QueueView> views_;
   std::vector<std::unique_ptr<SlotBatch>> batches_;  // all there are
   std::vector<SlotBatch*> free_, begun_;
-  std::size_t moving_ = 0;
 };
 
 }  // namespace tw

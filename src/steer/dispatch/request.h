@@ -1,4 +1,4 @@
-// What a dispatcher passes to workers: requests, and the marks by which a slot changes hands.
+// A dispatcher passes these to workers: requests, and the marks by which a slot changes hands.
 #pragma once
 
 #include <cstdint>

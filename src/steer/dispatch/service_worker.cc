@@ -37,10 +37,6 @@ QueueView ServiceWorker::view() const noexcept {
       .waiting = pushed_ - taken, .taken = taken, .busy = busy_.load(std::memory_order_relaxed)};
 }
 
-bool ServiceWorker::is_drained() const noexcept {
-  return ring_.empty() && !busy_.load(std::memory_order_relaxed);
-}
-
 bool ServiceWorker::take_release() noexcept {
   SlotBatch* batch = nullptr;
   for (const auto& ring : released_) {
@@ -64,7 +60,7 @@ void ServiceWorker::release(SlotBatch& batch) noexcept {
     return;
   }
   for (const Slot slot : batch.slots) is_held_[slot.value] = false;
-  // What is held for other slots stays, in its order.
+  // Requests that are held for other slots stay, in their order.
   const std::size_t count = held_.size();
   for (std::size_t number = 0; number < count; ++number) {
     const ServiceRequest request = held_.front();

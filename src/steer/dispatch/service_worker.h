@@ -20,7 +20,7 @@
 
 namespace tw {
 
-/// What a worker tells others, on its own context.
+/// A worker tells others these things, on its own context.
 class WorkerEvents {
  public:
   virtual ~WorkerEvents() = default;
@@ -50,9 +50,6 @@ class ServiceWorker final : public Poller {
   /// A batch that has arrived here; false if there is none.
   bool pop_settled(SlotBatch*& batch) noexcept { return settled_.pop(batch); }
   QueueView view() const noexcept;
-
-  /// True if nothing waits here: its core may be given to others.
-  bool is_drained() const noexcept;
 
   Work poll(Instant now, std::size_t budget) noexcept override;
   Instant next_deadline() const noexcept override { return Instant::max(); }

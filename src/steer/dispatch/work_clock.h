@@ -12,7 +12,7 @@ class WorkClock {
   virtual Instant now() const noexcept = 0;
   /// Does work that takes so long: spins on a real core.
   virtual void serve(Duration work) noexcept = 0;
-  /// What the steps just made take by measurement. On a real core they have taken it already.
+  /// Adds the time that the steps just made take by measurement. On a real core it has passed.
   virtual void charge(Duration cost) noexcept = 0;
 };
 

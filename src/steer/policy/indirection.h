@@ -35,6 +35,8 @@ class IndirectionPolicy final : public SteeringPolicy {
   // One packet of so many is shown to `heavy_`.
   static constexpr std::uint32_t sample = 16;
 
+  double total_load() const noexcept;
+
   IndirectionTable table_;
   HeavyFlows heavy_;
   std::uint32_t until_sample_ = sample;

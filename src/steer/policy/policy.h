@@ -1,4 +1,4 @@
-// How packets are spread over cores: one interface for our own way and for those of the papers, so
+// A policy spreads packets over cores: one interface for our own way and for the papers', so
 // that they are compared on equal footing. A policy sees flows as 32-bit hashes and knows nothing
 // of packets, threads or time but what it is given.
 #pragma once
@@ -14,7 +14,7 @@
 
 namespace tw {
 
-/// What one decision did, for whoever charges it: a look-up in a hash table, an insertion.
+/// The steps of one decision, for those who charge its time: array reads, look-ups, insertions.
 struct SteerSteps {
   std::uint8_t array_reads = 0, table_lookups = 0, insertions = 0;
 };

@@ -37,7 +37,7 @@ class HeavyFlows {
     *lightest = {hash, lightest->weight + weight, lightest->weight};
   }
 
-  /// Of those in the bucket the one that certainly has most; none if nothing certain is known.
+  /// Returns the flow of that bucket that certainly has most; none if nothing certain is known.
   std::optional<Flow> heaviest_in(Bucket bucket) const noexcept {
     std::optional<Flow> best;
     for (const Flow& flow : flows_) {

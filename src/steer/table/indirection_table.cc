@@ -122,7 +122,7 @@ std::uint8_t IndirectionTable::fullest() const noexcept {
   return most;
 }
 
-/// How much may come to that core before it has too much itself.
+/// Returns the load that may come to that core before it has too much itself.
 double IndirectionTable::room_at(std::uint8_t core) const noexcept {
   return mean_load() * settings_.overload - static_cast<double>(core_load_[core]);
 }

@@ -1,4 +1,4 @@
-// What the indirection table has an entry for: a bucket, or one of few flows by themselves.
+// A slot is an entry of the indirection table: a bucket, or one of few flows by themselves.
 #pragma once
 
 #include <compare>

@@ -53,7 +53,7 @@ void write_ip(ByteSpan packet, std::size_t first) noexcept {
   }
 }
 
-/// Of what follows the IP header of `packet`.
+/// Returns the pseudo-header's sum for the bytes behind the IP header of `packet`.
 InternetSum pseudo_sum_of(ByteView packet, std::uint8_t protocol, std::size_t length) noexcept {
   const bool is_v4 = packet[0] >> 4U == 4;
   const ByteView source = is_v4 ? packet.subspan(12, 4) : packet.subspan(8, 16);

@@ -1,4 +1,4 @@
-"""Statistics of several runs of one measurement: for tests and bench/. `lab/probe/statistics` has the same in
+"""Statistics of several runs of one measurement: for tests and bench/. `base/statistics` has the same in
 C++, and test_lab_bed.py compares them."""
 
 import dataclasses

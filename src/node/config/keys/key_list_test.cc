@@ -1,4 +1,4 @@
-// What holds of every key, and of each kind of change.
+// Rules that hold for every key, and for each kind of change.
 #include "node/config/keys/key_list.h"
 
 #include <gmock/gmock.h>

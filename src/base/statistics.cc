@@ -1,11 +1,11 @@
-#include "lab/probe/statistics.h"
+#include "base/statistics.h"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <numeric>
 
-namespace tw::lab {
+namespace tw {
 
 double percentile(std::span<const double> values, double share) {
   if (values.empty()) return 0;
@@ -85,4 +85,4 @@ std::vector<double> two_modes(std::span<const double> values) {
   return {percentile(all.first(at), 0.5), percentile(all.subspan(at), 0.5)};
 }
 
-}  // namespace tw::lab
+}  // namespace tw

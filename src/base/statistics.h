@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-namespace tw::lab {
+namespace tw {
 
 struct Summary {
   double median = 0;
@@ -57,4 +57,4 @@ double student_t(std::size_t degrees) noexcept;
 /// do not. A mean of two modes is a figure that never occurs.
 std::vector<double> two_modes(std::span<const double> values);
 
-}  // namespace tw::lab
+}  // namespace tw

@@ -1,4 +1,4 @@
-#include "lab/probe/statistics.h"
+#include "base/statistics.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 #include <random>
 #include <vector>
 
-namespace tw::lab {
+namespace tw {
 namespace {
 
 TEST(Statistics, MedianOfAnOddNumberIsTheMiddleOne) {
@@ -70,7 +70,7 @@ TEST(Statistics, NearestRankIsAValueThatOccurred) {
   EXPECT_DOUBLE_EQ(nearest_rank({}, 0.5), 0);
 }
 
-// Of 1, 2, 3, 4, 5: deviation 1.5811, t of four degrees 2.776.
+// The values 1, 2, 3, 4, 5 have the deviation 1.5811, t of four degrees 2.776.
 TEST(Statistics, MeanHasStudentsInterval) {
   const MeanInterval five = mean_interval(std::array{1.0, 2.0, 3.0, 4.0, 5.0});
   EXPECT_DOUBLE_EQ(five.mean, 3);
@@ -108,4 +108,4 @@ TEST(Statistics, SharesOutsideOfTheRangeAreItsEnds) {
 }
 
 }  // namespace
-}  // namespace tw::lab
+}  // namespace tw
