@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "base/log.h"
-#include "relay/legs/legs.h"
+#include "relay/legs/direct_legs.h"
 
 namespace tw::relay {
 

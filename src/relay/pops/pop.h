@@ -10,7 +10,7 @@
 #include "base/time.h"
 #include "relay/admission/leg_counts.h"
 #include "relay/admission/pop_clients.h"
-#include "relay/legs/legs.h"
+#include "relay/legs/pop_legs.h"
 #include "relay/pacing/path_rate.h"
 #include "relay/pops/pop_id.h"
 #include "relay/proof/pop_proof.h"

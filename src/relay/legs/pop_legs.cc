@@ -1,14 +1,13 @@
-#include "relay/legs/legs.h"
+#include "relay/legs/pop_legs.h"
 
 #include <algorithm>
 #include <array>
 #include <utility>
 
-#include "base/assert.h"
 #include "base/log.h"
+#include "relay/legs/client_header.h"
 #include "relay/legs/leg_header.h"
 #include "relay/sockets/sockets.h"
-#include "wire/message/proxy_v2.h"
 
 namespace tw::relay {
 namespace {
@@ -20,27 +19,7 @@ PoolSettings pool_of(const RelaySettings& settings, const PopSettings& pop) {
   return pool;
 }
 
-FirstBytes proxy_header(const LegRequest& request, ByteView tlvs) {
-  std::array<std::uint8_t, FirstBytes::capacity> header;
-  const std::size_t size = write_proxy_header(
-      {.local = false, .source = request.client, .target = request.target}, header, tlvs);
-  TW_ASSERT(size > 0);  // with so few TLVs it always fits
-  return ByteView{header}.first(size);
-}
-
 }  // namespace
-
-Result<Leg> DirectLegs::acquire(const LegRequest& request, Instant /*now*/) {
-  const bool told = wants_proxy_header(proxy_protocol_, request.target);
-  std::uint32_t bound_from = 0;
-  auto socket = open_onward({.target = request.target,
-                             .fast_open = request.fast_open && !told,
-                             .bound_from = request.unclaimed ? &bound_from : nullptr});
-  if (!socket) return std::unexpected(std::move(socket.error()));
-  return Leg{.socket = *std::move(socket),
-             .header = told ? proxy_header(request, {}) : FirstBytes{},
-             .bound_from = bound_from};
-}
 
 PopLegs::PopLegs(const RelaySettings& settings, const PopSettings& pop,
                  std::shared_ptr<PopProof> proof, std::unique_ptr<RandomSource> random)
@@ -156,7 +135,7 @@ FirstBytes PopLegs::unsealed_header(const LegRequest& request) const {
   const ProofTlv proof = blank_proof();
   std::ranges::copy(proof, tlvs.begin() + static_cast<std::ptrdiff_t>(options.size()));
   const std::size_t size = options.size() + (proof_->has_key() ? proof.size() : 0);
-  return proxy_header(request, ByteView{tlvs}.first(size));
+  return client_header(request, ByteView{tlvs}.first(size));
 }
 
 void PopLegs::poll(Instant now) {

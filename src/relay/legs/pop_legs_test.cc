@@ -1,5 +1,5 @@
 // Both ends of the legs are on the loopback device, which stands for the TUN.
-#include "relay/legs/legs.h"
+#include "relay/legs/pop_legs.h"
 
 #include <gtest/gtest.h>
 
@@ -160,18 +160,6 @@ TEST_F(PopLegsTest, ClosedNothingIsWarmAndConnectingGoesOn) {
   const auto leg = legs->acquire(request, start);
   ASSERT_TRUE(leg);
   EXPECT_FALSE(leg->warm);
-}
-
-TEST(DirectLegs, KeepNothingWarm) {
-  const UniqueFd listener{open_listener({.address = loopback_port()}).value()};
-  DirectLegs legs;
-  const auto leg = legs.acquire({.client = {}, .target = local_endpoint(listener.get())}, start);
-  ASSERT_TRUE(leg);
-  EXPECT_TRUE(leg->header.empty());
-  EXPECT_FALSE(leg->warm);
-  EXPECT_NE(wait_for(leg->socket.get(), POLLOUT), 0);
-  EXPECT_EQ(legs.wait_fd(), -1);
-  EXPECT_EQ(legs.next_deadline(), Instant::max());
 }
 
 }  // namespace

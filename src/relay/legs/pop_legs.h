@@ -1,12 +1,11 @@
-// The two sources of legs: a connection straight to the target (which may be told the client, in a
-// PROXY v2 header), and one to another PoP inside the
-// tunnel, with the target in a PROXY v2 header. The latter keeps some warm.
+// Connections to another PoP, inside the tunnel, with the target in a PROXY v2 header. Some are
+// kept warm (leg_pool.h); whether the PoP answers decides if new connections go by it
+// (pop_health.h).
 #pragma once
 
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "base/random.h"
@@ -14,21 +13,10 @@
 #include "relay/legs/leg_source.h"
 #include "relay/legs/leg_watch.h"
 #include "relay/pops/pop_health.h"
+#include "relay/proof/pop_proof.h"
 #include "relay/settings.h"
 
 namespace tw::relay {
-
-class DirectLegs final : public LegSource {
- public:
-  explicit DirectLegs(std::vector<ProxyTarget> proxy_protocol = {})
-      : proxy_protocol_(std::move(proxy_protocol)) {}
-  /// A server of `proxy_protocol` gets a PROXY v2 header first. Fast Open is not used towards it:
-  /// the kernel would put the header alone into the SYN, and the request would not come sooner.
-  Result<Leg> acquire(const LegRequest& request, Instant now) override;
-
- private:
-  const std::vector<ProxyTarget> proxy_protocol_;
-};
 
 class PopLegs final : public LegSource {
  public:
