@@ -183,3 +183,53 @@ struct tw_resume {
   __u64 burst_rate;      // as it was really sent; 0: it has not left yet
   __u32 failed, undecided;
 };
+
+/// Of the indirection table (src/steer/receiver_index.h), and of the cipher that hides a bucket in
+/// a receiver index: Speck32/64. `tw_steer_workers` is the most that a tunnel may have.
+enum { tw_steer_bucket_bits = 12, tw_steer_buckets = 1 << 12, tw_steer_rounds = 22 };
+enum { tw_steer_workers = 64, tw_steer_families = 2 };
+/// Prefixes that the programs know. What does not fit is steered by the process.
+enum { tw_steer_routes = 1 << 18 };
+
+/// Which worker gets what. The process writes it, the programs read it.
+struct tw_steering {
+  __u16 round_keys[tw_steer_rounds];
+  __u16 workers;  // how many there are; 0: none, and nothing is steered
+  __u16 unused[9];
+  __u16 worker_of[tw_steer_buckets];
+};
+
+/// What is inside the tunnel, by the longest prefix of its destination. An IPv4 address is the
+/// first four bytes.
+struct tw_steer_route {
+  __u32 prefix_bits;
+  __u8 address[16];
+};
+
+/// Where the socket of a worker lies in the array: `family` is 0 for IPv4 and 1 for IPv6.
+static inline __u32 tw_steer_socket(__u32 worker, __u32 family) {
+  return family * tw_steer_workers + worker;
+}
+
+/// The bucket that a receiver index carries: Speck32/64 backwards, and then the upper bits.
+static inline __u32 tw_steer_bucket(const __u16* round_keys, __u32 index) {
+  __u32 x = index >> 16, y = index & 0xffff;
+  for (int round = tw_steer_rounds - 1; round >= 0; --round) {
+    y ^= x;
+    y = (y >> 2 | y << 14) & 0xffff;
+    x = ((x ^ round_keys[round]) - y) & 0xffff;
+    x = (x << 7 | x >> 9) & 0xffff;
+  }
+  return x >> (16 - tw_steer_bucket_bits);
+}
+
+/// Finds the receiver index of a WireGuard message by its first 12 bytes and its length (of a
+/// train: of all of it). Returns 0 if it has none: an initiation, or no message at all.
+static inline int tw_steer_receiver(const __u8* message, __u32 length, __u32* index) {
+  const int is_response = message[0] == 2;
+  if (message[0] < 2 || message[0] > 4 || (message[1] | message[2] | message[3]) != 0) return 0;
+  if (length < (message[0] == 2 ? 92U : message[0] == 3 ? 64U : 32U)) return 0;
+  const __u8* const at = message + (is_response ? 8 : 4);
+  *index = (__u32)at[0] | (__u32)at[1] << 8 | (__u32)at[2] << 16 | (__u32)at[3] << 24;
+  return 1;
+}

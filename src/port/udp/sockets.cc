@@ -174,6 +174,10 @@ Result<UdpSocket> open_udp(const UdpOptions& options) {
   return UdpSocket{std::move(fd), *port};
 }
 
+Result<void> share_port(int fd) {
+  return set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1, "SO_REUSEPORT");
+}
+
 Result<void> set_fwmark(int fd, std::uint32_t fwmark) {
   if (::setsockopt(fd, SOL_SOCKET, SO_MARK, &fwmark, sizeof fwmark) == 0) return {};
   return system_error("setsockopt SO_MARK");

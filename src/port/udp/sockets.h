@@ -38,6 +38,9 @@ struct UdpSocket {
 
 /// Fails if the port is in use, or the family, the mark or the address is refused.
 Result<UdpSocket> open_udp(const UdpOptions& options);
+/// Lets sockets that are opened with `reuse_port` join this one on its port, from now on. It is
+/// opened without: else it would itself join whoever has the port, and not fail.
+Result<void> share_port(int fd);
 /// Changes the mark of a socket in use. 0 clears it.
 Result<void> set_fwmark(int fd, std::uint32_t fwmark);
 
