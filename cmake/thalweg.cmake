@@ -55,6 +55,24 @@ function(tw_quick_to_build target)
   endif()
 endfunction()
 
+# tw_test(NAME LABEL … LINK … SOURCES …): a test program, whose every test ctest knows by its own name.
+function(tw_test name)
+  cmake_parse_arguments(ARG "" "LABEL" "LINK;SOURCES" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  tw_quick_to_build(${name})
+  if(CMAKE_CXX_CLANG_TIDY)
+    # The path analysis of gtest's macros takes three quarters of the time and finds gtest. And a
+    # test may waste a copy to be read with ease, and draws the same numbers each time on purpose.
+    string(JOIN "," not_of_tests -clang-analyzer-* -performance-inefficient-*
+           -cert-msc32-c -cert-msc51-cpp -bugprone-implicit-widening-of-multiplication-result)
+    set_target_properties(${name} PROPERTIES
+      CXX_CLANG_TIDY "${CMAKE_CXX_CLANG_TIDY};--checks=${not_of_tests}")
+  endif()
+  target_link_libraries(${name} PRIVATE ${ARG_LINK} GTest::gtest GTest::gmock GTest::gtest_main)
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
+                       PROPERTIES LABELS ${ARG_LABEL})
+endfunction()
+
 function(tw_library folder)
   cmake_parse_arguments(ARG "" "" "LINK;PRIVATE" ${ARGN})
   set(dir ${CMAKE_SOURCE_DIR}/src/${folder})
@@ -70,20 +88,7 @@ function(tw_library folder)
     target_link_libraries(tw_${folder} INTERFACE tw_flags ${ARG_LINK} ${ARG_PRIVATE})
   endif()
   if(tests AND TW_TESTS)
-    add_executable(${folder}_test ${tests})
-    tw_quick_to_build(${folder}_test)
-    if(CMAKE_CXX_CLANG_TIDY)
-      # The path analysis of gtest's macros takes three quarters of the time and finds gtest. And a
-      # test may waste a copy to be read with ease, and draws the same numbers each time on purpose.
-      string(JOIN "," not_of_tests -clang-analyzer-* -performance-inefficient-*
-             -cert-msc32-c -cert-msc51-cpp -bugprone-implicit-widening-of-multiplication-result)
-      set_target_properties(${folder}_test PROPERTIES
-        CXX_CLANG_TIDY "${CMAKE_CXX_CLANG_TIDY};--checks=${not_of_tests}")
-    endif()
-    target_link_libraries(${folder}_test PRIVATE tw_${folder} ${ARG_PRIVATE} GTest::gtest
-                                                 GTest::gmock GTest::gtest_main)
-    gtest_discover_tests(${folder}_test DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
-                         PROPERTIES LABELS unit)
+    tw_test(${folder}_test LABEL unit LINK tw_${folder} ${ARG_PRIVATE} SOURCES ${tests})
   endif()
 endfunction()
 

@@ -161,6 +161,19 @@ class Tree(unittest.TestCase):
         self.assertEqual(found(20), [])
         self.assertIn("21 units", str(found(21)[0]))
 
+    def test_fixtures(self):
+        def found(header, *users):
+            include = f'#include "{header[4:]}"\n'
+            sources = [tidy.Source(path, include) for path in users] + [tidy.Source(header, "")]
+            return [str(finding) for finding in tidy.check_fixtures(sources)]
+
+        self.assertIn("test_x.h", found("src/wg/link_for_test.h", "src/wg/a_test.cc")[0])
+        self.assertIn("test_x.h", found("src/wg/pair.h", "src/wg/test_peers.h", "tests/fuzz/a.cc")[0])
+        self.assertEqual(found("src/wg/test_pair.h", "src/wg/a_test.cc"), [])
+        self.assertEqual(found("src/wg/a.h", "src/wg/a_test.cc", "src/wg/b.cc"), [])
+        self.assertEqual(found("src/wg/a.h", "src/wg/a_test.cc", "src/wg/a.cc"), [])
+        self.assertEqual(found("src/wg/a.h", "bench/a.cc"), [])
+
     def test_readmes(self):
         code = tidy.Source("src/wg/a.cc", "")
         found = list(tidy.check_readmes([code]))

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "lane/test_machines.h"
-#include "wire/ip/packet_for_test.h"
+#include "wire/ip/test_packet.h"
 
 namespace tw::lane {
 namespace {
@@ -18,7 +18,7 @@ using Train = tw::test::Train;
 class TunnelTrainsTest : public test::TwoMachinesTest {
  protected:
   void SetUp() override {
-    left_.allow("192.168.7.9");  // packet_for_test.h sends from 10.1.2.3 to here
+    left_.allow("192.168.7.9");  // test_packet.h sends from 10.1.2.3 to here
     left_.allow("3030::/12");
     right_.allow("10.1.2.3");
     right_.allow("2000::/3");

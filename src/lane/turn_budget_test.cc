@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "lane/test_machines.h"
-#include "wire/ip/packet_for_test.h"
+#include "wire/ip/test_packet.h"
 
 namespace tw::lane {
 namespace {
@@ -19,7 +19,7 @@ class FullLaneTest : public test::TwoMachinesTest {
     for (std::size_t i = 0; i < near_.size(); ++i) MemoryPort::join(near_[i], far_[i]);
   }
   void SetUp() override {
-    left_.allow("192.168.7.9");  // packet_for_test.h sends from 10.1.2.3 to here
+    left_.allow("192.168.7.9");  // test_packet.h sends from 10.1.2.3 to here
     right_.allow("10.1.2.3");
     left_.from_host(ip_packet(1, 2, 0, 0));
     settle();

@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "machine/links_test_network.h"
+#include "machine/test_network.h"
 
 namespace tw::node::testing {
 namespace {

@@ -17,7 +17,7 @@
 #include <thread>
 
 #include "base/unique_fd.h"
-#include "machine/links_test_network.h"
+#include "machine/test_network.h"
 
 namespace tw::node::testing {
 namespace {

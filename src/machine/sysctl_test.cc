@@ -5,7 +5,7 @@
 
 #include <cerrno>
 
-#include "machine/links_test_network.h"
+#include "machine/test_network.h"
 
 namespace tw::node::testing {
 namespace {

@@ -10,7 +10,7 @@
 #include "base/assert.h"
 #include "wire/ip/ecn.h"
 #include "wire/ip/ip_packet.h"
-#include "wire/ip/packet_for_test.h"
+#include "wire/ip/test_packet.h"
 
 namespace {
 

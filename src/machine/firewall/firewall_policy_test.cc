@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/random.h"
-#include "machine/firewall/firewall_test_machine.h"
+#include "machine/firewall/test_firewall_machine.h"
 
 namespace tw::node::testing {
 namespace {

@@ -1,5 +1,5 @@
 // The parts that the firewall's tests in the kernel have in common: the machine of
-// firewall_test_machine.h and a firewall on it, whose counters can be read.
+// test_firewall_machine.h and a firewall on it, whose counters can be read.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "machine/firewall/firewall_test_machine.h"
+#include "machine/firewall/test_firewall_machine.h"
 
 namespace tw::node::testing {
 

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "machine/machine_test_tunnel.h"
+#include "machine/test_tunnel.h"
 
 namespace tw::node::testing {
 namespace {

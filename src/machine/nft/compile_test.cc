@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "machine/links_test_network.h"
 #include "machine/nft/socket.h"
+#include "machine/test_network.h"
 
 namespace tw::nft {
 namespace {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "node/config/config_test_folder.h"
+#include "node/config/test_config_folder.h"
 
 namespace tw::node {
 namespace {

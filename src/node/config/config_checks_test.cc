@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "node/config/config_test_folder.h"
+#include "node/config/test_config_folder.h"
 
 namespace tw::node {
 namespace {

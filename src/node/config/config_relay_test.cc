@@ -5,7 +5,7 @@
 #include <string>
 
 #include "node/config/config_setting.h"
-#include "node/config/config_test_folder.h"
+#include "node/config/test_config_folder.h"
 
 namespace tw::node {
 namespace {

@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "node/config/config_test_folder.h"
+#include "node/config/test_config_folder.h"
 
 namespace tw::node {
 namespace {

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include "node/config/config_test_folder.h"
+#include "node/config/test_config_folder.h"
 
 namespace tw::node {
 namespace {

@@ -10,7 +10,7 @@
 #include <functional>
 #include <string>
 
-#include "node/config/config_test_folder.h"
+#include "node/config/test_config_folder.h"
 #include "node/confine/test_child.h"
 
 namespace tw::node::testing {

@@ -12,7 +12,7 @@
 #include <thread>
 
 #include "base/unique_fd.h"
-#include "node/config/config_test_folder.h"
+#include "node/config/test_config_folder.h"
 #include "node/confine/test_child.h"
 
 namespace tw::node::testing {

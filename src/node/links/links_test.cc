@@ -9,7 +9,7 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "machine/machine_test_tunnel.h"
+#include "machine/test_tunnel.h"
 #include "node/links/links_plan.h"
 
 namespace tw::node::testing {

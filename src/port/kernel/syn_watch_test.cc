@@ -14,7 +14,7 @@
 #include <string>
 
 #include "bpf/abi.h"
-#include "wire/ip/packet_for_test.h"
+#include "wire/ip/test_packet.h"
 #include "wire/ip/transport.h"
 
 namespace tw {

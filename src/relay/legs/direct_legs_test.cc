@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "relay/sockets/loopback_pair.h"
+#include "relay/sockets/test_loopback.h"
 
 namespace tw::relay {
 namespace {

@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "relay/sockets/loopback_pair.h"
+#include "relay/sockets/test_loopback.h"
 
 namespace tw::relay {
 namespace {

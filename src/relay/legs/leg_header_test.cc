@@ -4,7 +4,7 @@
 
 #include <array>
 
-#include "relay/sockets/loopback_pair.h"
+#include "relay/sockets/test_loopback.h"
 
 namespace tw::relay {
 namespace {

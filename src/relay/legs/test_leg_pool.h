@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "relay/legs/leg_pool.h"
-#include "relay/sockets/loopback_pair.h"
+#include "relay/sockets/test_loopback.h"
 
 namespace tw::relay {
 

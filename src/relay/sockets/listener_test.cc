@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "relay/sockets/loopback_pair.h"
+#include "relay/sockets/test_loopback.h"
 
 #include "base/test_descriptors.h"
 

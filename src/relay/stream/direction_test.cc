@@ -8,7 +8,7 @@
 #include <csignal>
 
 #include "base/random.h"
-#include "relay/sockets/loopback_pair.h"
+#include "relay/sockets/test_loopback.h"
 
 namespace tw::relay {
 namespace {

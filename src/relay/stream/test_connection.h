@@ -10,7 +10,7 @@
 
 #include <csignal>
 
-#include "relay/sockets/loopback_pair.h"
+#include "relay/sockets/test_loopback.h"
 #include "relay/stream/connection.h"
 
 namespace tw::relay {

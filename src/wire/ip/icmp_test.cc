@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "wire/ip/ip_packet.h"
-#include "wire/ip/packet_for_test.h"
+#include "wire/ip/test_packet.h"
 
 namespace tw {
 namespace {

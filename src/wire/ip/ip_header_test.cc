@@ -6,7 +6,7 @@
 #include <array>
 
 #include "wire/ip/ip_packet.h"
-#include "wire/ip/packet_for_test.h"
+#include "wire/ip/test_packet.h"
 
 namespace tw {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "wire/ip/packet_for_test.h"
+#include "wire/ip/test_packet.h"
 #include "wire/ip/transport.h"
 
 namespace tw {

@@ -9,7 +9,7 @@
 
 #include "wire/be.h"
 #include "wire/checksum.h"
-#include "wire/ip/packet_for_test.h"
+#include "wire/ip/test_packet.h"
 #include "wire/ip/transport.h"
 #include "wire/offload/gso.h"
 

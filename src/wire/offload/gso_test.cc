@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "wire/ip/packet_for_test.h"
+#include "wire/ip/test_packet.h"
 
 namespace tw {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "wire/ip/packet_for_test.h"
+#include "wire/ip/test_packet.h"
 #include "wire/offload/gso.h"
 
 namespace tw {

@@ -7,7 +7,7 @@
 #include <array>
 #include <csignal>
 
-#include "relay/test_relays.h"
+#include "test_relays.h"
 #include "wire/message/proxy_v2.h"
 
 namespace tw::relay {

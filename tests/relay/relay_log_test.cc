@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "relay/log/test_folder.h"
-#include "relay/test_relays.h"
+#include "test_relays.h"
 #include "wire/message/proxy_v2.h"
 
 namespace tw::relay {

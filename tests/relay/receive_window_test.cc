@@ -9,8 +9,8 @@
 #include <string>
 #include <utility>
 
-#include "relay/sockets/loopback_pair.h"
 #include "relay/sockets/sockets.h"
+#include "relay/sockets/test_loopback.h"
 #include "relay/stream/receive_budget.h"
 #include "relay/stream/source_window.h"
 

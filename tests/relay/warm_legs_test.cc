@@ -1,7 +1,7 @@
 // Warm legs between two relays in namespaces. Needs root, and skips without it.
 #include <gtest/gtest.h>
 
-#include "relay/test_relays.h"
+#include "test_relays.h"
 
 namespace tw::relay {
 namespace {

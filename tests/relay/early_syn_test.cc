@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 #include <net/if.h>
 
-#include "relay/test_relays.h"
+#include "test_relays.h"
 
 namespace tw::relay {
 namespace {

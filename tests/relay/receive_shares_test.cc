@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "relay/admission/principal.h"
-#include "relay/test_relays.h"
+#include "test_relays.h"
 
 namespace tw::relay {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "exec/manual_context.h"
 #include "relay/legs/leg_header.h"
-#include "relay/test_relays.h"
+#include "test_relays.h"
 #include "wire/message/proxy_v2.h"
 
 namespace tw::relay {

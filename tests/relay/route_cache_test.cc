@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "relay/test_network.h"
+#include "test_network.h"
 
 namespace tw::relay {
 namespace {

@@ -2,7 +2,7 @@
 // without it.
 #include <gtest/gtest.h>
 
-#include "relay/test_relays.h"
+#include "test_relays.h"
 
 namespace tw::relay {
 namespace {

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "machine/firewall/firewall.h"
-#include "machine/links_test_network.h"
 #include "machine/sysctl.h"
+#include "machine/test_network.h"
 #include "wire/sockaddr.h"
 
 namespace tw::node::testing {

@@ -14,8 +14,8 @@
 #include "base/random.h"
 #include "base/time.h"
 #include "relay/relay.h"
-#include "relay/sockets/loopback_pair.h"
-#include "relay/test_network.h"
+#include "relay/sockets/test_loopback.h"
+#include "test_network.h"
 
 namespace tw::relay {
 

@@ -11,7 +11,7 @@
 
 #include "relay/pacing/test_resumer.h"
 #include "relay/stream/receive_window.h"
-#include "relay/test_relays.h"
+#include "test_relays.h"
 
 namespace tw::relay {
 namespace {

@@ -12,8 +12,8 @@
 #include <utility>
 
 #include "base/assert.h"
-#include "machine/links_test_network.h"
 #include "machine/netlink/netlink.h"
+#include "machine/test_network.h"
 
 namespace tw::node::testing {
 

@@ -4,7 +4,7 @@
 
 #include "relay/pacing/client_rates.h"
 #include "relay/pacing/test_resumer.h"
-#include "relay/test_relays.h"
+#include "test_relays.h"
 
 namespace tw::relay {
 namespace {

@@ -2,7 +2,7 @@
 // and skips without it.
 #include <gtest/gtest.h>
 
-#include "relay/test_relays.h"
+#include "test_relays.h"
 #include "wire/message/proxy_v2.h"
 
 namespace tw::relay {

@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 
-#include "relay/test_relays.h"
+#include "test_relays.h"
 #include "wire/message/proxy_v2.h"
 
 namespace tw::relay {

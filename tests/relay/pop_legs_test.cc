@@ -7,7 +7,7 @@
 #include <memory>
 
 #include "relay/legs/leg_header.h"
-#include "relay/sockets/loopback_pair.h"
+#include "relay/sockets/test_loopback.h"
 
 namespace tw::relay {
 namespace {

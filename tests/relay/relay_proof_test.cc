@@ -5,7 +5,7 @@
 
 #include "relay/legs/leg_header.h"
 #include "relay/sockets/sockets.h"
-#include "relay/test_relays.h"
+#include "test_relays.h"
 
 namespace tw::relay {
 namespace {

@@ -9,7 +9,7 @@
 #include <iterator>
 #include <vector>
 
-#include "relay/test_relays.h"
+#include "test_relays.h"
 
 namespace tw::relay {
 namespace {
