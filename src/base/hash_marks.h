@@ -4,24 +4,29 @@
 // keyed.
 #pragma once
 
-#include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
 namespace tw {
 
-/// 4 bytes a slot. Cost of remember() and has(): one memory access. Nothing allocates after
-/// construction.
+/// Any thread may call. 4 bytes a slot. Cost of remember() and has(): one memory access. Nothing
+/// allocates after construction.
 class HashMarks {
  public:
   explicit HashMarks(std::size_t slots) : marks_(slots) {}
 
   /// Forgets all.
-  void clear() noexcept { std::ranges::fill(marks_, 0U); }
-  void remember(std::uint64_t hash) noexcept { marks_[hash % marks_.size()] = mark_of(hash); }
+  void clear() noexcept {
+    for (std::uint32_t& mark : marks_) std::atomic_ref{mark}.store(0, std::memory_order_relaxed);
+  }
+  void remember(std::uint64_t hash) noexcept {
+    std::atomic_ref{marks_[hash % marks_.size()]}.store(mark_of(hash), std::memory_order_relaxed);
+  }
   bool has(std::uint64_t hash) const noexcept {
-    return marks_[hash % marks_.size()] == mark_of(hash);
+    return std::atomic_ref{marks_[hash % marks_.size()]}.load(std::memory_order_relaxed) ==
+           mark_of(hash);
   }
 
  private:
@@ -29,7 +34,7 @@ class HashMarks {
   static std::uint32_t mark_of(std::uint64_t hash) noexcept {
     return static_cast<std::uint32_t>(hash >> 32U) | 1U;
   }
-  std::vector<std::uint32_t> marks_;
+  mutable std::vector<std::uint32_t> marks_;
 };
 
 }  // namespace tw

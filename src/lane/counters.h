@@ -1,5 +1,5 @@
 // What a lane counts, so that per direction, in segments:
-//   received + generated = sent + consumed + dropped + queued
+//   received + taken over + generated = sent + consumed + passed on + dropped + queued
 // holds whenever the lane is not in the middle of a batch. `queued` is a gauge: to the wire, what
 // waits for a handshake; from the wire, SYNs held until their servers have answered. Such a SYN
 // ends as sent, as consumed (its sender gets a generated reset), or as dropped.
@@ -19,12 +19,16 @@ struct DirectionCounters {
   Counter sent;            ///< segments that left: to the TUN, or to the wire
   Counter sent_bytes;
   Counter consumed;  ///< ended here as they should: keepalives, handshake messages handed on
+  /// Segments of sessions that another worker owns, and those that others have passed on to this
+  /// one: of all workers together the two differ by what lies between them.
+  Counter passed_on, taken_over;
   DropCounters drops;
 
   /// Packets waiting inside: what the conservation rule leaves over.
   std::int64_t queued() const noexcept {
-    return static_cast<std::int64_t>(received.value() + generated.value()) -
-           static_cast<std::int64_t>(sent.value() + consumed.value() + drops.total());
+    return static_cast<std::int64_t>(received.value() + taken_over.value() + generated.value()) -
+           static_cast<std::int64_t>(sent.value() + consumed.value() + passed_on.value() +
+                                     drops.total());
   }
 };
 
@@ -65,6 +69,8 @@ void describe(Visitor& visit, const DirectionCounters& of) {
                {&bytes_metric, "side", "out", "out bytes", true});
   visit.number("generated", of.generated.value(), {segments, "what", "generated", "generated"});
   visit.number("consumed", of.consumed.value(), {segments, "what", "consumed"});
+  visit.number("passed_on", of.passed_on.value(), {segments, "what", "passed_on"});
+  visit.number("taken_over", of.taken_over.value(), {segments, "what", "taken_over"});
   visit.number("queued", of.queued(), {.family = &queued_metric, .words = "queued"});
   describe(visit, of.drops);
 }

@@ -96,8 +96,10 @@ class Machine {
   }
 
   void add_peer(const Machine& other, std::uint8_t number, bool with_endpoint) {
-    ASSERT_TRUE(tunnel_.handshakes().handshaker().add_peer(
-        only_peer, {crypto::public_key_of(other.key_), {}}));
+    add_peer(other.public_key(), number, with_endpoint);
+  }
+  void add_peer(const crypto::PublicKey& other, std::uint8_t number, bool with_endpoint) {
+    ASSERT_TRUE(tunnel_.handshakes().handshaker().add_peer(only_peer, {other, {}}));
     lane().add_peer(only_peer);
     allow("10.0.0." + std::to_string(number));
     if (with_endpoint) lane().set_endpoint(only_peer, *Endpoint::parse("192.0.2.9:51820"));
@@ -133,6 +135,7 @@ class Machine {
     lane().allowed_ips().insert(*Prefix::parse(prefix), only_peer);
   }
 
+  crypto::PublicKey public_key() const { return crypto::public_key_of(key_); }
   TunnelLane& lane() { return tunnel_.lane(0); }
   MemoryPort& udp() { return udp_; }
   MemoryPort& tun() { return tun_; }

@@ -7,17 +7,18 @@
 namespace tw::lane {
 
 TunnelLane::TunnelLane(TunnelLaneParts parts, TunnelLaneLimits limits)
-    : gate_(parts.channel),
+    : gate_(parts.channel, parts.known),
       requests_(parts.channel, parts.handshakes),
       tun_(parts.tun),
       transmit_(parts.engine, counters_),
       sessions_(peers_, transmit_, requests_, counters_.to_wire, limits.sessions,
                 parts.handshakes.clock().now()),
       events_(parts.channel, gate_, requests_, peers_, sessions_, transmit_, counters_.to_wire),
-      wire_({peers_, gate_, syns_, parts.engine, parts.tun, parts.tun_takes, parts.codec,
-             parts.steering, parts.self},
+      wire_({peers_, gate_, parts.strangers, syns_, parts.engine, parts.tun, parts.tun_takes,
+             parts.codec, parts.steering, parts.self},
             sessions_, requests_, counters_, limits.receive_trains),
-      host_(parts.tun, peers_, sessions_, counters_, limits.tun_packets),
+      host_(parts.tun, peers_, sessions_, parts.strangers, parts.steering, parts.self, counters_,
+            limits.tun_packets),
       syn_answers_(syns_, peers_, sessions_, parts.tun, counters_) {}
 
 TunnelLane::~TunnelLane() = default;

@@ -21,6 +21,7 @@
 #include "lane/peers/peer_table.h"
 #include "lane/peers/syn_answers_source.h"
 #include "lane/receive/wire_source.h"
+#include "lane/strangers/strangers.h"
 #include "lane/transmit/transmit_pipeline.h"
 #include "lane/transmit/tun_source.h"
 #include "port/port.h"
@@ -40,6 +41,8 @@ struct TunnelLaneParts {
   crypto::AeadEngine& engine;
   Port& tun;
   const ReceiverIndex& codec;
+  Strangers& strangers;  ///< the ways to the other lanes, complete
+  KnownSources& known;
   const SteeringTable& steering;
   ContextId self;
   CoalescerKinds tun_takes{};  ///< the trains that may be written to the TUN
@@ -94,6 +97,8 @@ class TunnelLane final : public Poller {
   bool greet(wg::PeerId peer, const Endpoint& endpoint, const LocalAddress& local,
              Instant now) noexcept;
   void set_persistent_keepalive(wg::PeerId peer, Duration interval, Instant now) noexcept;
+  /// All lanes have the prefixes of all peers, so that each knows whose a packet from the host is.
+  /// A peer's own lane has the peer first, and loses all with it.
   wg::AllowedIps& allowed_ips() noexcept { return peers_.allowed_ips(); }
   /// Our own static key, without which no handshake message passes. Empty: none.
   void set_public_key(const std::optional<crypto::PublicKey>& own) noexcept {

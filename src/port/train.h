@@ -36,6 +36,7 @@ struct Train {
   std::uint8_t hop_limit = 0;      ///< outer TTL or hop limit; UDP send only, 0: the host's own
   /// UDP send: to an address that has proved nothing, and for which nothing is to be remembered.
   bool unproven = false;
+  bool passed_on = false;  ///< came from another worker's port, and then to its owner
   Endpoint source{};       ///< UDP receive: who sent it
   Endpoint destination{};  ///< UDP send: where it goes
   LocalAddress local{};    ///< UDP: our end of it

@@ -18,7 +18,6 @@ class Speck32 {
   explicit Speck32(std::uint64_t key) noexcept;
   std::uint32_t encrypt(std::uint32_t block) const noexcept;
   std::uint32_t decrypt(std::uint32_t block) const noexcept;
-  /// What the kernel-side program is given.
   const std::array<std::uint16_t, rounds>& round_keys() const noexcept { return round_keys_; }
 
  private:
@@ -38,6 +37,10 @@ class ReceiverIndex {
   static constexpr std::uint32_t random_bits = 32 - Bucket::bits;
 
   explicit ReceiverIndex(std::uint64_t key) noexcept : cipher_(key) {}
+  /// What the kernel-side program is given.
+  const std::array<std::uint16_t, Speck32::rounds>& round_keys() const noexcept {
+    return cipher_.round_keys();
+  }
   /// `salt`: its lowest 20 bits are used.
   std::uint32_t encode(Bucket bucket, std::uint32_t salt) const noexcept {
     const std::uint32_t low = salt & ((1U << random_bits) - 1);

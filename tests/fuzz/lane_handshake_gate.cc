@@ -189,7 +189,8 @@ class Run {
   };
   testing::FuzzInput input_;
   HandshakeChannel channel_;
-  HandshakeGate gate_{channel_};
+  lane::KnownSources known_sources_;
+  HandshakeGate gate_{channel_, known_sources_};
   std::optional<crypto::PublicKey> own_;
   std::set<Endpoint> known_;
   std::set<IpAddress> known_addresses_;

@@ -1,29 +1,12 @@
 #include "lane/handshake/handshake_gate.h"
 
-#include <functional>
 #include <utility>
 
 namespace tw::lane {
-namespace {
-
-/// As many as a lane may have peers behind addresses of their own, within reason: 64 KB.
-constexpr std::size_t known_slots = 16384;
-
-}  // namespace
-
-HandshakeGate::HandshakeGate(HandshakeChannel& channel)
-    : channel_(channel), known_(known_slots), known_addresses_(known_slots) {}
-
-// std::hash of an address is keyed with a secret of the process: nobody outside can aim at a slot.
-void HandshakeGate::remember(const Endpoint& source) noexcept {
-  known_.remember(std::hash<Endpoint>{}(source));
-  known_addresses_.remember(std::hash<IpAddress>{}(source.address));
-}
-
 /// Returns how many slots may be taken when an initiation of `source` without a second mac comes.
 std::size_t HandshakeGate::room_for(const Endpoint& source) const noexcept {
-  if (known_.has(std::hash<Endpoint>{}(source))) return for_known;
-  if (known_addresses_.has(std::hash<IpAddress>{}(source.address))) return for_known_address;
+  if (known_.has(source)) return for_known;
+  if (known_.has_address(source.address)) return for_known_address;
   return for_unproven;
 }
 

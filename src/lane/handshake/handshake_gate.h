@@ -12,8 +12,8 @@
 
 #include "base/bytes.h"
 #include "base/drop.h"
-#include "base/hash_marks.h"
 #include "lane/handshake/handshake_channel.h"
+#include "lane/handshake/known_sources.h"
 #include "port/train.h"
 #include "wg/cookie.h"
 
@@ -29,14 +29,15 @@ class HandshakeGate {
   static constexpr std::size_t for_known_address = HandshakeChannel::request_capacity / 8 * 5;
   static constexpr std::size_t for_known = HandshakeChannel::request_capacity / 4 * 3;
 
-  /// `channel` must outlive this.
-  explicit HandshakeGate(HandshakeChannel& channel);
+  /// Both must outlive this.
+  HandshakeGate(HandshakeChannel& channel, KnownSources& known) noexcept
+      : channel_(channel), known_(known) {}
 
   /// Our own static key. Empty, as to begin with: nothing passes.
   void set_public_key(const std::optional<crypto::PublicKey>& own) noexcept;
 
   /// A handshake with this source has completed.
-  void remember(const Endpoint& source) noexcept;
+  void remember(const Endpoint& source) noexcept { known_.remember(source); }
 
   /// Hands on a message of type 1, 2 or 3 that came in `train`. Empty if that was done, else why
   /// not. Cost: one hash, a copy; never allocates.
@@ -46,8 +47,7 @@ class HandshakeGate {
   std::size_t room_for(const Endpoint& source) const noexcept;
 
   HandshakeChannel& channel_;
-  // Whoever finds its place taken by another is a stranger again.
-  HashMarks known_, known_addresses_;
+  KnownSources& known_;
   std::optional<crypto::Hash> mac1_key_;
 };
 

@@ -31,7 +31,8 @@ class HandshakeGateTest : public testing::Test {
   wg::TestDevice remote{2, "192.0.2.2:1002"};
   wg::Datagram initiation, with_mac2;
   HandshakeChannel channel;
-  HandshakeGate gate{channel};
+  KnownSources known;
+  HandshakeGate gate{channel, known};
   Train train;
 };
 

@@ -25,6 +25,7 @@ namespace tw::lane {
 struct ReceiveParts {
   PeerTable& peers;
   HandshakeGate& gate;
+  Strangers& strangers;
   HeldSyns& syns;
   crypto::AeadEngine& engine;
   Port& tun;
@@ -41,7 +42,7 @@ class ReceivePipeline {
 
   ReceivePipeline(const ReceiveParts& parts, LaneCounters& counters)
       : tun_(parts.tun, parts.tun_takes, counters.from_wire, batch_capacity),
-        receive_(parts.peers, parts.gate, parts.codec, parts.steering, parts.self,
+        receive_(parts.peers, parts.gate, parts.strangers, parts.codec, parts.steering, parts.self,
                  counters.from_wire),
         open_(parts.engine, counters),
         deliver_(parts.peers, parts.syns, tun_, counters.from_wire) {}

@@ -26,11 +26,16 @@ std::size_t ReceiveStage::receive(const PacketBatch& batch, BatchPlace& at, Turn
       bytes += datagram.size();
       if (segment(datagram, train, turn.now(), sealed)) ++handshake_messages;
     }
-    counters_.received.add(count);
-    counters_.received_bytes.add(bytes);
+    if (train.passed_on) {
+      counters_.taken_over.add(count);
+    } else {
+      counters_.received.add(count);
+      counters_.received_bytes.add(bytes);
+    }
     turn.add_bytes(bytes);
     at.advance(count, segments);
   }
+  strangers_.publish();
   return handshake_messages;
 }
 
@@ -54,23 +59,37 @@ bool ReceiveStage::segment(ByteSpan datagram, const Train& train, Instant now,
 }
 
 bool ReceiveStage::find(std::uint32_t receiver_index) noexcept {
-  if (found_.keypair != nullptr && found_.receiver_index == receiver_index) return true;
-  // Any 32 bits have a bucket; with one worker every bucket is ours. A stranger's is not looked up.
-  if (steering_.context_of(codec_.bucket_of(receiver_index)) != self_) return false;
+  if (found_.receiver_index == receiver_index) {
+    if (found_.keypair != nullptr) return true;
+    if (found_.stranger) return false;
+  }
+  found_ = {};
   found_.receiver_index = receiver_index;
+  // Any 32 bits have a bucket; with one worker every bucket is ours. A stranger's is not looked up.
+  const ContextId owner = steering_.context_of(codec_.bucket_of(receiver_index));
+  if (owner != self_) {
+    found_.stranger = owner;
+    return false;
+  }
   found_.peer = peers_.find_index(receiver_index);
   found_.keypair = found_.peer == nullptr ? nullptr : found_.peer->session.find(receiver_index);
   return found_.keypair != nullptr;
 }
 
+void ReceiveStage::not_found(ByteSpan datagram, const Train& train) noexcept {
+  if (found_.stranger) {
+    if (!strangers_.from_wire(*found_.stranger, train, datagram)) return drop(Drop::queue_full);
+    return counters_.passed_on.add();
+  }
+  // Theirs may be the drop that the queue needs.
+  age_limit_.overdue(ByteShares::strangers, datagram.size());
+  drop(Drop::no_keypair);
+}
+
 void ReceiveStage::data(ByteSpan datagram, const Train& train, Instant now,
                         SealedPackets& sealed) noexcept {
   const WgDataView view = WgDataView::of(datagram);
-  if (!find(view.receiver_index)) {
-    // Theirs may be the drop that the queue needs.
-    age_limit_.overdue(ByteShares::strangers, datagram.size());
-    return drop(Drop::no_keypair);
-  }
+  if (!find(view.receiver_index)) return not_found(datagram, train);
   if (age_limit_.overdue(ByteShares::bucket_of(found_.peer->id.value), datagram.size())) {
     return drop(Drop::overdue);
   }

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "exec/context.h"
 #include "exec/turn.h"
@@ -13,6 +14,7 @@
 #include "lane/peers/peer_table.h"
 #include "lane/receive/age_limit.h"
 #include "lane/receive/received_packets.h"
+#include "lane/strangers/strangers.h"
 #include "port/batch_place.h"
 #include "port/packet_batch.h"
 #include "steer/receiver_index.h"
@@ -22,11 +24,14 @@ namespace tw::lane {
 
 class ReceiveStage {
  public:
-  /// All must outlive the stage. `steering` says which buckets belong to `self`.
-  ReceiveStage(PeerTable& peers, HandshakeGate& gate, const ReceiverIndex& codec,
-               const SteeringTable& steering, ContextId self, DirectionCounters& counters) noexcept
+  /// All must outlive the stage. `steering` says which buckets belong to `self`; what belongs to
+  /// others is passed on by `strangers`.
+  ReceiveStage(PeerTable& peers, HandshakeGate& gate, Strangers& strangers,
+               const ReceiverIndex& codec, const SteeringTable& steering, ContextId self,
+               DirectionCounters& counters) noexcept
       : peers_(peers),
         gate_(gate),
+        strangers_(strangers),
         codec_(codec),
         steering_(steering),
         self_(self),
@@ -49,16 +54,19 @@ class ReceiveStage {
     std::uint32_t receiver_index = 0;
     LanePeer* peer = nullptr;
     wg::LiveKeypair* keypair = nullptr;
+    std::optional<ContextId> stranger;  // who owns it, if not this worker
   };
 
   /// Returns true if `datagram` was a handshake message that passed the gate.
   bool segment(ByteSpan datagram, const Train& train, Instant now, SealedPackets& sealed) noexcept;
   void data(ByteSpan datagram, const Train& train, Instant now, SealedPackets& sealed) noexcept;
   bool find(std::uint32_t receiver_index) noexcept;
+  void not_found(ByteSpan datagram, const Train& train) noexcept;
   void drop(Drop reason) noexcept { counters_.drops.add(reason); }
 
   PeerTable& peers_;
   HandshakeGate& gate_;
+  Strangers& strangers_;
   const ReceiverIndex& codec_;
   const SteeringTable& steering_;
   ContextId self_;

@@ -106,7 +106,8 @@ class ReceiveStagesTest : public testing::Test {
   LaneCounters counters_;
   PeerTable peers_;
   HandshakeChannel channel_;
-  HandshakeGate gate_{channel_};
+  KnownSources known_sources_;
+  HandshakeGate gate_{channel_, known_sources_};
   HeldSyns syns_;
   ReceiverIndex codec_{7};
   SteeringTable steering_;
@@ -115,7 +116,9 @@ class ReceiveStagesTest : public testing::Test {
   PacketBatch batch_{64, 2048};
   BatchPlace place_;
   TunWriter writer_{tun_, {.tcp = false, .udp = false}, counters_.from_wire, capacity};
-  ReceiveStage receive_{peers_, gate_, codec_, steering_, ContextId{0}, counters_.from_wire};
+  Strangers strangers_;
+  ReceiveStage receive_{peers_,    gate_,        strangers_,         codec_,
+                        steering_, ContextId{0}, counters_.from_wire};
   OpenStage open_{*engine_, counters_};
   DeliverStage deliver_{peers_, syns_, writer_, counters_.from_wire};
   SealedPackets sealed_{capacity};
@@ -206,13 +209,19 @@ TEST_F(ReceiveStagesTest, ATurnEndsTheFirstStage) {
   EXPECT_EQ(counters_.from_wire.received.value(), 3U);
 }
 
-TEST_F(ReceiveStagesTest, ABucketOfAnotherWorkerIsNotLookedUp) {
+TEST_F(ReceiveStagesTest, ABucketOfAnotherWorkerIsPassedOnAndNotLookedUp) {
+  const ManualClock clock;
+  ManualContext owner{ContextId{1}, clock};
+  TrainRing wire{std::size_t{1} << 18U}, host{std::size_t{1} << 18U};
+  strangers_.add(owner, wire, host);
   install(0, 100);
-  steering_.assign(codec_.bucket_of(100), ContextId{1});
+  steering_.assign(codec_.bucket_of(100), owner.id());
   arrives(100, 0, {});
   receive();
   EXPECT_TRUE(sealed_.empty());
-  EXPECT_EQ(drops().of(Drop::no_keypair), 1U);
+  EXPECT_EQ(counters_.from_wire.passed_on.value(), 1U);
+  EXPECT_EQ(counters_.from_wire.queued(), 0);
+  EXPECT_FALSE(wire.empty());
 }
 
 TEST_F(ReceiveStagesTest, NothingIsAllocatedForAPacket) {

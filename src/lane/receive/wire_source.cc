@@ -15,6 +15,7 @@ WireSource::WireSource(const ReceiveParts& parts, PeerSessions& sessions,
     : sessions_(sessions),
       requests_(requests),
       pipeline_(parts, counters),
+      strangers_(parts.strangers.wire.has_any() ? &parts.strangers.wire : nullptr),
       batch_(trains, buffer_bytes, batch_bytes, batch_segments) {}
 
 void WireSource::take(Turn& turn) noexcept {

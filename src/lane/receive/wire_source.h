@@ -26,7 +26,7 @@ class WireSource {
   /// The sockets to take from; `draining` are those being closed. A batch that is under way
   /// outlives the socket that it came from.
   void set_ports(UdpPorts ports, UdpPorts draining) noexcept {
-    ports_ = {ports.v4, ports.v6, draining.v4, draining.v6};
+    ports_ = {ports.v4, ports.v6, strangers_, draining.v4, draining.v6};
   }
   ReceivePipeline& pipeline() noexcept { return pipeline_; }
   const ReceivePipeline& pipeline() const noexcept { return pipeline_; }
@@ -48,7 +48,8 @@ class WireSource {
   PeerSessions& sessions_;
   HandshakeRequests& requests_;
   ReceivePipeline pipeline_;
-  std::array<Port*, 4> ports_{};  // those being closed last
+  Port* strangers_;               // what other workers pass on; null without any
+  std::array<Port*, 5> ports_{};  // those being closed last
   std::size_t next_port_ = 0;
   PacketBatch batch_;
   BatchPlace place_;

@@ -8,10 +8,12 @@
 #include "lane/counters.h"
 #include "lane/peers/peer_sessions.h"
 #include "lane/peers/peer_table.h"
+#include "lane/strangers/strangers.h"
 #include "lane/transmit/icmp_replies.h"
 #include "port/batch_place.h"
 #include "port/packet_batch.h"
 #include "port/port.h"
+#include "steer/steering_table.h"
 #include "wire/offload/gso.h"
 
 namespace tw::lane {
@@ -19,7 +21,8 @@ namespace tw::lane {
 class TunSource {
  public:
   /// `packets`: how many are handled together, each perhaps a train. All must outlive this.
-  TunSource(Port& tun, PeerTable& peers, PeerSessions& sessions, LaneCounters& counters,
+  TunSource(Port& tun, PeerTable& peers, PeerSessions& sessions, Strangers& strangers,
+            const SteeringTable& steering, ContextId self, LaneCounters& counters,
             std::size_t packets);
 
   void take(Turn& turn) noexcept;
@@ -27,13 +30,19 @@ class TunSource {
   bool arm() noexcept;
 
  private:
+  std::size_t poll() noexcept;
   void take_train(Turn& turn) noexcept;
-  void send(const Train& train, const GsoView& packet, std::size_t first, std::size_t count,
-            Turn& turn) noexcept;
+  void pass_on(ContextId owner, const Train& train, std::size_t segments) noexcept;
+  void send(const Train& train, const GsoView& packet, LanePeer* peer, std::size_t first,
+            std::size_t count, Turn& turn) noexcept;
+  void count_taken(const Train& train, std::size_t segments, std::size_t bytes) noexcept;
 
   Port& tun_;
   PeerTable& peers_;
   PeerSessions& sessions_;
+  Strangers& strangers_;
+  const SteeringTable& steering_;
+  ContextId self_;
   DirectionCounters& counters_;
   IcmpReplies icmp_;
   PacketBatch batch_;
