@@ -139,8 +139,9 @@ Result<void> Node::open_sockets() {
       UapiServer::open(config_.tunnel.interface, *device_, clock_);
   if (!uapi) return std::unexpected(uapi.error());
   uapi_ = std::move(*uapi);
+  // Without a relay as well: a reload may switch one on, when there is no right left to load it.
+  window_opener_.prepare();
   if (config_.relay.enabled) {
-    window_opener_.prepare();
     // Before anything of the machine is changed; what comes before the relay is there waits for it.
     auto doors = relay::open_doors(door_settings(config_));
     if (!doors) return explain_port_in_use(std::move(doors.error()), config_);

@@ -187,6 +187,21 @@ class ClientStartTest(lib.NetTest):
         self.assert_stock(self.download())
         self.assertGreater(self.download()[0], 10)
 
+    def test_a_relay_that_a_reload_switches_on_opens_windows(self):
+        relay = ('enabled = true\nclient_devices', 'enabled = false\nclient_devices')
+        policy = ('action = "relay"', 'action = "refuse"')
+        self.node.stop()
+        self.start_node(self.toml.replace(*relay).replace(*policy))
+        self.assertNotIn("windows", self.node.log())
+        with open(f"{self.net.folder}/node.toml", "w", encoding="utf-8") as stream:
+            stream.write(self.toml)
+        self.node.signal(signal.SIGHUP)
+        self.node.wait_log("reloaded")
+        self.assert_stock(self.download())
+        self.assertEqual(self.status()["client_start"],
+                         {"enabled": True, "possible": True, "known_clients": 1, "starts": 0})
+        self.assertGreater(self.download()[0], 10)
+
     def test_nothing_of_it_stays_in_the_kernel(self):
         def controls():
             done = self.pop.run(["cat", "/proc/sys/net/ipv4/tcp_available_congestion_control"])

@@ -30,10 +30,7 @@ void WindowOpener::prepare() {
   if (loaded) {
     resume_ = std::move(*loaded);
   } else {
-    log::warning(
-        "legs to other PoPs start with their route's window, and relay.client_start has no effect: "
-        "{} (it takes Linux 6.4, with BTF)",
-        loaded.error().text());
+    refused_ = loaded.error().text();
   }
 }
 
@@ -42,7 +39,15 @@ relay::Resumer* WindowOpener::apply(const relay::RelaySettings& settings) {
     close();
     return nullptr;
   }
-  if (!resume_) return nullptr;
+  if (!resume_) {
+    const std::string refused = std::exchange(refused_, {});
+    if (refused.empty()) return nullptr;
+    log::warning(
+        "legs to other PoPs start with their route's window, and relay.client_start has no effect: "
+        "{} (it takes Linux 6.4, with BTF)",
+        refused);
+    return nullptr;
+  }
   if (Result<void> enabled = resume_->enable(); !enabled) {
     log::warning("legs and clients start as the system does: {}", enabled.error().text());
     return nullptr;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 
 #include "port/kernel/careful_resume.h"
 #include "relay/pacing/resumer.h"
@@ -13,8 +14,9 @@ namespace tw::node {
 
 class WindowOpener final : public relay::Resumer {
  public:
-  /// Before privileges are dropped. A kernel that refuses is no reason not to start: a line in the
-  /// log says what that costs, here or from apply().
+  /// Loads it. Called before privileges are dropped, whatever the configuration wants by then. A
+  /// kernel that refuses is no reason not to start: apply() logs what that costs, once it is
+  /// wanted.
   void prepare();
   /// It is loaded: legs need no route that opens their windows.
   bool is_ready() const noexcept { return resume_.has_value(); }
@@ -29,6 +31,7 @@ class WindowOpener final : public relay::Resumer {
 
  private:
   std::optional<CarefulResume> resume_;
+  std::string refused_;  // the kernel's reason not to load it; empty once it has been logged
 };
 
 }  // namespace tw::node
