@@ -222,6 +222,25 @@ TEST_F(FailOverTest, StraightToTheTargetIfThatIsAllowed) {
   EXPECT_EQ(pop(0).left, 1U);
 }
 
+// The PoP is silent, and then no PoP any more: the direct way is another one than by it.
+TEST_F(FailOverTest, DirectlyOnceTheSettingsHaveThePopNoMore) {
+  RelaySettings with = settings_of_first();
+  with.pops[0].routes.push_back(net("203.0.113.0/24"));
+  start(with, settings_of_last());
+  const UniqueFd listener = listen_at("203.0.113.80:8080");
+  unplug_last();
+  const UniqueFd client = connect_from(network->client, "203.0.113.80:8080");
+  send_when_connected(client, "question");
+  ASSERT_TRUE(until([&] { return relay_first->snapshot().active == 1; }));
+  RelaySettings without = without_proof(with);
+  without.pops.clear();
+  network->first.enter();
+  EXPECT_EQ(relay_first->apply(without), 0U);
+  const UniqueFd server = accept_at(listener);
+  ASSERT_TRUE(server);
+  EXPECT_TRUE(until([&] { return get(server.get()).bytes == "question"; }));
+}
+
 // The server is next door, and what the PoP sends comes late: the first connection goes by the PoP,
 // and finds that out for those that come after it.
 TEST_F(FailOverTest, DirectlyWhereThatIsMeasuredToBeShorter) {

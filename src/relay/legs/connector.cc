@@ -25,7 +25,7 @@ Step Connector::begin(ConnectionId id, Connection& connection, WayChoice::Onward
        failed && failed->outcome == Outcome::connect_failed && way.pop != nullptr; ++tried) {
     way.pop->legs().suspect(now);
     const WayChoice::Choice other = ways_.choose(connection, now);
-    if (!other || other->pop == way.pop || tried > pops_.size()) break;
+    if (!other || other->pop_id() == way.pop_id() || tried > pops_.size()) break;
     way = *other;
     failed = begin_back(id, connection, way, /*fresh=*/false, now);
   }
@@ -80,7 +80,8 @@ Step Connector::begin_again(ConnectionId id, Connection& connection, Step lost_b
     lost->legs().watch().hurry();
   }
   const WayChoice::Choice way = ways_.choose(connection, now);
-  const bool elsewhere = way && way->pop != lost;
+  // Not compared by object: a PoP that the settings have no more has none, as the direct way has.
+  const bool elsewhere = way && way->pop_id() != connection.pop();
   if (!connection.retry(!way        ? OtherWay::none
                         : elsewhere ? OtherWay::elsewhere
                                     : OtherWay::same_pop)) {

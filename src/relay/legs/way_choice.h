@@ -4,6 +4,7 @@
 
 #include <expected>
 #include <memory>
+#include <optional>
 
 #include "base/time.h"
 #include "relay/admission/admission.h"
@@ -28,6 +29,10 @@ class WayChoice {
   /// A connection goes on directly, or by a PoP, which lives until the settings change.
   struct Onward {
     Pop* pop = nullptr;  ///< null: directly to the target
+    /// Returns the PoP's id; empty: directly. Ids tell ways apart even after the settings changed.
+    std::optional<PopId> pop_id() const noexcept {
+      return pop != nullptr ? std::optional{pop->id()} : std::nullopt;
+    }
   };
   using Choice = std::expected<Onward, Outcome>;
   Choice choose(const Endpoint& client, const Endpoint& target, Instant now) const;
