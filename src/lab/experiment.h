@@ -71,7 +71,7 @@ class Rounds {
   virtual Plan plan() = 0;
   /// Measures a level, by its place in the plan. A measurement that failed and says something is a
   /// Measured with `failed`; an error ends the run.
-  virtual Result<Measured> measure(std::size_t level, const Turn& turn, Run& run) = 0;
+  virtual Result<Measured> measure(std::size_t level, const Round& round, Run& run) = 0;
 };
 
 /// The parts of a report that are the experiment's own.

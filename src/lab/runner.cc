@@ -39,40 +39,40 @@ class RoundLoop {
     planned_ = all.size() * (std::size_t{settings.warmups} + settings.runs);
     Result<void> done;
     for (std::uint32_t round = 0; done && round < settings.warmups; ++round) {
-      done = measure_round(all, {.round = round, .counted = false});
+      done = measure_round(all, {.number = round, .counted = false});
     }
     for (std::uint32_t round = 0; done && round < settings.runs; ++round) {
-      done = measure_round(all, {.round = round});
+      done = measure_round(all, {.number = round});
     }
     for (std::uint32_t round = settings.runs; done && round < plan_.most_runs; ++round) {
       std::vector<std::size_t> open = all;
       std::erase_if(open, [&](std::size_t level) { return is_settled(level); });
       if (open.empty()) break;
       planned_ += open.size();
-      done = measure_round(open, {.round = round});
+      done = measure_round(open, {.number = round});
     }
     return done;
   }
 
  private:
-  Result<void> measure_round(const std::vector<std::size_t>& levels, Turn turn) {
+  Result<void> measure_round(const std::vector<std::size_t>& levels, Round round) {
     for (const std::size_t level : order_.next(levels)) {
       if (run_.interrupt.fired()) return interrupted();
-      show(level, turn);
-      if (auto done = measure(level, turn); !done) return done;
+      show(level, round);
+      if (auto done = measure(level, round); !done) return done;
     }
     return {};
   }
 
-  Result<void> measure(std::size_t level, Turn turn) {
+  Result<void> measure(std::size_t level, Round round) {
     const auto begin = std::chrono::steady_clock::now();
     const MachineCpu before = machine_cpu();
-    auto measured = rounds_.measure(level, turn, run_);
+    auto measured = rounds_.measure(level, round, run_);
     if (!measured) return std::unexpected(measured.error());
     const double stolen = machine_cpu().since(before).stolen_share();
     left_.took(level, std::chrono::steady_clock::now() - begin);
     results_.measurements.push_back({.level = level,
-                                     .turn = turn,
+                                     .round = round,
                                      .measured = std::move(*measured),
                                      .stolen = stolen,
                                      .disturbed = stolen > disturbing_share});
@@ -89,14 +89,14 @@ class RoundLoop {
     return Duration{static_cast<Duration::rep>(static_cast<double>(sum.count()) * share)};
   }
 
-  void show(std::size_t level, Turn turn) {
+  void show(std::size_t level, Round round) {
     run_.progress.due(time_left());
     if (!shows_steps_) return;
     const std::uint32_t of =
-        turn.counted ? std::max(run_.settings.runs, turn.round + 1) : run_.settings.warmups;
+        round.counted ? std::max(run_.settings.runs, round.number + 1) : run_.settings.warmups;
     run_.progress.show(fmt::format("[{}/{}] {} {} of {}: {}", results_.measurements.size() + 1,
-                                   planned_, turn.counted ? "run" : "warm-up", turn.round + 1, of,
-                                   plan_.levels[level].title));
+                                   planned_, round.counted ? "run" : "warm-up", round.number + 1,
+                                   of, plan_.levels[level].title));
   }
 
   /// Returns true if the level has enough undisturbed measurements and narrow intervals.
@@ -214,7 +214,7 @@ Result<RunReport> run_experiment(Experiment& experiment, const Settings& setting
   results.interrupted = interrupt.fired() && (!done || !experiment.repetition().repeats);
   if (!done) {
     const bool some = std::ranges::any_of(results.measurements,
-                                          [](const Measurement& one) { return one.turn.counted; });
+                                          [](const Measurement& one) { return one.round.counted; });
     if (!results.interrupted || !some || !experiment.reports_interrupted()) {
       return std::unexpected(done.error());
     }

@@ -17,7 +17,7 @@ using testing::SizeIs;
 /// Two levels, "slow" and "fast", whose figures come from a function; counts what it is asked.
 class Fake : public Experiment {
  public:
-  using Answer = std::function<Result<Measured>(std::size_t level, const Turn& turn)>;
+  using Answer = std::function<Result<Measured>(std::size_t level, const Round& round)>;
 
   std::string name() const override { return "lab fake"; }
   std::string about() const override { return "Nothing"; }
@@ -39,8 +39,8 @@ class Fake : public Experiment {
   Plan plan_{
       .levels = {{.title = "slow", .labels = {{"kind", "slow"}, {"bytes", std::uint64_t{10}}}},
                  {.title = "fast", .labels = {{"kind", "fast"}}}}};
-  Answer answer_ = [](std::size_t level, const Turn& turn) {
-    return Measured{.figures = {{"time_ms", level == 0 ? 10.0 + turn.round : 1.0}}};
+  Answer answer_ = [](std::size_t level, const Round& round) {
+    return Measured{.figures = {{"time_ms", level == 0 ? 10.0 + round.number : 1.0}}};
   };
   std::vector<std::pair<std::size_t, bool>> asked_{};
   int built_ = 0;
@@ -51,9 +51,9 @@ class Fake : public Experiment {
     explicit FakeRounds(Fake& fake) : fake_(fake) { ++fake_.built_; }
     ~FakeRounds() override { --fake_.built_; }
     Plan plan() override { return fake_.plan_; }
-    Result<Measured> measure(std::size_t level, const Turn& turn, Run& /*run*/) override {
-      fake_.asked_.emplace_back(level, turn.counted);
-      return fake_.answer_(level, turn);
+    Result<Measured> measure(std::size_t level, const Round& round, Run& /*run*/) override {
+      fake_.asked_.emplace_back(level, round.counted);
+      return fake_.answer_(level, round);
     }
 
    private:
@@ -121,8 +121,8 @@ TEST(Runner, RoundsGoOnUntilIntervalsAreNarrow) {
   Fake fake;
   fake.plan_.most_runs = 50;
   // The slow level scatters for ten rounds, and hardly after.
-  fake.answer_ = [](std::size_t level, const Turn& turn) {
-    const double scatter = level == 0 && turn.round < 10 ? 0.2 * (turn.round % 2) : 0;
+  fake.answer_ = [](std::size_t level, const Round& round) {
+    const double scatter = level == 0 && round.number < 10 ? 0.2 * (round.number % 2) : 0;
     return Measured{.figures = {{"time_ms", 10 + scatter * 10}}};
   };
   const auto outcome = run(fake, {.runs = 4});
@@ -135,8 +135,8 @@ TEST(Runner, RoundsGoOnUntilIntervalsAreNarrow) {
 TEST(Runner, RoundsEndAtTheMostThatArePlanned) {
   Fake fake;
   fake.plan_.most_runs = 6;
-  fake.answer_ = [](std::size_t, const Turn& turn) {
-    return Measured{.figures = {{"time_ms", turn.round % 2 == 0 ? 1.0 : 9.0}}};
+  fake.answer_ = [](std::size_t, const Round& round) {
+    return Measured{.figures = {{"time_ms", round.number % 2 == 0 ? 1.0 : 9.0}}};
   };
   const auto outcome = run(fake, {.runs = 2});
   ASSERT_TRUE(outcome);
@@ -146,7 +146,7 @@ TEST(Runner, RoundsEndAtTheMostThatArePlanned) {
 
 TEST(Runner, AFailedMeasurementIsAResultAndAnErrorEndsTheRun) {
   Fake fake;
-  fake.answer_ = [](std::size_t level, const Turn&) -> Result<Measured> {
+  fake.answer_ = [](std::size_t level, const Round&) -> Result<Measured> {
     if (level == 1) return Measured{.failed = true};
     return Measured{.figures = {{"time_ms", 1}}};
   };
@@ -155,7 +155,7 @@ TEST(Runner, AFailedMeasurementIsAResultAndAnErrorEndsTheRun) {
   EXPECT_EQ(outcome->json()["rows"][1]["failed"], 2);
   EXPECT_THAT(outcome->table(), HasSubstr("2 measurements FAILED"));
 
-  fake.answer_ = [](std::size_t, const Turn&) -> Result<Measured> {
+  fake.answer_ = [](std::size_t, const Round&) -> Result<Measured> {
     return make_error(Error::Kind::unavailable, "nginx ended");
   };
   const auto ended = run(fake, {.runs = 2});
@@ -177,8 +177,8 @@ TEST(Runner, AnInterruptKeepsWhatWasMeasuredWhereThatIsWorthAReport) {
   for (const bool reports : {true, false}) {
     Fake fake;
     fake.reports_interrupted_ = reports;
-    fake.answer_ = [](std::size_t, const Turn& turn) -> Result<Measured> {
-      if (turn.round == 2) raise(SIGTERM);
+    fake.answer_ = [](std::size_t, const Round& round) -> Result<Measured> {
+      if (round.number == 2) raise(SIGTERM);
       return Measured{.figures = {{"time_ms", 1}}};
     };
     const auto outcome = run(fake, {.runs = 1000});

@@ -169,17 +169,17 @@ void Relay::State::expire(Instant now) {
 void Relay::State::take_turn(ConnectionId id, Instant now) {
   Connection* const connection = table.find(id);
   if (connection == nullptr) return;
-  const Turn turn = connection->advance(now, pipes_, quantum_bytes);
-  if (turn.verified) halves.pass(*connection, now);
-  accounts.count_bytes(turn);
-  if (turn.connected || turn.answered) {
+  const Progress progress = connection->advance(now, pipes_, quantum_bytes);
+  if (progress.verified) halves.pass(*connection, now);
+  accounts.count_bytes(progress);
+  if (progress.connected || progress.answered) {
     Pop* const pop = pops.find(connection->pop());
-    if (turn.connected && pop != nullptr) pop->count_opened();
-    if (turn.connected && pop == nullptr) ways.connected_directly(*connection, now);
-    if (turn.answered && pop != nullptr) pop->legs().answered();
+    if (progress.connected && pop != nullptr) pop->count_opened();
+    if (progress.connected && pop == nullptr) ways.connected_directly(*connection, now);
+    if (progress.answered && pop != nullptr) pop->legs().answered();
   }
   if (connection->times().has_news()) accounts.note_stages(*connection);
-  settle(id, *connection, turn.step, now);
+  settle(id, *connection, progress.step, now);
 }
 
 void Relay::State::settle(const std::optional<Arrived>& arrived, Instant now) {

@@ -59,7 +59,7 @@ class ClientsRounds : public Rounds {
     return {.levels = {std::move(level)}};
   }
 
-  Result<Measured> measure(std::size_t /*level*/, const Turn& /*turn*/, Run& run) override {
+  Result<Measured> measure(std::size_t /*level*/, const Round& /*round*/, Run& run) override {
     auto report = run_clients(options_, run.interrupt,
                               [&](const std::string& what) { run.progress.hint(what); });
     if (!report) return std::unexpected(report.error());

@@ -133,7 +133,7 @@ Plan DemoRounds::plan() {
   return plan;
 }
 
-Result<Measured> DemoRounds::measure(std::size_t level, const Turn& turn, Run& run) {
+Result<Measured> DemoRounds::measure(std::size_t level, const Round& round, Run& run) {
   const Kind& kind = kinds_[level];
   const auto fetched = fetch(bed_.topology.client(), request_for(kind), run.interrupt);
   if (!fetched) {
@@ -141,10 +141,10 @@ Result<Measured> DemoRounds::measure(std::size_t level, const Turn& turn, Run& r
     return std::unexpected(fetched.error());
   }
   const Timing& timing = fetched->timing;
-  if (turn.counted) {
+  if (round.counted) {
     report_.downloads.push_back({.bytes = kind.bytes,
                                  .path = kind.path,
-                                 .repetition = turn.round,
+                                 .repetition = round.number,
                                  .ttfb_ms = timing.ttfb_ms,
                                  .total_ms = timing.total_ms,
                                  .sha256_ok = fetched->sha256_ok});

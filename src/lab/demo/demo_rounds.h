@@ -22,7 +22,7 @@ class DemoRounds : public Rounds {
                                                Run& run);
 
   Plan plan() override;
-  Result<Measured> measure(std::size_t level, const Turn& turn, Run& run) override;
+  Result<Measured> measure(std::size_t level, const Round& round, Run& run) override;
 
  private:
   struct Kind {

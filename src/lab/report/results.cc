@@ -103,7 +103,7 @@ ResultRow Results::row_of(std::size_t level) const {
   });
   const bool leaves_out = leaves_out_disturbed && undisturbed > 1;
   for (const Measurement& measurement : measurements) {
-    if (measurement.level != level || !measurement.turn.counted) continue;
+    if (measurement.level != level || !measurement.round.counted) continue;
     row.failed += measurement.measured.failed ? 1 : 0;
     row.disturbed += measurement.disturbed ? 1 : 0;
     if (measurement.measured.failed || (leaves_out && measurement.disturbed)) continue;
@@ -162,7 +162,7 @@ std::string measurements_csv(const Results& results) {
   header.insert(header.end(), figures.begin(), figures.end());
   std::string text = joined(header);
   for (const Measurement& one : results.measurements) {
-    Names line{fmt::format("{}", one.turn.round), one.turn.counted ? "1" : "0",
+    Names line{fmt::format("{}", one.round.number), one.round.counted ? "1" : "0",
                one.measured.failed ? "1" : "0", one.disturbed ? "1" : "0"};
     for (const std::string& name : labels) {
       line.push_back(label_of(results.levels[one.level], name));

@@ -28,9 +28,9 @@ struct Level {
   Duration expected = 1s;  ///< that a measurement takes, for the time left
 };
 
-/// When a level is measured.
-struct Turn {
-  std::uint32_t round = 0;  ///< from 0; warm-up rounds are numbered by themselves
+/// The round in which a level is measured.
+struct Round {
+  std::uint32_t number = 0;  ///< from 0; warm-up rounds are numbered by themselves
   bool counted = true;
 };
 
@@ -44,12 +44,12 @@ struct Measured {
 
 struct Measurement {
   std::size_t level = 0;  ///< place in Results::levels
-  Turn turn{};
+  Round round{};
   Measured measured{};
   double stolen = 0;  ///< share of the machine's time that the host took meanwhile
   bool disturbed = false;
 
-  bool counts() const noexcept { return turn.counted && !measured.failed; }
+  bool counts() const noexcept { return round.counted && !measured.failed; }
 };
 
 struct Estimate {

@@ -17,13 +17,13 @@ Results results() {
       {.title = "never measured", .labels = {{"kind", "c"}}}};
   const auto add = [&](std::size_t level, std::uint32_t round, Measured measured) {
     results.measurements.push_back(
-        {.level = level, .turn = {.round = round}, .measured = std::move(measured)});
+        {.level = level, .round = {.number = round}, .measured = std::move(measured)});
   };
   add(0, 0, {.figures = {{"time_ms", 1}, {"loss", 0.5}}});
   add(1, 0, {.failed = true});
   add(0, 1, {.figures = {{"time_ms", 3}}});
   results.measurements.push_back({.level = 0,
-                                  .turn = {.round = 0, .counted = false},
+                                  .round = {.number = 0, .counted = false},
                                   .measured = {.figures = {{"time_ms", 99}}}});
   return results;
 }
@@ -41,7 +41,7 @@ TEST(Results, RowsHoldTheCountedMeasurementsOfMeasuredLevels) {
 TEST(Results, DisturbedMeasurementsAreLeftOutOnlyWhereOthersTakeTheirPlace) {
   Results disturbed = results();
   disturbed.measurements.push_back({.level = 0,
-                                    .turn = {.round = 2},
+                                    .round = {.number = 2},
                                     .measured = {.figures = {{"time_ms", 1000}}},
                                     .disturbed = true});
   EXPECT_GT(disturbed.row_of(0).estimates[0].mean.mean, 300);

@@ -221,13 +221,13 @@ Plan WanRounds::plan() {
   return plan;
 }
 
-Result<Measured> WanRounds::measure(std::size_t level, const Turn& turn, Run& run) {
+Result<Measured> WanRounds::measure(std::size_t level, const Round& round, Run& run) {
   const auto& [bytes, nth] = kinds_[level];
   const Contestant& contestant = contestants_[nth];
   WanDownload entry{.bytes = bytes,
                     .configuration = contestant.configuration(),
-                    .round = turn.round,
-                    .counted = turn.counted};
+                    .round = round.number,
+                    .counted = round.counted};
   const Namespace& sender = contestant.middle_sender(bed_.topology);
   const std::vector<pid_t> pids = contestant.pids();
   const auto counts = tcp_counts_of(sender);

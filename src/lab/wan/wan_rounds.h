@@ -26,7 +26,7 @@ class WanRounds : public Rounds {
 
   Plan plan() override;
   /// A download that fails is a result; a program that has ended by itself is an error.
-  Result<Measured> measure(std::size_t level, const Turn& turn, Run& run) override;
+  Result<Measured> measure(std::size_t level, const Round& round, Run& run) override;
 
  private:
   struct Kind {

@@ -13,7 +13,7 @@
 #include "relay/journey/back_attempts.h"
 #include "relay/journey/claim.h"
 #include "relay/journey/phases.h"
-#include "relay/journey/turn.h"
+#include "relay/journey/step.h"
 #include "relay/settings.h"
 
 namespace tw::relay {

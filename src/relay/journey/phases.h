@@ -13,7 +13,7 @@
 #include "base/time.h"
 #include "relay/journey/back_proof.h"
 #include "relay/journey/front_proof.h"
-#include "relay/journey/turn.h"
+#include "relay/journey/step.h"
 #include "relay/proof/pop_proof.h"
 
 namespace tw::relay {

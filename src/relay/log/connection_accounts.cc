@@ -21,9 +21,9 @@ bool was_relayed(const Connection& connection) noexcept {
 ConnectionAccounts::ConnectionAccounts(const PopTable& pops)
     : pops_(pops), outcomes_(outcome_count) {}
 
-void ConnectionAccounts::count_bytes(const Turn& turn) noexcept {
-  bytes_upstream_ += turn.bytes_upstream;
-  bytes_downstream_ += turn.bytes_downstream;
+void ConnectionAccounts::count_bytes(const Progress& progress) noexcept {
+  bytes_upstream_ += progress.bytes_upstream;
+  bytes_downstream_ += progress.bytes_downstream;
 }
 
 void ConnectionAccounts::note_stages(Connection& connection) noexcept {

@@ -25,7 +25,7 @@ class ConnectionAccounts {
 
   /// A connection is there whose target is known; it ends with ended().
   void begun() noexcept { ++underway_; }
-  void count_bytes(const Turn& turn) noexcept;
+  void count_bytes(const Progress& progress) noexcept;
   /// Records the stages that the connection has reached since the last time.
   void note_stages(Connection& connection) noexcept;
   /// The connection is finished, and has not been closed yet.

@@ -127,32 +127,33 @@ void Connection::on_events(Side side, std::uint32_t epoll_events) noexcept {
   }
 }
 
-Turn Connection::advance(Instant now, PipePool& pipes, std::size_t quantum) noexcept {
+Progress Connection::advance(Instant now, PipePool& pipes, std::size_t quantum) noexcept {
   const std::uint64_t up = up_.bytes(), down = down_.bytes();
-  Turn turn;
-  turn.step = take_step(now, pipes, quantum, turn);
-  turn.verified = claim().held() && is<Relaying>();
-  turn.bytes_upstream = up_.bytes() - up;
-  turn.bytes_downstream = down_.bytes() - down;
+  Progress progress;
+  progress.step = take_step(now, pipes, quantum, progress);
+  progress.verified = claim().held() && is<Relaying>();
+  progress.bytes_upstream = up_.bytes() - up;
+  progress.bytes_downstream = down_.bytes() - down;
   watch_flows(now);
-  return turn;
+  return progress;
 }
 
-Step Connection::take_step(Instant now, PipePool& pipes, std::size_t quantum, Turn& turn) noexcept {
+Step Connection::take_step(Instant now, PipePool& pipes, std::size_t quantum,
+                           Progress& progress) noexcept {
   if (const int error = sockets_.take_failure(Side::front)) return end(Outcome::reset, error);
   Step step = Step::waiting;
   if (is<ReadingHeader>()) {
     step = read_header(now);
   } else if (is<Connecting>()) {
-    step = finish_connect(now, turn);
+    step = finish_connect(now, progress);
   } else if (is<Greeting>()) {
-    step = take_welcome(now, turn);
+    step = take_welcome(now, progress);
   } else if (is<Asking>()) {
-    step = take_answer(now, turn);
+    step = take_answer(now, progress);
   } else if (is<Finished>()) {
     step = Step::finished;
   }
-  return is<Relaying>() ? relay(now, pipes, quantum, turn) : step;
+  return is<Relaying>() ? relay(now, pipes, quantum, progress) : step;
 }
 
 // ---- The header of a front that is a leg
@@ -220,43 +221,44 @@ Step Connection::take_header(const LegHeader& header, Instant now) noexcept {
 
 // ---- The back, until it relays
 
-Step Connection::finish_connect(Instant now, Turn& turn) noexcept {
+Step Connection::finish_connect(Instant now, Progress& progress) noexcept {
   if (const int error = sockets_.take_failure(Side::back)) {
     // A connection that is not made is refused; only one that was can be reset.
-    turn.connected = error == ECONNRESET || error == EPIPE;
-    if (!turn.connected) return lose_back(Outcome::connect_failed, error);
+    progress.connected = error == ECONNRESET || error == EPIPE;
+    if (!progress.connected) return lose_back(Outcome::connect_failed, error);
     journey_.connect_and_lose();
     return lose_back(Outcome::reset, error);
   }
   const Connecting& connecting = *journey_.in<Connecting>();
   if (!connecting.writable) return Step::waiting;
-  turn.connected = true;
+  progress.connected = true;
   journey_.connect(now);
   times_.reach(Stage::connect, now);
-  return connecting.proof.is_owed() ? ask_for_proof(now, turn) : go_on(now, turn);
+  return connecting.proof.is_owed() ? ask_for_proof(now, progress) : go_on(now, progress);
 }
 
-Step Connection::ask_for_proof(Instant now, Turn& turn) noexcept {
+Step Connection::ask_for_proof(Instant now, Progress& progress) noexcept {
   const auto ends = ends_of_connected(sockets_.back());
   if (!ends) return lose_back(Outcome::reset, ENOTCONN);
   const auto hello = journey_.in<Connecting>()->proof.ask(up_.prefix(), *ends, now);
-  if (!hello) return go_on(now, turn);
+  if (!hello) return go_on(now, progress);
   if (!sockets_.send_whole(Side::back, *hello)) return lose_back(Outcome::reset, errno);
   journey_.greet();
   return Step::waiting;
 }
 
 // The header goes when the hello has been answered, bound to the answer.
-Step Connection::take_welcome(Instant now, Turn& turn) noexcept {
+Step Connection::take_welcome(Instant now, Progress& progress) noexcept {
   BackProof& proof = journey_.in<Greeting>()->proof;
-  if (const auto step = take_proof(proof, now, turn)) return *step;
+  if (const auto step = take_proof(proof, now, progress)) return *step;
   if (proof.is_awaited()) return Step::waiting;
-  return go_on(now, turn);
+  return go_on(now, progress);
 }
 
 // Returns how the connection goes on if the back is lost by it. Errors of the socket are not asked
 // for before: what it has received until it failed is still there.
-std::optional<Step> Connection::take_proof(BackProof& proof, Instant now, Turn& turn) noexcept {
+std::optional<Step> Connection::take_proof(BackProof& proof, Instant now,
+                                           Progress& progress) noexcept {
   using State = BackProof::Judgement::State;
   const bool greeted = is<Greeting>();
   const auto judged = proof.judge(proof.answer().read(sockets_.back()), greeted, now);
@@ -267,21 +269,21 @@ std::optional<Step> Connection::take_proof(BackProof& proof, Instant now, Turn& 
   if (greeted) proof.seal_bound(up_.prefix());
   proof.settle();
   journey_.prove(now);
-  if (!is_committed() && !commit(turn)) return end(Outcome::reset, up_.os_errno());
+  if (!is_committed() && !commit(progress)) return end(Outcome::reset, up_.os_errno());
   return std::nullopt;
 }
 
-Step Connection::go_on(Instant now, Turn& turn) noexcept {
-  return journey_.go_on(now, fast_open_) ? begin_relaying() : take_answer(now, turn);
+Step Connection::go_on(Instant now, Progress& progress) noexcept {
+  return journey_.go_on(now, fast_open_) ? begin_relaying() : take_answer(now, progress);
 }
 
 // The far server refuses: that is not a reset of something that was. Anything else that comes
 // instead of the answer is from no PoP that knows the question.
-Step Connection::take_answer(Instant now, Turn& turn) noexcept {
+Step Connection::take_answer(Instant now, Progress& progress) noexcept {
   BackProof& proof = journey_.in<Asking>()->proof;
   const bool prefix_lost = up_.push_prefix(sockets_.back()) == Flow::broken;
   if (proof.is_awaited()) {
-    if (const auto step = take_proof(proof, now, turn)) return *step;
+    if (const auto step = take_proof(proof, now, progress)) return *step;
     if (proof.is_awaited()) return Step::waiting;
   }
   if (const int error = sockets_.take_failure(Side::back)) {
@@ -293,7 +295,7 @@ Step Connection::take_answer(Instant now, Turn& turn) noexcept {
     case LegAnswer::none:
       return Step::waiting;
     case LegAnswer::connected:
-      if (!is_committed() && !commit(turn)) return end(Outcome::reset, up_.os_errno());
+      if (!is_committed() && !commit(progress)) return end(Outcome::reset, up_.os_errno());
       journey_.answer(now, fast_open_);
       return begin_relaying();
     case LegAnswer::failed:
@@ -312,10 +314,11 @@ Step Connection::begin_relaying() noexcept {
 
 // ---- Bytes
 
-Step Connection::relay(Instant now, PipePool& pipes, std::size_t quantum, Turn& turn) noexcept {
+Step Connection::relay(Instant now, PipePool& pipes, std::size_t quantum,
+                       Progress& progress) noexcept {
   BackProof& proof = journey_.in<Relaying>()->proof;
   if (proof.is_awaited() && down_.has_source()) {
-    if (const auto step = take_proof(proof, now, turn)) return *step;
+    if (const auto step = take_proof(proof, now, progress)) return *step;
   }
   if (const int error = sockets_.take_failure(Side::back)) return lose_back(Outcome::reset, error);
   if (!claim().is_made()) {
@@ -335,7 +338,7 @@ Step Connection::relay(Instant now, PipePool& pipes, std::size_t quantum, Turn& 
   if (down == Flow::broken) return end(Outcome::reset, down_.os_errno());
   if (fast_open_ && down_.bytes() > 0) journey_.hear_server();
   if (!is_committed() && (down_.bytes() > 0 || down_.ended())) {
-    if (!commit(turn)) return end(Outcome::reset, up_.os_errno());
+    if (!commit(progress)) return end(Outcome::reset, up_.os_errno());
   }
 
   if (up == Flow::ended && down == Flow::ended) return end(Outcome::closed);
@@ -422,8 +425,8 @@ Step Connection::expire(Instant now) noexcept {
 
 // ---- Its end
 
-bool Connection::commit(Turn& turn) noexcept {
-  turn.answered = true;
+bool Connection::commit(Progress& progress) noexcept {
+  progress.answered = true;
   journey_.commit();
   return send_what_was_kept();
 }

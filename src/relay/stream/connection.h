@@ -21,7 +21,7 @@
 #include "base/time.h"
 #include "base/unique_fd.h"
 #include "relay/journey/journey.h"
-#include "relay/journey/turn.h"
+#include "relay/journey/step.h"
 #include "relay/legs/leg_header.h"
 #include "relay/legs/leg_source.h"
 #include "relay/log/stage_times.h"
@@ -79,7 +79,7 @@ class Connection {
   /// Takes down what epoll reported; edge-triggered, so nothing is reported twice.
   void on_events(Side side, std::uint32_t epoll_events) noexcept;
   /// Does what can be done without blocking, about `quantum` bytes a direction.
-  Turn advance(Instant now, PipePool& pipes, std::size_t quantum) noexcept;
+  Progress advance(Instant now, PipePool& pipes, std::size_t quantum) noexcept;
   /// Does what is due while bytes flow: how legs start, how much sources may hold, and that a
   /// connection that lasts notices the death of a server that it has gone to directly. Before
   /// expire(); advance() does the first two itself.
@@ -154,18 +154,18 @@ class Connection {
 
  private:
   Connection(Journey journey, UniqueFd front, Endpoint peer, Instant now) noexcept;
-  Step take_step(Instant now, PipePool& pipes, std::size_t quantum, Turn& turn) noexcept;
+  Step take_step(Instant now, PipePool& pipes, std::size_t quantum, Progress& progress) noexcept;
   Step read_header(Instant now) noexcept;
   Step take_hello(const LegHeader& hello, Instant now) noexcept;
   Step take_header(const LegHeader& header, Instant now) noexcept;
-  Step finish_connect(Instant now, Turn& turn) noexcept;
-  Step ask_for_proof(Instant now, Turn& turn) noexcept;
-  Step take_welcome(Instant now, Turn& turn) noexcept;
-  std::optional<Step> take_proof(BackProof& proof, Instant now, Turn& turn) noexcept;
-  Step go_on(Instant now, Turn& turn) noexcept;
-  Step take_answer(Instant now, Turn& turn) noexcept;
+  Step finish_connect(Instant now, Progress& progress) noexcept;
+  Step ask_for_proof(Instant now, Progress& progress) noexcept;
+  Step take_welcome(Instant now, Progress& progress) noexcept;
+  std::optional<Step> take_proof(BackProof& proof, Instant now, Progress& progress) noexcept;
+  Step go_on(Instant now, Progress& progress) noexcept;
+  Step take_answer(Instant now, Progress& progress) noexcept;
   Step begin_relaying() noexcept;
-  Step relay(Instant now, PipePool& pipes, std::size_t quantum, Turn& turn) noexcept;
+  Step relay(Instant now, PipePool& pipes, std::size_t quantum, Progress& progress) noexcept;
   Flow pump_up(Instant now, PipePool& pipes, std::size_t quantum) noexcept;
   Flow pump_down(Instant now, PipePool& pipes, std::size_t quantum) noexcept;
   Step end(Outcome outcome, int os_errno = 0) noexcept {
@@ -174,7 +174,7 @@ class Connection {
   void begin_back(Leg leg, std::optional<PopId> pop, Duration patience, Instant now);
   Step lose_back(Outcome outcome, int os_errno, bool again = false) noexcept;
   void drop_failed_back() noexcept;
-  bool commit(Turn& turn) noexcept;
+  bool commit(Progress& progress) noexcept;
   bool send_what_was_kept() noexcept;
   ConnectionWindows::Ends window_ends() const noexcept;
   void watch_flows(Instant now) noexcept;

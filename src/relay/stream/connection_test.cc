@@ -181,7 +181,7 @@ TEST_F(ConnectionTest, ATurnTellsWhatHappenedInIt) {
   half.go_onward({.socket = std::move(back.ours), .header = {'h'}, .warm = true}, a_pop, patience,
                  start);
   half.on_events(Side::back, EPOLLOUT);
-  const Turn first = half.advance(start, pipes, quantum);
+  const Progress first = half.advance(start, pipes, quantum);
   EXPECT_EQ(first.step, Step::waiting);
   EXPECT_TRUE(first.connected);
   EXPECT_TRUE(first.verified);
@@ -195,13 +195,13 @@ TEST_F(ConnectionTest, ATurnTellsWhatHappenedInIt) {
   EXPECT_TRUE(wait_for_bytes(half.socket(Side::back), 6));
   half.on_events(Side::front, EPOLLIN | EPOLLOUT);
   half.on_events(Side::back, EPOLLIN | EPOLLOUT);
-  const Turn second = half.advance(start, pipes, quantum);
+  const Progress second = half.advance(start, pipes, quantum);
   EXPECT_FALSE(second.connected) << "it was before";
   EXPECT_FALSE(second.verified) << "nothing is held any more";
   EXPECT_TRUE(second.answered);
   EXPECT_EQ(second.bytes_upstream, 8U);
   EXPECT_EQ(second.bytes_downstream, 6U);
-  const Turn third = half.advance(start, pipes, quantum);
+  const Progress third = half.advance(start, pipes, quantum);
   EXPECT_FALSE(third.answered);
   EXPECT_EQ(third.bytes_upstream + third.bytes_downstream, 0U);
 }

@@ -26,16 +26,16 @@ Flow Direction::pump(int source, int sink, PipePool& pipes, std::size_t quantum,
   if (ended_) return Flow::ended;
   if (first_may_wait_ && !source_ready_) return Flow::waiting;
   first_may_wait_ = false;
-  const auto flow_of = [](Turn turn) {
-    return turn == Turn::blocked ? Flow::waiting
-                                 : (turn == Turn::no_pipe ? Flow::no_pipe : Flow::broken);
+  const auto flow_of = [](Move move) {
+    return move == Move::blocked ? Flow::waiting
+                                 : (move == Move::no_pipe ? Flow::no_pipe : Flow::broken);
   };
   bool gather = false;
   for (std::size_t taken = 0;;) {
-    Turn turn = send_first(source, sink);
-    if (turn == Turn::done && retaining_) turn = send_retained(source, sink);
-    if (turn == Turn::done) turn = empty_pipe(sink, pipes);
-    if (turn != Turn::done) return flow_of(turn);
+    Move move = send_first(source, sink);
+    if (move == Move::done && retaining_) move = send_retained(source, sink);
+    if (move == Move::done) move = empty_pipe(sink, pipes);
+    if (move != Move::done) return flow_of(move);
     if (source_ended_) {
       if (!last && ::shutdown(sink, SHUT_WR) != 0) return flow_of(fail_sink(errno));
       ended_ = true;
@@ -44,8 +44,8 @@ Flow Direction::pump(int source, int sink, PipePool& pipes, std::size_t quantum,
     if (taken >= quantum) return Flow::more;
     if (gather) return Flow::gather;
     const std::size_t before = taken;
-    turn = filled_ && !cautious_ ? fill_pipe(source, pipes, taken) : copy_some(source, sink, taken);
-    if (turn != Turn::done) return flow_of(turn);
+    move = filled_ && !cautious_ ? fill_pipe(source, pipes, taken) : copy_some(source, sink, taken);
+    if (move != Move::done) return flow_of(move);
     gather = should_gather(taken - before);
   }
 }
@@ -59,20 +59,20 @@ bool Direction::should_gather(std::size_t piece) noexcept {
 
 Flow Direction::push_prefix(int sink) noexcept {
   constexpr int no_source = -1;
-  return send_first(no_source, sink) == Turn::broken ? Flow::broken : Flow::waiting;
+  return send_first(no_source, sink) == Move::broken ? Flow::broken : Flow::waiting;
 }
 
-Direction::Turn Direction::fail(int os_errno) noexcept {
+Direction::Move Direction::fail(int os_errno) noexcept {
   os_errno_ = os_errno;
-  return Turn::broken;
+  return Move::broken;
 }
 
-Direction::Turn Direction::fail_sink(int os_errno) noexcept {
+Direction::Move Direction::fail_sink(int os_errno) noexcept {
   sink_broke_ = true;
   return fail(os_errno);
 }
 
-Direction::Turn Direction::send_first(int source, int sink) noexcept {
+Direction::Move Direction::send_first(int source, int sink) noexcept {
   std::size_t left_sent = 0;
   while (!first_.empty() || left_sent < left_.size()) {
     if (!sink_ready_) break;
@@ -101,23 +101,23 @@ Direction::Turn Direction::send_first(int source, int sink) noexcept {
   } else if (!left_.empty()) {
     left_ = {};
   }
-  return first_.empty() && left_.empty() ? Turn::done : Turn::blocked;
+  return first_.empty() && left_.empty() ? Move::done : Move::blocked;
 }
 
 // Done when there is nothing to be retained any more: the rest goes by the pipe.
-Direction::Turn Direction::send_retained(int source, int sink) noexcept {
+Direction::Move Direction::send_retained(int source, int sink) noexcept {
   std::array<std::uint8_t, most_retained> buffer;
   for (;;) {
-    if (!source_ready_ || !sink_ready_) return Turn::blocked;
+    if (!source_ready_ || !sink_ready_) return Move::blocked;
     const auto peeked = ::recv(source, buffer.data(), buffer.size(), MSG_PEEK | MSG_DONTWAIT);
     if (peeked < 0 && errno == EINTR) continue;
     if (peeked < 0 && !would_block(errno)) return fail(errno);
     const std::size_t there = peeked > 0 ? static_cast<std::size_t>(peeked) : 0;
     if (there <= retained_) {
       const bool last = source_closing_ || source_urgent_ || peeked == 0;
-      if (last) return confirm(source) ? Turn::done : Turn::broken;
+      if (last) return confirm(source) ? Move::done : Move::broken;
       source_ready_ = false;
-      return Turn::blocked;
+      return Move::blocked;
     }
     const auto sent = ::send(sink, buffer.data() + retained_, there - retained_, MSG_NOSIGNAL);
     if (sent < 0 && would_block(errno)) {
@@ -131,7 +131,7 @@ Direction::Turn Direction::send_retained(int source, int sink) noexcept {
       if (there < buffer.size() && retained_ == there && !source_closing_ && !source_urgent_) {
         source_ready_ = false;
       }
-      if (retained_ == buffer.size()) return confirm(source) ? Turn::done : Turn::broken;
+      if (retained_ == buffer.size()) return confirm(source) ? Move::done : Move::broken;
     }
   }
 }
@@ -152,20 +152,20 @@ bool Direction::confirm(int source) noexcept {
 }
 
 // Copies all that is there, if it is little; else the first of it.
-Direction::Turn Direction::copy_some(int source, int sink, std::size_t& taken) noexcept {
-  if (!source_ready_ || !sink_ready_) return Turn::blocked;
+Direction::Move Direction::copy_some(int source, int sink, std::size_t& taken) noexcept {
+  if (!source_ready_ || !sink_ready_) return Move::blocked;
   if (cautious_ && !is_writable(sink)) {
     sink_ready_ = false;
-    return Turn::blocked;
+    return Move::blocked;
   }
   std::array<std::uint8_t, most_copied> buffer;
   const std::size_t most = cautious_ ? cautious_piece : buffer.size();
   const auto received = ::recv(source, buffer.data(), most, MSG_DONTWAIT);
-  if (received < 0 && errno == EINTR) return Turn::done;
+  if (received < 0 && errno == EINTR) return Move::done;
   if (received < 0 && !would_block(errno)) return fail(errno);
   if (received < 0) source_ready_ = source_urgent_ = false;
   if (received == 0) source_ended_ = true;
-  if (received <= 0) return received == 0 ? Turn::done : Turn::blocked;
+  if (received <= 0) return received == 0 ? Move::done : Move::blocked;
   const auto size = static_cast<std::size_t>(received);
   filled_ = size == most;
   // A short read has emptied the socket, and what comes now rings again; but an end has rung
@@ -179,12 +179,12 @@ Direction::Turn Direction::copy_some(int source, int sink, std::size_t& taken) n
   if (sent < 0 && !would_block(errno) && errno != EINTR) return fail_sink(errno);
   const auto gone = sent > 0 ? sent : 0;
   if (gone < received) left_.assign(buffer.begin() + gone, buffer.begin() + received);
-  return Turn::done;
+  return Move::done;
 }
 
-Direction::Turn Direction::empty_pipe(int sink, PipePool& pipes) noexcept {
+Direction::Move Direction::empty_pipe(int sink, PipePool& pipes) noexcept {
   while (in_pipe_ > 0) {
-    if (!sink_ready_) return Turn::blocked;
+    if (!sink_ready_) return Move::blocked;
     const auto count = ::splice(pipe_->exit.get(), nullptr, sink, nullptr, in_pipe_,
                                 SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
     if (count > 0) {
@@ -200,13 +200,13 @@ Direction::Turn Direction::empty_pipe(int sink, PipePool& pipes) noexcept {
     pipes.give_back(*std::move(pipe_));
     pipe_.reset();
   }
-  return Turn::done;
+  return Move::done;
 }
 
-Direction::Turn Direction::fill_pipe(int source, PipePool& pipes, std::size_t& taken) noexcept {
-  if (!source_ready_) return Turn::blocked;
+Direction::Move Direction::fill_pipe(int source, PipePool& pipes, std::size_t& taken) noexcept {
+  if (!source_ready_) return Move::blocked;
   if (!pipe_) pipe_ = pipes.take();
-  if (!pipe_) return Turn::no_pipe;
+  if (!pipe_) return Move::no_pipe;
   // The pipe is empty here, so that "would block" can only mean that the socket is.
   for (;;) {
     const auto count = ::splice(source, nullptr, pipe_->entry.get(), nullptr, pipe_->capacity,
@@ -220,36 +220,36 @@ Direction::Turn Direction::fill_pipe(int source, PipePool& pipes, std::size_t& t
     const bool surely_ended = source_closing_ && !source_urgent_;
     bool at_end = count == 0 && surely_ended;
     if ((count == 0 && !surely_ended) || (count < 0 && source_urgent_)) {
-      if (const Turn turn = copy_to_pipe(source, at_end); turn == Turn::broken) return turn;
+      if (const Move move = copy_to_pipe(source, at_end); move == Move::broken) return move;
     }
     if (in_pipe_ > 0) {
       taken += in_pipe_;
-      return Turn::done;
+      return Move::done;
     }
     pipes.give_back(*std::exchange(pipe_, std::nullopt));
     if (!at_end) {
       source_ready_ = false;
-      return Turn::blocked;
+      return Move::blocked;
     }
     source_ended_ = true;
-    return Turn::done;
+    return Move::done;
   }
 }
 
 // splice stops before an urgent byte for good; recv, with SO_OOBINLINE, takes it in its place.
-Direction::Turn Direction::copy_to_pipe(int source, bool& at_end) noexcept {
+Direction::Move Direction::copy_to_pipe(int source, bool& at_end) noexcept {
   std::array<std::uint8_t, PIPE_BUF> buffer;
   const auto count = ::recv(source, buffer.data(), buffer.size(), MSG_DONTWAIT);
   if (count <= 0) {
     source_urgent_ = false;
     at_end = count == 0;
-    return count == 0 || would_block(errno) || errno == EINTR ? Turn::blocked : fail(errno);
+    return count == 0 || would_block(errno) || errno == EINTR ? Move::blocked : fail(errno);
   }
   // One page into an empty pipe: it fits.
   const auto size = static_cast<std::size_t>(count);
   if (::write(pipe_->entry.get(), buffer.data(), size) != count) return fail(EIO);
   in_pipe_ = size;
-  return Turn::done;
+  return Move::done;
 }
 
 }  // namespace tw::relay

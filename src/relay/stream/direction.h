@@ -106,16 +106,17 @@ class Direction {
   bool sink_broke() const noexcept { return sink_broke_; }
 
  private:
-  enum class Turn : std::uint8_t { done, blocked, no_pipe, broken };
-  Turn send_first(int source, int sink) noexcept;
-  Turn send_retained(int source, int sink) noexcept;
-  Turn copy_some(int source, int sink, std::size_t& taken) noexcept;
-  Turn empty_pipe(int sink, PipePool& pipes) noexcept;
-  Turn fill_pipe(int source, PipePool& pipes, std::size_t& taken) noexcept;
-  Turn copy_to_pipe(int source, bool& at_end) noexcept;
+  /// The end of one attempt to move bytes; `done`: the next kind of attempt may follow.
+  enum class Move : std::uint8_t { done, blocked, no_pipe, broken };
+  Move send_first(int source, int sink) noexcept;
+  Move send_retained(int source, int sink) noexcept;
+  Move copy_some(int source, int sink, std::size_t& taken) noexcept;
+  Move empty_pipe(int sink, PipePool& pipes) noexcept;
+  Move fill_pipe(int source, PipePool& pipes, std::size_t& taken) noexcept;
+  Move copy_to_pipe(int source, bool& at_end) noexcept;
   bool should_gather(std::size_t piece) noexcept;
-  Turn fail(int os_errno) noexcept;
-  Turn fail_sink(int os_errno) noexcept;
+  Move fail(int os_errno) noexcept;
+  Move fail_sink(int os_errno) noexcept;
 
   // Goes before all that is still in the source: first what begins the connection, then what was
   // copied and found no room.

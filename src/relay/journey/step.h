@@ -27,8 +27,8 @@ struct Ending {
   friend bool operator==(const Ending&, const Ending&) noexcept = default;
 };
 
-/// The events of one turn, and what is needed next.
-struct Turn {
+/// The events of one turn of a connection, and its next step.
+struct Progress {
   Step step = Step::waiting;
   bool connected = false;  ///< the back has been connected
   bool answered =
