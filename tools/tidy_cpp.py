@@ -12,7 +12,7 @@ COLUMNS = 100
 LIBRARIES = (
     (r"openssl/|sodium(\.h|/)|intel-ipsec-mb\.h", {"crypto"}),
     (r"toml\+\+/|toml\.h", {"node"}),
-    (r"nlohmann/", {"node", "lab", "sim", "cli"}),
+    (r"nlohmann/", {"node", "lab", "cli"}),
     (r"prometheus/", {"node"}),
     (r"netlink/", {"machine"}),
     (r"cap-ng\.h", {"machine"}),

@@ -87,7 +87,8 @@ function circumstances() {
 function provenance() {
   const machine = report.machine, noise = report.noise;
   return [
-    ["hardware", `${machine.cpu}, ${machine.cpus} CPUs, ${machine.memory_mb} MB, ${machine.kernel}`],
+    ["hardware", typeof machine === "string" ? machine :
+      `${machine.cpu}, ${machine.cpus} CPUs, ${machine.memory_mb} MB, ${machine.kernel}`],
     ["noise", `${noise.busy_cores_before} cores busy with others just before, load ${noise.load_before[0].toFixed(2)}; ` +
       `at most ${noise.most_stolen_percent} % of the CPUs stolen, ${noise.disturbed} measurements disturbed`],
     ["settings", Object.entries(report.settings).map(([name, value]) => `${name} ${value}`).join(", ")],

@@ -20,6 +20,5 @@ void add_clean(CLI::App& app, int& exit_code);      ///< clean.cc
 void add_reference(CLI::App& app, int& exit_code);  ///< reference.cc
 void add_drain(CLI::App& app, int& exit_code);      ///< drain.cc
 void add_lab(CLI::App& app, int& exit_code);        ///< lab.cc; `demo` and what is below `lab`
-void add_sim(CLI::App& app, int& exit_code);        ///< sim_steer.cc
 
 }  // namespace tw::cli

@@ -41,7 +41,6 @@ int main(int argc, char** argv) {
   tw::cli::add_clean(app, exit_code);
   tw::cli::add_reference(app, exit_code);
   tw::cli::add_lab(app, exit_code);
-  tw::cli::add_sim(app, exit_code);
 
   std::vector<std::string> arguments = arguments_of(argc, argv);
   // CLI11 takes them last first.

@@ -61,6 +61,8 @@ struct Plan {
   std::uint32_t most_runs = 0;
   /// An interval is narrow if it reaches no further from its mean than this share of it.
   double half_width = 0.02;
+  /// True if levels are played in virtual time, which nothing of this machine disturbs.
+  bool simulated = false;
 };
 
 /// The things that an experiment has built and measures. The destructor removes all of them.

@@ -75,7 +75,7 @@ class RoundLoop {
                                      .round = round,
                                      .measured = std::move(*measured),
                                      .stolen = stolen,
-                                     .disturbed = stolen > disturbing_share});
+                                     .disturbed = !plan_.simulated && stolen > disturbing_share});
     return {};
   }
 

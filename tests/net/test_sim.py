@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 
@@ -44,8 +45,16 @@ class Steer(lib.NetTest):
         file = pathlib.Path(self.net.folder, "steer.csv")
         told = sim(*SMALL, "--policies", "modulo", "--csv", str(file))
         self.assertEqual(told.returncode, 0, told.stderr)
-        with file.open(encoding="ascii") as stream:
-            self.assertEqual([row["policy"] for row in csv.DictReader(stream)], ["modulo", "modulo"])
+        with file.open(encoding="utf-8") as stream:
+            self.assertEqual([row["policy"] for row in csv.DictReader(stream)], ["modulo"] * 4)
+
+    def test_a_page(self):
+        page = pathlib.Path(self.net.folder, "steer.html")
+        told = sim(*SMALL, "--policies", "modulo,mixed", "--html", str(page))
+        self.assertEqual(told.returncode, 0, told.stderr)
+        report = re.search(r'<script id="report" type="application/json">(.*?)</script>',
+                           page.read_text(encoding="utf-8"), re.S).group(1)
+        self.assertEqual([row["policy"] for row in json.loads(report)["rows"]], ["modulo", "mixed"] * 2)
 
     def test_what_is_refused_says_what_and_why(self):
         for arguments, words in ((["--cores", "65"], "--cores"), (["--loads", "0"], "--loads"),
@@ -59,7 +68,7 @@ class Steer(lib.NetTest):
         process = subprocess.Popen([os.environ["TW_BIN"], "sim", "steer", "--runs", "1000"],
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.addCleanup(process.kill)
-        lib.wait_until(lambda: b"runs to play" in process.stderr.readline(), "the first run", 30)
+        lib.wait_until(lambda: b"run 1 of 1000" in process.stderr.readline(), "the first run", 30)
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=120)
         self.assertEqual(process.returncode, 130)
