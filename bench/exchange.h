@@ -1,4 +1,4 @@
-// What bench_load's two ends say to each other. The asking end sends a request of 1 KB that names
+// The exchange between bench_load's two ends. The asking end sends a request of 1 KB that names
 // the size of the answer and what comes after it: the end, a further request, or bytes that come
 // back as they are. The answer begins with the address that the answering end saw, so that whoever
 // reads it knows which way the connection came.
@@ -20,7 +20,7 @@ namespace tw::bench {
 constexpr std::size_t request_bytes = 1024;
 constexpr std::size_t least_answer_bytes = INET_ADDRSTRLEN + 1;
 
-/// What the answering end does after its answer.
+/// The answering end's next step after its answer.
 enum class Then : std::uint8_t { close, stay, echo };
 
 struct Request {

@@ -80,7 +80,7 @@ UniqueFd open_tun() {
   return tun;
 }
 
-/// What stands before the payload in a write to the TUN: one TCP segment, or many in one packet.
+/// The headers before the payload in a write to the TUN: one TCP segment, or many in one packet.
 struct TunHeader {
   /// The first fields of a VnetHeader.
   struct {

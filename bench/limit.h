@@ -21,8 +21,8 @@ inline double thread_ns() noexcept {
   return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
 }
 
-/// Of one of the `count` operations that `work` does in a call, in ns: the median of 15 series,
-/// each of as many calls as take 10 ms.
+/// Returns the ns of one of the `count` operations that `work` does in a call: the median of 15
+/// series, each of as many calls as take 10 ms.
 template <typename Work>
 double ns_per_operation(std::size_t count, Work&& work) {
   constexpr std::size_t series = 15;

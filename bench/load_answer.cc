@@ -123,7 +123,7 @@ class Answerer {
     return true;
   }
 
-  /// What has come goes back. The asking end has no more under way than a socket takes at once.
+  /// Sends back what has come. The asking end has no more under way than a socket takes at once.
   void echo(Caller& one) {
     while (true) {
       const ssize_t came = ::recv(one.socket.get(), one.request.data(), one.request.size(), 0);

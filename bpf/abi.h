@@ -59,8 +59,8 @@ static inline __u64 tw_tun_limit(__u64 limit, __u64 now_ns, __u64 served_at_ns,
   return limit > tw_tun_most_bytes ? (__u64)tw_tun_most_bytes : limit;
 }
 
-/// Whether a packet of `length` bytes may join its bucket: dynamic thresholds with a factor of one
-/// (Choudhury and Hahne, 1998). A bucket may hold what the whole queue leaves free, so that one
+/// Returns 1 if a packet of `length` bytes may join its bucket: dynamic thresholds with a factor of
+/// one (Choudhury and Hahne, 1998). A bucket may hold what the whole queue leaves free, so that one
 /// alone gets half of the limit, and n of them get 1/(n+1) each; who has nothing queued gets in as
 /// long as the limit is not reached. Small packets (acknowledgements, which are not sent again;
 /// questions and answers) find an eighth of the limit more.
@@ -107,7 +107,7 @@ struct tw_syn_bucket {
   __u64 unused[5];
 };
 
-/// What the process tells the program of all else.
+/// The process's settings for the program, of all else.
 struct tw_syn_control {
   struct tw_syn_rate by_source;
   __u64 unused1[6];
@@ -118,11 +118,11 @@ struct tw_syn_control {
   __u32 unused2[15];
 };
 
-/// Whose bucket a SYN belongs to: an IPv4 address followed by zeros or, because a host has as many
+/// The owner of a SYN's bucket: an IPv4 address followed by zeros or, because a host has as many
 /// of the lower bits as it likes, the upper half of an IPv6 address; as they lie in memory.
 typedef __u64 tw_syn_source;
 
-/// What became of the SYNs: a counter of each CPU for each of these, and one for all that were
+/// The fates of the SYNs: a counter of each CPU for each of these, and one for all that were
 /// seen. Elements of a map of their own, not fields of one: without CAP_PERFMON the kernel forbids
 /// a pointer that is one of several fields.
 enum tw_syn_count {
@@ -140,7 +140,7 @@ static inline __u64 tw_syn_taken(__u64 full_at, __u64 now, struct tw_syn_rate ra
   return (full_at > now ? full_at : now) + rate.interval_ns;
 }
 
-/// Whether there was one to take.
+/// Returns 1 if there was one to take.
 static inline int tw_syn_had_token(__u64 taken, __u64 now, struct tw_syn_rate rate) {
   return taken - now <= rate.depth_ns;
 }
@@ -184,14 +184,14 @@ struct tw_resume {
   __u32 failed, undecided;
 };
 
-/// Of the indirection table (src/steer/receiver_index.h), and of the cipher that hides a bucket in
-/// a receiver index: Speck32/64. `tw_steer_workers` is the most that a tunnel may have.
+/// Sizes of the indirection table (src/steer/receiver_index.h), and of the cipher that hides a
+/// bucket in a receiver index: Speck32/64. `tw_steer_workers` is the most that a tunnel may have.
 enum { tw_steer_bucket_bits = 12, tw_steer_buckets = 1 << 12, tw_steer_rounds = 22 };
 enum { tw_steer_workers = 64, tw_steer_families = 2 };
 /// Prefixes that the programs know. What does not fit is steered by the process.
 enum { tw_steer_routes = 1 << 18 };
 
-/// Which worker gets what. The process writes it, the programs read it.
+/// The steering of packets to workers. The process writes it, the programs read it.
 struct tw_steering {
   __u16 round_keys[tw_steer_rounds];
   __u16 workers;  // how many there are; 0: none, and nothing is steered
@@ -199,7 +199,7 @@ struct tw_steering {
   __u16 worker_of[tw_steer_buckets];
 };
 
-/// What is inside the tunnel, by the longest prefix of its destination. An IPv4 address is the
+/// Addresses inside the tunnel, by the longest prefix of its destination. An IPv4 address is the
 /// first four bytes.
 struct tw_steer_route {
   __u32 prefix_bits;

@@ -98,7 +98,7 @@ enum {
   // before that is believed.
   most_undecided = 3,
   most_failed = 2,
-  // What is left of a burst's rate, in hundredths, by how far it was spread and by how long its end
+  // The rest of a burst's rate, in hundredths, by how far it was spread and by how long its end
   // waited. Passed: at least so much by both. Failed: less than so much by both.
   passed_by_wait = 70,
   passed_by_spread = 50,

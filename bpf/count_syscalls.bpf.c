@@ -8,7 +8,7 @@
 // After bpf.h, whose types they need.
 #include <bpf/bpf_helpers.h>
 
-// What of the kernel's structures is used; where it lies is settled when the program is loaded.
+// The used fields of the kernel's structures; their places are settled when the program is loaded.
 struct task_struct {
   struct task_struct* group_leader;
 } __attribute__((preserve_access_index));

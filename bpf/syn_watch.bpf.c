@@ -133,7 +133,7 @@ static int is_surely_none(struct __sk_buff* packet) {
 }
 
 static int read_syn(struct __sk_buff* packet, struct tw_syn_record* syn) {
-  // What is for another machine, and what the kernel will hand to a VLAN's device.
+  // Packets for another machine, and those that the kernel will hand to a VLAN's device.
   if (packet->pkt_type != PACKET_HOST) return 0;
   if (packet->vlan_present && (packet->vlan_tci & vlan_id_mask) != 0) return 0;
   struct extent extent = {};

@@ -42,6 +42,10 @@ BANNED_TEXT = (
 DETACH = re.compile(r"(?:\.|->)detach\s*\(\s*\)")
 # Nothing interrupts getaddrinfo(3), and a process that ends must not wait for silent name servers.
 MAY_DETACH = "src/node/endpoints/endpoint_resolver.cc"
+# A comment that begins so is half a sentence: it hides its subject.
+HEADLESS_COMMENT = re.compile(r"\s*//+<?\s*(What|Of|Who|Whose|Whether|How|Which|Those)\s")
+# Files whose comments are being rewritten, and do not follow that rule yet.
+MAY_BE_HEADLESS = re.compile(r"src/(port|lane|machine/netlink)/|src/node/(node|links)")
 BANNED_FILE_NAME = re.compile(r"(^|_)(manager|helpers?|utils?|misc|common)(_|\.|$)")
 
 
@@ -220,9 +224,22 @@ def check_words(source, code):
                             "macro — use a constant or a function (macros: base/assert.h only)")
 
 
+def check_comments(source):
+    if MAY_BE_HEADLESS.match(source.path):
+        return
+    for number, line in enumerate(source.lines, 1):
+        begins = number == 1 or not source.lines[number - 2].lstrip().startswith("//")
+        found = begins and HEADLESS_COMMENT.match(line)
+        if found:
+            yield Finding(source.path, number,
+                          f"a comment that begins with {found.group(1)} — name its subject "
+                          "(“Returns …”, “Fails if …”, “The …”)")
+
+
 def check(source, layers):
     """All rules for one C++ file."""
     code = blank(source.text)
     yield from check_includes(source, layers)
     yield from check_shape(source, code)
     yield from check_words(source, code)
+    yield from check_comments(source)

@@ -152,6 +152,15 @@ class Sizes(unittest.TestCase):
         self.assertIn("function f of 61", findings("tools/a.py", "def f():\n" + "    g()\n" * 60)[0])
 
 
+class Comments(unittest.TestCase):
+    def test_a_comment_names_its_subject(self):
+        for first in ("/// What it takes.", "// Of all.", "  // Whose it is.", "///< Whether so."):
+            found = findings("src/wg/a.cc", f"int a;\n{first}\nint b;\n")
+            self.assertIn("name its subject", found[0], first)
+        for text in ("// Returns what\n// Of all is one\n", "// Whatever.\n", 'auto a = "// What is";\n'):
+            self.assertEqual(findings("src/wg/a.cc", text), [])
+
+
 class Tree(unittest.TestCase):
     def test_rooms(self):
         def found(units):

@@ -20,7 +20,7 @@ class LatencyHistogram {
   /// Negative ones count as zero. Never allocates.
   void record(Duration latency) noexcept;
   std::uint64_t count() const noexcept { return count_; }
-  /// Of all samples, in nanoseconds; wraps after 584 years.
+  /// Returns the sum of all samples, in nanoseconds; wraps after 584 years.
   std::uint64_t sum_ns() const noexcept { return sum_ns_; }
   /// The least latency that `share` (0 to 1) of the samples do not exceed, rounded up to its
   /// bucket's end but not beyond max(); zero without samples.

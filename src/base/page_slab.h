@@ -25,7 +25,7 @@ class PageSlab {
   void* take() noexcept;
   /// A block of take(). Its content is lost.
   void give_back(void* block) noexcept;
-  /// Of memory that is the slab's now. One chunk is kept though it is empty.
+  /// Returns the size of the memory that is the slab's now. One chunk is kept though it is empty.
   std::size_t bytes() const noexcept;
 
  private:

@@ -1,5 +1,5 @@
-// What it is like when descriptors have run out, for tests: the limit of open files, lowered to
-// what is open now, and put back.
+// Lets descriptors run out, for tests: the limit of open files is lowered to the number that is
+// open now, and put back.
 #pragma once
 
 #include <sys/resource.h>

@@ -31,7 +31,7 @@
 namespace tw::cli {
 namespace {
 
-/// What wireguard-go takes too.
+/// Names of variables that wireguard-go takes too.
 constexpr const char* foreground_variable = "WG_PROCESS_FOREGROUND";
 constexpr const char* log_level_variable = "LOG_LEVEL";
 
@@ -77,9 +77,9 @@ class Service {
   Result<void> start(const node::DeviceSettings& settings);
   /// Until a signal, or until the interface or the socket file is gone; says which.
   std::string_view serve();
-  /// Which engine was chosen, and what the process may not do any more, for the log.
+  /// Logs which engine was chosen, and what the process may not do any more.
   void log_choices() const;
-  /// What became of the packets, for the log.
+  /// Logs what became of the packets.
   void log_totals() const;
 
  private:

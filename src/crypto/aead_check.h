@@ -1,4 +1,4 @@
-// Whether an engine computes ChaCha20-Poly1305: asked before it is trusted with a packet. A library
+// Checks that an engine computes ChaCha20-Poly1305, before it is trusted with a packet. A library
 // that picks its code by CPU has code that its authors' machines never ran.
 #pragma once
 

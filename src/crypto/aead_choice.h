@@ -1,4 +1,4 @@
-// Which engine seals and opens on this machine: every one that this build knows is checked
+// Chooses the engine that seals and opens on this machine: every one that this build has is checked
 // (aead_check.h) and timed at the start, and the fastest that is right is taken. Which is fastest
 // depends on the CPU, and is not for us to know.
 #pragma once
@@ -20,7 +20,7 @@ struct AeadCandidate {
   Result<std::unique_ptr<AeadEngine>> (*make)() = nullptr;
 };
 
-/// What became of one candidate at the start.
+/// The result of one candidate's trial at the start.
 struct AeadTrial {
   std::string_view name;
   std::string refused;     ///< why it was not considered; empty if it was

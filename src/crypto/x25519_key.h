@@ -20,7 +20,7 @@ class X25519Key {
   explicit X25519Key(const PrivateKey& scalar) noexcept;
 
   const PublicKey& public_key() const noexcept { return public_key_; }
-  /// What x25519() computes of this scalar and `point`; false in the same case.
+  /// Computes x25519() of this scalar and `point`; false in the same case.
   [[nodiscard]] bool derive(const PublicKey& point, Secret<32>& shared) const noexcept;
 
  private:

@@ -87,7 +87,7 @@ TEST(X25519Key, DerivesAsTheOneShotDoes) {
   EXPECT_EQ(moved.public_key(), public_key_of(scalar));
 }
 
-// What an attacker sent once must not stay in the key.
+// A point that an attacker sent once must not stay in the key.
 TEST(X25519Key, GoesOnAfterALowOrderPoint) {
   const X25519Key alice{scalar("77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a")};
   Secret<32> shared = generate_private_key();

@@ -44,9 +44,9 @@ class Governor {
     if (!std::exchange(idle_, true)) idle_since_ = now;
     return credit_ < enough_credit || now - idle_since_ >= settings_.spin;
   }
-  /// Whether it may sleep without listening to its descriptors.
+  /// Returns true if it may sleep without listening to its descriptors.
   bool may_coalesce() const noexcept { return settings_.mode != GovernorSettings::Mode::busy; }
-  /// How long before `deadline` to wake.
+  /// Returns when to wake for `deadline`, a little before it.
   Instant wake_at(Instant deadline) const noexcept {
     return deadline == Instant::max() ? deadline : deadline - settings_.before_deadline;
   }

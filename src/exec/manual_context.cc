@@ -12,7 +12,7 @@ std::size_t ManualContext::step() noexcept {
   now_ = clock_.now();
   woken_.store(false, std::memory_order_relaxed);
   std::size_t done = 0;
-  // Those that messages post are for the next turn, or one that posts itself would never end it.
+  // Messages that messages post are for the next turn, or one that posts itself would never end it.
   Message message;
   for (std::size_t waiting = mailbox_.size(); done < waiting && mailbox_.pop(message); ++done) {
     message();

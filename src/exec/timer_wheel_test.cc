@@ -13,7 +13,7 @@ namespace {
 
 constexpr Instant origin{Duration{5s}};
 
-// What the wheel must do, in the most naive way: a map searched from end to end.
+// Does what the wheel must do, in the most naive way: a map searched from end to end.
 class NaiveTimers {
  public:
   NaiveTimers(Duration tick, Instant now) : tick_(tick), now_(now) {}
@@ -123,7 +123,7 @@ void compare_with_naive(std::uint64_t seed, Duration tick, Duration horizon) {
   SeededRandom random{seed};
   const auto below = [&](std::uint64_t limit) { return random.next() % limit; };
   TimerWheel wheel{200, tick, origin};
-  // What lies in the present tick counts as due: begin on a whole one.
+  // A timer in the present tick counts as due: begin on a whole one.
   Instant now{origin.since_origin() / tick * tick};
   NaiveTimers naive{tick, now};
   std::map<std::uint64_t, TimerId> names;

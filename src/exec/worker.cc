@@ -55,8 +55,8 @@ struct SchedulerAttributes {
 };
 static_assert(sizeof(SchedulerAttributes) == 48);
 
-/// Of the calling thread. What the kernel refuses is asked for again without the nice value, and a
-/// kernel that knows no slices ignores them: a thread in a worse place still works.
+/// Sets the calling thread's share. If the kernel refuses, it is asked without the nice value, and
+/// a kernel that knows no slices ignores them: a thread in a worse place still works.
 void set_ordinary_share(const WorkerSettings& settings) noexcept {
   if (settings.fifo_priority != 0 || (settings.nice == 0 && settings.slice == Duration::zero())) {
     return;

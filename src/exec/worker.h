@@ -24,8 +24,8 @@ struct WorkerSettings {
   int fifo_priority = 0;        ///< SCHED_FIFO, 1 to 99, for emulated links; 0: ordinary
   /// Among ordinary threads: -20 (more of the CPU) to 19. What is not permitted is left at 0.
   int nice = 0;
-  /// How long it asks to run at a time (100 us to 100 ms; Linux 6.12): a thread that asks for less
-  /// is let in sooner, and has no more of the CPU for it. 0: the kernel's choice, some 3 ms.
+  /// The time that it asks to run at once (100 us to 100 ms; Linux 6.12): a thread that asks for
+  /// less is let in sooner, and has no more of the CPU for it. 0: the kernel's choice, some 3 ms.
   Duration slice = Duration::zero();
   std::size_t budget = 256;  ///< packets a poller may handle in one turn
   std::size_t mailbox_capacity = 1024;

@@ -25,7 +25,7 @@ namespace {
 constexpr std::size_t longest_journal_bytes = 1U << 20U;
 // No journal comes that far: a line with a number beyond it is damaged.
 constexpr std::uint64_t largest_id = UINT64_MAX / 2;
-// How often another node may remove the file between our opening and locking it.
+// The number of times that another node may remove the file between our opening and locking it.
 constexpr int open_attempts = 16;
 
 // Somebody else who can write here could make us undo what we never did.
@@ -198,7 +198,7 @@ Result<void> Journal::append(const std::string& line) {
     return system_error(failed, "write " + path_);
   }
   length_ += whole.size();
-  // What an unfinished line of the last run had beyond this one must not become part of the next.
+  // The rest of a longer, unfinished line of the last run must not become part of the next.
   if (::ftruncate(file_.get(), static_cast<off_t>(length_)) != 0) {
     return system_error("write " + path_);
   }

@@ -1,4 +1,4 @@
-// What would outlive the process, written down before it is made.
+// Writes down the changes that would outlive the process, before they are made.
 //
 // Rules, routes that do not hang on the TUN, and kernel settings stay when a node is killed. Each
 // is appended to DIRECTORY/DEVICE.NAMESPACE.journal and synced before it is made, struck out once
@@ -58,7 +58,7 @@ class Journal {
   /// Returns the entries that stand in a journal of this text.
   static std::vector<Entry> entries_of(std::string_view text);
 
-  /// What stands, in the order it was made.
+  /// Returns the changes that stand, in the order they were made.
   const std::vector<Entry>& entries() const noexcept { return entries_; }
   /// Lines that could not be read: a sign of damage, not of a crash.
   std::size_t damaged_lines() const noexcept { return damaged_lines_; }

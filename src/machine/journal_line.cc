@@ -98,7 +98,7 @@ std::optional<Change> change_from_line(std::string_view line) {
   bool valid = false;
   const std::vector<std::string> field = split(line, valid);
   if (!valid) return {};
-  // Of six fields before there were rules that are inverted, or suppress.
+  // Six fields are from before there were rules that are inverted, or suppress.
   if (field[0] == "rule" && (field.size() == 6 || field.size() == 8)) {
     RuleSpec rule;
     rule.in_device = field[5];

@@ -1,8 +1,9 @@
-// What a node may do, before and after it has opened everything.
+// The powers of a node, before and after it has opened everything.
 //
 // It starts as root, raises its limits, opens what needs root, and then keeps uid 0 (its files, the
 // TUN and the sockets in /run stay in reach without CAP_DAC_OVERRIDE) with no more than the
-// capabilities listed here. What uid 0 may do without any capability, node/confine/confine.h takes.
+// capabilities listed here. node/confine/confine.h takes the powers that uid 0 has without any
+// capability.
 #pragma once
 
 #include <cstdint>

@@ -111,7 +111,7 @@ TEST_F(Privileges, NoCoreNoDebuggerNoNewPrivileges) {
             0);
 }
 
-// What a reload needs must still work, and what nothing needs must not.
+// A reload must still be possible, and nothing beyond it.
 TEST_F(Privileges, TheNetworkCanStillBeChangedAndFilesOfOthersCannot) {
   const ScratchNamespace scratch;
   if (!scratch.entered()) GTEST_SKIP() << "needs a network namespace";

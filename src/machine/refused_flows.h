@@ -1,6 +1,6 @@
-// Which tracked flows the firewall of one tunnel would refuse if they began now: the policy of
-// firewall_text.h, asked about a flow's first packet. Flows that neither come from nor go to the
-// tunnel's devices, and flows that this machine began itself, are none of its business.
+// Finds the tracked flows that the firewall of one tunnel would refuse if they began now: the
+// policy of firewall_text.h, asked about a flow's first packet. Flows that neither come from nor go
+// to the tunnel's devices, and flows that this machine began itself, are none of its business.
 #pragma once
 
 #include <cstdint>

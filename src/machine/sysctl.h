@@ -39,9 +39,9 @@ inline constexpr std::string_view fast_open_key = "net/ipv4/tcp_fastopen";
 /// they ask for it; other bits of the setting stay. For IPv6 too, despite its name.
 Result<SysctlChange> plan_fast_open();
 
-/// What turning on IPv4 or IPv6 forwarding takes, in the order to make it. Forwarding makes Linux
-/// forget the default route it has learned from router advertisements, unless accept_ra is 2: so a
-/// host that lives by them keeps its own connection.
+/// Returns the settings that turn on IPv4 or IPv6 forwarding, in the order to make them. Forwarding
+/// makes Linux forget the default route it has learned from router advertisements, unless accept_ra
+/// is 2: so a host that lives by them keeps its own connection.
 std::vector<std::pair<std::string, std::string>> forwarding_settings(bool ipv4, bool ipv6);
 
 }  // namespace tw

@@ -66,7 +66,7 @@ class ScratchTun {
     return ::write(file_.get(), packet.data(), packet.size()) ==
            static_cast<ssize_t>(packet.size());
   }
-  /// What the kernel has sent by the device, if there is anything by then.
+  /// Returns a packet that the kernel has sent by the device, if there is one by then.
   std::optional<Packet> take() const {
     Packet packet(65536);
     const ssize_t size = ::read(file_.get(), packet.data(), packet.size());
@@ -161,7 +161,8 @@ inline Packet tcp_packet(const Flow& flow, const Segment& segment, std::size_t p
   return in_ip(flow, std::move(tcp), 16);
 }
 
-/// What opens the flow: a SYN, a datagram, an echo request, or eight bytes of another protocol.
+/// Returns the packet that opens the flow: a SYN, a datagram, an echo request, or eight bytes of
+/// another protocol.
 inline Packet first_packet(const Flow& flow) {
   if (flow.protocol == 6) return tcp_packet(flow, {});
   Packet transport(8);

@@ -1,4 +1,4 @@
-// What the tests of links and netlink begin with: a network namespace, a TUN device tw0 in it, and
+// The tests of links and netlink begin with this: a network namespace, a TUN device tw0 in it, and
 // the programs that show what the kernel has. Nothing here is part of the node.
 #pragma once
 

@@ -1,4 +1,4 @@
-// What a large configuration takes to be read, compared and handed over is freed in small pieces
+// The memory in which a large configuration was read and compared is freed in small pieces
 // all over the heap, and the allocator keeps the pages. This gives them back.
 #pragma once
 

@@ -54,7 +54,7 @@ struct TurboSettings {
   /// The first flight is what earlier legs to the same PoP were delivered in a round trip, paced
   /// over one; what follows is the congestion control's.
   bool pacing = true;
-  /// Of the first leg to a PoP, bits a second: what a modest path carries without a loss.
+  /// The rate of the first leg to a PoP, bits a second: a modest path carries it without a loss.
   std::uint64_t first_rate_bps = 20'000'000;
   friend bool operator==(const TurboSettings&, const TurboSettings&) noexcept = default;
 };
@@ -117,7 +117,7 @@ struct RelayLimits {
   /// The most connections of one client (principal.h), where it enters the overlay. A network
   /// behind one may have hundreds of users; a client gone wild must not have everybody's room.
   std::size_t max_connections_per_client = 2000;
-  /// How long the bytes of a transfer gather that arrive in small pieces; zero: not at all.
+  /// The time for which the bytes of a transfer in small pieces gather; zero: they do not.
   Duration coalesce = 200us;
   std::size_t pipe_bytes = 256U << 10U;  ///< asked for; the kernel may give less
   Duration connect_timeout = 10s;        ///< onward connection, and a leg's PROXY header

@@ -1,4 +1,5 @@
-// Which cores have a worker that takes packets. Cores are numbered from 0; at most 64.
+// A set of cores: those with a worker that takes packets, say. Cores are numbered from 0; at
+// most 64.
 #pragma once
 
 #include <array>

@@ -37,7 +37,7 @@ class ReceiverIndex {
   static constexpr std::uint32_t random_bits = 32 - Bucket::bits;
 
   explicit ReceiverIndex(std::uint64_t key) noexcept : cipher_(key) {}
-  /// What the kernel-side program is given.
+  /// Returns the round keys for the kernel-side program.
   const std::array<std::uint16_t, Speck32::rounds>& round_keys() const noexcept {
     return cipher_.round_keys();
   }

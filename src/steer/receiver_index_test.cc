@@ -27,7 +27,7 @@ TEST(ReceiverIndex, CarriesItsBucket) {
   }
 }
 
-// What an observer sees of one bucket must not share its top bits, or clients could be told apart.
+// Indices of one bucket must not share top bits, or an observer could tell clients apart.
 TEST(ReceiverIndex, SpreadsOneBucketOverAllIndices) {
   const ReceiverIndex index{42};
   std::set<std::uint32_t> top_bits;
@@ -37,11 +37,11 @@ TEST(ReceiverIndex, SpreadsOneBucketOverAllIndices) {
   EXPECT_GT(top_bits.size(), 2000U);  // 4,096 balls in 4,096 bins fill about 2,589
 }
 
-// Who sees the indices of one peer, and those of many, finds nothing that only the former share: no
+// An observer of the indices of one peer, and of many, finds nothing that only the former share: no
 // bit is set more often than by chance, and no two bits, nor two indices in a row, go together.
 TEST(ReceiverIndex, TheIndicesOfOnePeerHaveNoCommonPattern) {
   constexpr int samples = 20'000;
-  // Of 20,000 fair coins, half less or more than 2.5 % (seven deviations).
+  // Half of 20,000 fair coins, less or more than 2.5 % (seven deviations).
   constexpr int least = samples / 2 - 500, most = samples / 2 + 500;
   for (const std::uint16_t bucket : std::array<std::uint16_t, 4>{0, 7, 2048, 4095}) {
     const ReceiverIndex index{0x5eed'0000'0000'0000U + bucket};

@@ -28,10 +28,10 @@ struct MacKeys {
   static MacKeys of(const crypto::PublicKey& receiver) noexcept;
 };
 
-/// Whether the first mac of a whole initiation or response fits, under the `mac1` of MacKeys. The
-/// cheapest check of all: one hash, no state.
+/// Returns true if the first mac of a whole initiation or response fits, under the `mac1` of
+/// MacKeys. The cheapest check of all: one hash, no state.
 bool mac1_valid(const crypto::Hash& key, ByteView message) noexcept;
-/// Whether an initiation or response carries a second mac, good or not.
+/// Returns true if an initiation or response carries a second mac, good or not.
 bool has_mac2(ByteView message) noexcept;
 
 /// The receiving side: one for a device.
@@ -40,8 +40,8 @@ class CookieChecker {
   void set_public_key(const crypto::PublicKey& own) noexcept { keys_ = MacKeys::of(own); }
 
   bool mac1_valid(ByteView before_mac1, ByteView mac1) const noexcept;
-  /// Whether the sender has proved, with a cookie of ours that is still good, that it receives at
-  /// `from`.
+  /// Returns true if the sender has proved, with a cookie of ours that is still good, that it
+  /// receives at `from`.
   bool mac2_valid(ByteView before_mac2, ByteView mac2, const Endpoint& from, Instant now) noexcept;
   /// Writes the reply to a message with that sender index and mac1.
   void reply(std::uint32_t sender_index, ByteView mac1, const Endpoint& from, Instant now,

@@ -124,7 +124,7 @@ TEST(CrossingInitiations, NeedNoRetryWithOtherImplementations) {
   EXPECT_GE(orders, 20U);
 }
 
-// What the agreement is for: the rekey after it drops nothing that is still on its way.
+// The agreement's purpose: the rekey after it drops nothing that is still on its way.
 TEST(CrossingInitiations, ARekeyAfterwardsLosesNothing) {
   for (const auto& [left, right] : {std::pair{1U, 2U}, std::pair{2U, 1U}}) {
     Crossing crossing{left, right};

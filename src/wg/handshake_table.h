@@ -1,4 +1,4 @@
-// Who is in what handshake: the peers of a Handshaker by slot, public key and receiver index, and
+// Finds handshakes: the peers of a Handshaker by slot, public key and receiver index, and
 // the deadlines of their retries in order. Private to handshaker.cc.
 #pragma once
 
@@ -56,7 +56,7 @@ class HandshakeTable {
   void remove(PeerId id) noexcept;
   HandshakeEntry* find(PeerId id) noexcept;
   HandshakeEntry* find(const crypto::PublicKey& key) noexcept;
-  /// Whose initiation or last response carried this sender index.
+  /// Returns the peer whose initiation or last response carried this sender index.
   HandshakeEntry* find_index(std::uint32_t index) noexcept;
 
   /// A receiver index for the peer, not yet found by find_index().

@@ -212,7 +212,7 @@ void Handshaker::State::send_initiation(HandshakeEntry& peer, Instant now, WallT
   sink.send(peer.id, std::nullopt, datagram);
 }
 
-/// What a message must pass under load before it may cost a curve operation.
+/// The checks that a message must pass under load before it may cost a curve operation.
 template <typename View>
 std::optional<Drop> Handshaker::State::prove_source(const View& message, const Endpoint& from,
                                                     Instant now, HandshakeSink& sink) noexcept {

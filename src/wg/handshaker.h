@@ -34,8 +34,8 @@ class IndexSource {
   virtual void release(std::uint32_t index) noexcept = 0;
 };
 
-/// What the Handshaker decides. Called from inside receive(), initiate() and tick(), which must not
-/// be called back from here.
+/// Takes the Handshaker's decisions. Called from inside receive(), initiate() and tick(), which
+/// must not be called back from here.
 class HandshakeSink {
  public:
   virtual ~HandshakeSink() = default;
@@ -80,9 +80,10 @@ class Handshaker {
   /// Ends its handshake, gives its pending index back and wipes its secrets.
   void remove_peer(PeerId peer) noexcept;
 
-  /// What a datagram of type 1, 2 or 3 from the wire must pass before it may wait for a curve
-  /// operation, the cheapest first: form, identity, mac1; for a response or a cookie reply, that it
-  /// answers something of ours. Empty if it may go on to process(), else why it died.
+  /// Makes the checks that a datagram of type 1, 2 or 3 from the wire must pass before it may wait
+  /// for a curve operation, the cheapest first: form, identity, mac1; for a response or a cookie
+  /// reply, that it answers something of ours. Empty if it may go on to process(), else why it
+  /// died.
   ///   under_load  an initiation must have a valid mac2, and keep to the rate of its source; so
   ///               must all responses but the first to each of our initiations. Without one they
   ///               are answered with a cookie, at the rate of a ReplyLimiter.

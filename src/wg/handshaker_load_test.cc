@@ -1,5 +1,5 @@
-// What a Handshaker does while more comes than its curve operations allow: cookies first, and who
-// gets one.
+// A Handshaker to which more comes than its curve operations allow: it sends cookies first, and
+// not to everybody.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -95,7 +95,7 @@ TEST_F(UnderLoadTest, OneResponseIsFree) {
   EXPECT_EQ(to_left(response()), std::nullopt) << "a new initiation, a new try";
 }
 
-// What answers nothing of ours costs neither a cookie nor a curve operation.
+// A message that answers nothing of ours costs neither a cookie nor a curve operation.
 TEST_F(UnderLoadTest, NobodyIsRepliedToWhoAnswersNothing) {
   Datagram stray = response();
   stray[8] ^= 1U;

@@ -1,4 +1,4 @@
-// What a Handshaker must refuse, and that nothing has changed then: the good message still works.
+// Messages that a Handshaker must refuse, which change nothing: the good one still works.
 #include <gtest/gtest.h>
 
 #include <algorithm>

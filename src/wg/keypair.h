@@ -1,4 +1,4 @@
-// What a handshake yields: two transport keys and two receiver indices. Made by the Handshaker,
+// The result of a handshake: two transport keys and two receiver indices. Made by the Handshaker,
 // moved to the worker that owns the peer, wiped there.
 #pragma once
 

@@ -62,7 +62,7 @@ bool open_field(HandshakeState& state, const Secret<32>& key, ByteView sealed,
   return true;
 }
 
-/// What both sides begin with: the responder's static key is known to both.
+/// Returns the state that both sides begin with: the responder's static key is known to both.
 HandshakeState begin(const crypto::PublicKey& responder) noexcept {
   static const crypto::Hash first_key = crypto::blake2s({as_bytes(construction)});
   static const crypto::Hash first_hash = crypto::blake2s({first_key, as_bytes(identifier)});

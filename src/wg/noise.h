@@ -27,7 +27,7 @@ struct Identity {
   static Identity of(const crypto::PrivateKey& key) noexcept;
 };
 
-/// What both sides mix as the messages go by, and what the initiator keeps while it waits.
+/// The state that both sides mix as the messages go by; the initiator keeps it while it waits.
 struct HandshakeState {
   crypto::Secret<32> chaining_key;
   crypto::Hash hash{};

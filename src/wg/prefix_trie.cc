@@ -13,7 +13,7 @@ unsigned bit_at(const TrieKey& key, unsigned place) noexcept {
   return static_cast<unsigned>(word >> (63U - place % 64)) & 1U;
 }
 
-/// How many leading bits two keys share: 0 to 128.
+/// Returns how many leading bits two keys share: 0 to 128.
 unsigned common_bits(const TrieKey& left, const TrieKey& right) noexcept {
   if (left.high != right.high) {
     return static_cast<unsigned>(std::countl_zero(left.high ^ right.high));

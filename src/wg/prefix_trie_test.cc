@@ -7,7 +7,7 @@
 namespace tw::wg {
 namespace {
 
-// What prefixes come and go leaves no nodes behind: a table's memory is bounded by what is in it.
+// Prefixes that come and go leave no nodes behind: a table's memory is bounded by what is in it.
 TEST(PrefixTrie, KeepsNoNodeThatJoinsNothing) {
   SeededRandom random{5};
   PrefixTrie trie;

@@ -1,4 +1,4 @@
-// Which counters of a keypair were seen: a sliding bitmap that never shifts.
+// Remembers which counters of a keypair were seen: a sliding bitmap that never shifts.
 #pragma once
 
 #include <array>

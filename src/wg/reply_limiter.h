@@ -1,6 +1,6 @@
-// How many cookie replies leave while we are under load. Each costs us a sealing and a send, and
-// sources are easily forged, so there is an end to them. Who may have one is asked in this order,
-// and each has a share that those after it cannot use up:
+// Limits the cookie replies that leave while we are under load. Each costs us a sealing and a send,
+// and sources are easily forged, so there is an end to them. Who may have one is asked in this
+// order, and each has a share that those after it cannot use up:
 //   1. whoever has had a handshake from the same address and port before;
 //   2. whoever has had one from the same address (behind a NAT the port changes);
 //   3. a stranger who has not asked lately, of an address of which not many ask;
@@ -18,7 +18,7 @@
 
 namespace tw::wg {
 
-/// Of fixed size: a source that finds its place taken by another is a stranger again.
+/// Has a fixed size: a source that finds its place taken by another is a stranger again.
 class ReplyLimiter {
  public:
   explicit ReplyLimiter(RandomSource& random);

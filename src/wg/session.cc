@@ -41,7 +41,7 @@ bool take_due(Instant& deadline, Instant now) noexcept {
   return true;
 }
 
-/// Of all sessions of the process. Never destroyed: a session may be static.
+/// Returns the memory of all sessions of the process. Never destroyed: a session may be static.
 PageSlab& keypairs() {
   static PageSlab& slab = *new PageSlab{sizeof(LiveKeypair)};
   return slab;

@@ -34,7 +34,7 @@ struct LiveKeypair {
   ReplayWindow window;
 };
 
-/// What a session asks of its lane, to be done in this order; several may be set at once. The
+/// A session's requests to its lane, to be done in this order; several may be set at once. The
 /// session only ever sets them.
 struct SessionActions {
   bool wiped = false;           ///< all keypairs are gone: tell the Handshaker to forget() too
@@ -164,7 +164,8 @@ class Session {
   Duration persistent_keepalive_;
   WallTime last_handshake_{};
   bool asked_late_ = false;  // the current keypair's last-minute rekey was asked for
-  /// How often a packet received under `previous_` may still make it the current one.
+  /// The number of times that a packet received under `previous_` may still make it the current
+  /// one.
   std::uint8_t exchanges_left_ = 0;
 };
 

@@ -1,5 +1,5 @@
-// How often one source may have handshakes processed while we are under load. A cookie proves that
-// the source receives at its address and port; this keeps their owner from using up the curve
+// Limits how often one source has handshakes processed while we are under load. A cookie proves
+// that the source receives at its address and port; this keeps their owner from using up the curve
 // operations that are left (whitepaper, section 5.3, last paragraph). The paper counts by address.
 // Then one client behind a NAT keeps all the others from a handshake; so each port has that rate,
 // all of an address have some times it, and whoever has had a handshake from the same address and

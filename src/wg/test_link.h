@@ -56,8 +56,8 @@ class TestLink {
   std::multimap<Instant, Datagram> queue_;
 };
 
-/// What a lane does with a session, for one peer. Checks as it goes that no counter is sealed twice
-/// and nothing is delivered twice.
+/// Does with a session what a lane does, for one peer. Checks as it goes that no counter is sealed
+/// twice and nothing is delivered twice.
 class TestEnd final : public HandshakeSink {
  public:
   TestEnd(unsigned number, TestLink& outgoing, ManualClock& clock)

@@ -144,7 +144,8 @@ TEST(Endpoint, HashTellsThemApart) {
   EXPECT_EQ(hashes.size(), 4000U);
 }
 
-// What collides in one process may not collide in the next: there is nothing to look for offline.
+// Addresses that collide in one process may not collide in the next: there is nothing to look for
+// offline.
 TEST(IpAddressDeathTest, EachProcessHashesInItsOwnWay) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");  // the child is a new process
   const auto hash = [] { return std::to_string(std::hash<IpAddress>{}(ip("10.0.0.1"))); };

@@ -21,7 +21,7 @@ std::uint64_t load_native(const std::uint8_t* at, std::size_t size) noexcept {
 
 std::uint64_t folded_once(std::uint64_t sum) noexcept { return (sum >> 32U) + (sum & 0xffffffffU); }
 
-/// What one pass over a multiple of `block` bytes adds up to: the bytes as 32-bit words, in 64
+/// Returns the sum of one pass over a multiple of `block` bytes: the bytes as 32-bit words, in 64
 /// bits, where 2^32 of them fit without a carry. If `out` is given, it gets a copy.
 using BlockSum = std::uint64_t (*)(const std::uint8_t* from, std::uint8_t* out, std::size_t size);
 constexpr std::size_t block = 64;

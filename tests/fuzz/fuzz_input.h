@@ -1,4 +1,4 @@
-// What a fuzz target takes its decisions from: the input, front to back. Behind its end all is
+// A fuzz target takes its decisions from the input, front to back. Behind its end all is
 // zero, so that every input is one.
 #pragma once
 

@@ -30,8 +30,8 @@ constexpr std::size_t senders = 8;
 constexpr std::size_t most_steps = 256;
 constexpr std::size_t mac_bytes = 16;
 
-// Of two addresses each. Marks of two that fall into one slot forget each other (HashMarks), and
-// the hash is keyed anew in each process: those that would are left out.
+// Returns senders, of two addresses each. Marks of two that fall into one slot forget each other
+// (HashMarks), and the hash is keyed anew in each process: those that would are left out.
 std::vector<Endpoint> make_senders() {
   std::vector<Endpoint> chosen;
   std::set<std::size_t> slots, address_slots;
@@ -143,7 +143,7 @@ class Run {
     if (known_addresses_.contains(source.address)) return HandshakeGate::for_known_address;
     return HandshakeGate::for_unproven;
   }
-  // What must become of it.
+  // Returns what must become of the message.
   std::optional<Drop> verdict(ByteView message, const Endpoint& source, bool fits) const {
     if (!own_) return Drop::bad_handshake;
     const unsigned type = type_of(message);

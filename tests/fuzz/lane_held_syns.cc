@@ -33,7 +33,7 @@ constexpr std::size_t most_steps = 128;
 constexpr std::size_t reports_capacity = 2048;  // more than may be held
 constexpr std::uint8_t syn_of_kinds = 0x02, kinds = 0x17;
 
-/// What RFC 9293 says of a packet whose IP header has been read, field by field.
+/// The fields that RFC 9293 gives a packet whose IP header has been read, field by field.
 struct NaiveSyn {
   std::uint16_t source_port, target_port;
   std::uint32_t sequence;
@@ -147,7 +147,7 @@ class Run {
     return true;
   }
 
-  // Of those that have been read, some, in whatever order their table has them.
+  // Answers some of the SYNs that have been read, in whatever order their table has them.
   void answer(std::uint8_t argument) {
     std::vector<std::pair<std::uint32_t, SynVerdict>> sent;
     for (std::size_t i = 0; i <= argument / 4U && !held_.empty() && answers_; ++i) {

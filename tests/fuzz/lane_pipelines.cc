@@ -28,7 +28,8 @@ using testing::Bytes, testing::FuzzInput, testing::LaneMachine, testing::LanePai
 constexpr std::size_t most_steps = 48;
 constexpr std::size_t reports_capacity = 64;
 
-/// What of a packet must arrive: not the congestion mark, nor the sum that it is in.
+/// Returns the part of a packet that must arrive: not the congestion mark, nor the sum that it is
+/// in.
 Bytes kept_of(Bytes packet) {
   const bool v4 = packet[0] >> 4U == 4;
   packet[1] = static_cast<std::uint8_t>(packet[1] & (v4 ? 0xfcU : 0xcfU));
@@ -153,7 +154,8 @@ class Run {
     send_again(from, to, train);
   }
   void send_again(End& from, End& to, const Train& train) {
-    // What refuses the sender's own does not concern these, unless the queue is full.
+    // A socket that refuses the sender's own packets does not concern these, unless the queue is
+    // full.
     from.machine.udp.refuse_sends(0);
     from.machine.udp.refuse_after_segments(0, 0);
     if (from.machine.udp.send({&train, 1}).taken == 1) to.forged_segments += train.segments();

@@ -17,7 +17,7 @@ bool is_base64(char c) {
          c == '/';
 }
 
-/// Whether a line that may not hold a key has as many characters of base64 in a row as one.
+/// Returns true if a line that may hold no key has as many characters of base64 in a row as one.
 bool holds_key(std::string_view line) {
   if (line.starts_with("public_key = ") || line.starts_with("endpoint = ")) return false;
   std::size_t run = 0;

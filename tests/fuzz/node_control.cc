@@ -56,7 +56,7 @@ std::string written(const ControlRequest& request) {
          ",\"key\":" + json_string(request.key) + ",\"value\":" + json_string(request.value) + '}';
 }
 
-/// Whether it is {"ok":true}, or {"error":"…"} with a string that ends where it says.
+/// Returns true if it is {"ok":true}, or {"error":"…"} with a string that ends where it says.
 bool is_answer(std::string_view line) {
   if (line == R"({"ok":true})") return true;
   constexpr std::string_view begin = R"({"error":")", end = R"("})";

@@ -55,7 +55,7 @@ inline std::optional<Covered> covered(const Bytes& packet) {
   return Covered{field, test::naive_sum(all)};
 }
 
-/// Of an IPv4 header, its checksum included: 0xffff if that is right.
+/// Returns the sum of an IPv4 header, its checksum included: 0xffff if that is right.
 inline std::uint32_t header_sum(const Bytes& packet) {
   return test::naive_sum(Bytes(packet.begin(), packet.begin() + (packet[0] & 0xfU) * 4));
 }
@@ -78,7 +78,7 @@ inline void make_right(Bytes& packet) {
   }
 }
 
-/// Whether all checksums of a TCP or UDP packet are right.
+/// Returns true if all checksums of a TCP or UDP packet are right.
 inline bool is_right(const Bytes& packet) {
   if (packet[0] >> 4U == 4 && header_sum(packet) != 0xffff) return false;
   const auto all = covered(packet);

@@ -87,7 +87,8 @@ std::optional<NaiveSyn> naive_syn(std::size_t type, ByteView packet) {
                   place->total - place->tcp - header};
 }
 
-// What no client can have: report_of() refuses it. IPv4 inside IPv6 is IPv4.
+// Returns false for an address that no client can have: report_of() refuses it. IPv4 inside IPv6 is
+// IPv4.
 bool can_be_client(const NaiveSyn& syn) {
   ByteView bytes = syn.client.bytes();
   if (bytes.size() == 16 && number(bytes, 0, 8) == 0 && number(bytes, 8, 4) == 0xffff) {

@@ -29,7 +29,7 @@ constexpr std::size_t most_calls = 16;
 constexpr std::size_t most_trains = 4;
 constexpr std::size_t most_segments = 140;  // more than one message carries
 
-// What the next calls of sendmmsg() do, front first; behind their end they succeed.
+// The outcomes of the next calls of sendmmsg(), front first; behind their end they succeed.
 struct Script {
   struct Call {
     int os_errno;    // 0: it succeeds

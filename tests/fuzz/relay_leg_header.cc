@@ -1,6 +1,6 @@
 // link: tw_relay
 // covers: relay/legs/leg_header.cc wire/message/proxy_v2.cc
-// What another PoP may send at the start of a leg, and what may come back in place of an answer:
+// Reads what another PoP may send at the start of a leg, and what may come back as an answer:
 // not a byte is taken but the header, or the answer.
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -19,7 +19,7 @@ namespace {
 using tw::testing::LegPair, tw::testing::leg_with;
 using State = tw::relay::LegHeader::State;
 
-// What is left in the socket.
+// Returns the number of bytes that are left in the socket.
 std::size_t rest_of(const LegPair& pair) {
   std::array<std::uint8_t, 4096> rest;
   const auto count = ::recv(pair.ours.get(), rest.data(), rest.size(), MSG_DONTWAIT);

@@ -1,6 +1,6 @@
 // link: tw_relay
 // covers: relay/proof/leg_proof.cc relay/proof/pop_proof.cc
-// What a leg says of whose it is, and what is answered: read from a socket as the relay reads it,
+// A leg's proof of whose it is, and the answer to it: read from a socket as the relay reads it,
 // and judged by a PoP whose key the corpus knows. The input is a first byte (0: header or hello; 1:
 // the same, bound; 2: an answer) and what comes by the leg.
 #include <sys/socket.h>

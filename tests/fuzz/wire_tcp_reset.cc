@@ -1,7 +1,7 @@
 // link: tw_wire
 // covers: wire/ip/tcp_reset.cc
-// What a SYN is refused with: nothing for what is none, and else one segment that its sender's TCP
-// takes for the answer, with sums that are right.
+// The packet that refuses a SYN: nothing for what is none, and else one segment that its sender's
+// TCP takes for the answer, with sums that are right.
 #include <algorithm>
 #include <array>
 #include <cstddef>

@@ -35,7 +35,7 @@ TEST_F(EarlySynTest, TheServerIsConnectedBeforeTheClientHasBeenAccepted) {
   const UniqueFd server = accept_at(listener);
   ASSERT_TRUE(server);
   EXPECT_EQ(early().unclaimed, 1U);
-  // What the server says first waits for the client.
+  // A server that speaks first is heard when the client is there.
   put(server.get(), "220 ready\r\n");
 
   const UniqueFd client = connect_from(network->client, client_port, target);
@@ -236,7 +236,7 @@ TEST_F(EarlySynTest, StrangersHaveHalfOfThePlaces) {
   for (std::uint16_t port = 2000; port < 2020; ++port) ASSERT_TRUE(report_of(port, true));
   ASSERT_TRUE(until([&] { return early().seen == 40; }));
   EXPECT_EQ(early().begun, 10U);
-  // What has expired, or was claimed, gives its place back.
+  // A half that has expired, or was claimed, gives its place back.
   jump += settings.early_syn.claim_timeout + 1s;
   ASSERT_TRUE(until([&] { return early().unclaimed == 0; }));
   ASSERT_TRUE(report_of(40'000, false));

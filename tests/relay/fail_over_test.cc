@@ -119,7 +119,7 @@ TEST_F(FailOverTest, ARefusingPopIsLeftAtOnce) {
   EXPECT_FALSE(pop(0).usable);
 }
 
-// What the PoP answered is its answer: nobody goes round it.
+// A PoP's refusal is its answer: nobody goes round it.
 TEST_F(FailOverTest, ARefusedTargetIsNotTriedElsewhere) {
   start_all(/*pool=*/true);
   const UniqueFd client = connect_from(network->client, target);  // nobody listens

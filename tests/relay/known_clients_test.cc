@@ -1,4 +1,4 @@
-// What two relays in namespaces learn of a client's path. Needs root, and skips without it. That a
+// Two relays in namespaces learn a client's path. Needs root, and skips without it. That a
 // known client starts faster needs a path with a delay: tests/net/test_client_start.py.
 #include <gtest/gtest.h>
 

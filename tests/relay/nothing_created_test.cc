@@ -1,4 +1,4 @@
-// What a relay makes for a connection: nothing, once it has had as many at a time. Counted by the
+// A relay allocates nothing for a connection once it has had as many at a time. Counted by the
 // sanitizer that the tests are built with, over ten thousand connections. Needs root, and skips
 // without it.
 #include <gtest/gtest.h>

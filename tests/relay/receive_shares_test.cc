@@ -78,7 +78,7 @@ TEST_F(ReceiveSharesTest, APeerHasOneForAllItsAllowedIps) {
   EXPECT_GT(first_state().promised_bytes, 25 * mb);
 }
 
-// Who took as one gives back as that one, when an address has become another's.
+// A promise is given back by the client that took it, when its address has become another's.
 TEST_F(ReceiveSharesTest, AReloadMovesNoPromise) {
   start_with({"10.77.0.101/24"}, {{.id = 1, .allowed_ips = {net("10.77.0.101")}}});
   pause("10.77.0.101");

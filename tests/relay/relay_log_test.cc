@@ -1,4 +1,4 @@
-// What two relays in namespaces say of their connections, at both ends of a leg. Needs root, and
+// Two relays in namespaces log their connections, at both ends of a leg. Needs root, and
 // skips without it.
 #include <gtest/gtest.h>
 
@@ -40,7 +40,7 @@ class RelayLogTest : public TwoRelaysTest {
     }
     return lines;
   }
-  // What has been said when the relays are gone.
+  // Ends the relays, so that all they had to log has been written.
   void end() {
     relay_first.reset();
     relay_last.reset();

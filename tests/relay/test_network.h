@@ -57,7 +57,7 @@ class Machine {
     space_ = UniqueFd{::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)};
     TW_ASSERT(static_cast<bool>(space_));
   }
-  /// What the calling thread opens from now on belongs to this machine.
+  /// Sockets that the calling thread opens from now on belong to this machine.
   void enter() const { TW_ASSERT(::setns(space_.get(), CLONE_NEWNET) == 0); }
   std::string path() const {
     return "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(space_.get());

@@ -165,7 +165,7 @@ class TwoRelaysTest : public testing::Test {
     }));
     return server;
   }
-  // What a socket ends with: 0 in order, else errno. What it received goes to `bytes`.
+  // Returns how a socket ends: 0 in order, else errno. Bytes that it received go to `bytes`.
   int end_of(const UniqueFd& socket, std::string* bytes = nullptr) {
     Got got;
     EXPECT_TRUE(until([&] {
@@ -190,7 +190,7 @@ class TwoRelaysTest : public testing::Test {
   SystemClock clock;
   Duration jump{0};
   Duration ahead_of_last{0};  // the clock of the first relay, of that of the last
-  // Of the first relay. Before start(), if it is to have one.
+  // The first relay's source of SYNs. To be set before start(), if it is to have one.
   std::unique_ptr<SynSource> syn_source;
   std::unique_ptr<Relay> relay_first, relay_last, relay_third;
 };

@@ -118,7 +118,7 @@ TEST_F(WarmLegsTest, SwitchedOffAtRunTimeTheyGo) {
   EXPECT_EQ(warm().hits, 0U);
 }
 
-// Who is sent no connections needs no legs.
+// A PoP that is sent no connections needs no legs.
 TEST_F(WarmLegsTest, APopWithoutRoutesGetsNone) {
   RelaySettings last = settings_of_last();
   last.pool.enabled = true;

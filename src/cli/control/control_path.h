@@ -1,4 +1,4 @@
-// Which running node a command means: by socket, by interface, or the only one there is.
+// Finds the running node that a command means: by socket, by interface, or the only one there is.
 #pragma once
 
 #include <CLI/CLI.hpp>

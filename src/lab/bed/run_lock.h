@@ -1,6 +1,6 @@
-// Which runs live. Things of a run carry its pid, but a pid alone says little: the program that has
-// it may be another by now, and a run's program may have any name. So a run holds a lock on a file
-// that the kernel lets go of however the run ends, and whoever sweeps looks at the lock.
+// Tells which runs live. Things of a run carry its pid, but a pid alone says little: the program
+// that has it may be another by now, and a run's program may have any name. So a run holds a lock
+// on a file that the kernel lets go of however the run ends, and whoever sweeps looks at the lock.
 #pragma once
 
 #include <sys/types.h>

@@ -1,5 +1,5 @@
-// What came out behind the tunnel, peer by peer: how much, in what order, and whether it was what
-// went in. Written by the sink's thread alone; totals may be read while it runs.
+// Counts the packets that came out behind the tunnel, peer by peer: how many, in what order, and
+// whether intact. Written by the sink's thread alone; totals may be read while it runs.
 #pragma once
 
 #include <cstdint>

@@ -43,7 +43,7 @@ class Bystander {
   std::uint64_t sent() const noexcept { return sent_; }
   std::uint64_t received() const noexcept { return round_trips_.count(); }
   const LatencyHistogram& round_trips() const noexcept { return round_trips_; }
-  /// How long after its time each packet left: our own share of the latency.
+  /// Returns how long after its time each packet left: our own share of the latency.
   const LatencyHistogram& lateness() const noexcept { return lateness_; }
   CpuTime cpu() const noexcept { return cpu_; }
 

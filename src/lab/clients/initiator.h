@@ -16,7 +16,7 @@
 
 namespace tw::lab {
 
-/// Who is talked to: shared by all initiators.
+/// The device that all initiators talk to.
 struct HandshakeTarget {
   crypto::PublicKey public_key;
   wg::MacKeys mac_keys;

@@ -5,11 +5,11 @@
 namespace tw::lab {
 namespace {
 
-/// What becomes due while it sleeps leaves together: a wake-up a packet would cost more than the
-/// packet.
+/// Packets that become due while it sleeps leave together: a wake-up for each would cost more than
+/// the packet.
 constexpr Duration nap = 100us;
 constexpr Duration longest_nap = 20ms;
-/// How often the sessions' sockets and timers are looked at while there is always something due.
+/// The time between looks at the sessions' sockets and timers while something is always due.
 constexpr Duration session_interval = 200us;
 constexpr Duration backlog = 10ms;
 /// Rekeys at a time, and begun in one step: some 0.1 ms each, in which nothing is sent.

@@ -37,7 +37,7 @@ class LoadSender {
   /// are left out. False if there is not so much memory.
   ///   warmup  of them, how many do not count
   bool seal_ahead(std::uint64_t packets, std::uint64_t warmup, Instant now);
-  /// Whether all that was sealed ahead has been sent.
+  /// Returns true once all that was sealed ahead has been sent.
   bool is_exhausted() const noexcept { return pool_ != nullptr && order_ >= pool_packets_; }
 
   /// Units that send() takes in one call.

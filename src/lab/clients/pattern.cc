@@ -12,7 +12,7 @@ namespace tw::lab {
 namespace {
 
 constexpr std::uint64_t text_seed = 0x7468616c776567;
-// Of the stamp's fields.
+// The places of the stamp's fields.
 constexpr std::size_t run_at = 0, check_at = 8, peer_at = 16, flags_at = 20, sequence_at = 24,
                       due_at = 32;
 static_assert(due_at + 8 == Pattern::stamp_bytes);

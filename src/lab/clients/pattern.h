@@ -1,6 +1,6 @@
-// What the inner packets carry: a stamp that says which packet of which peer it is and when it was
-// due, and behind it bytes that the receiver knows beforehand. What arrives can so be counted,
-// ordered and compared without any state but the run's number.
+// The payload of the inner packets: a stamp that says which packet of which peer it is and when it
+// was due, and behind it bytes that the receiver knows beforehand. Arriving packets can so be
+// counted, ordered and compared without any state but the run's number.
 //
 // The bytes behind the stamp are a window into one fixed text; there are 256 windows, whose
 // checksums are known beforehand: neither side has to sum what it sends or receives.
@@ -24,7 +24,7 @@ struct Stamp {
   friend constexpr auto operator<=>(const Stamp&, const Stamp&) noexcept = default;
 };
 
-/// What a payload turned out to be.
+/// The result of reading a payload.
 enum class Reading : std::uint8_t {
   intact,
   corrupt,  ///< of this run, and not as it was sent

@@ -50,7 +50,7 @@ struct HandshakeCounters {
 
 class SessionArray {
  public:
-  /// What came through the tunnel of a session: an inner packet, valid during the call.
+  /// Takes an inner packet that came through the tunnel of a session; valid during the call.
   using Deliver = std::function<void(std::uint32_t session, ByteView packet)>;
 
   /// A target drops initiations of one peer that come within 20 ms, and the next would follow after
@@ -74,7 +74,7 @@ class SessionArray {
   /// than restart_interval after the same session's last, and at most `most`: each costs two curve
   /// operations, in which nothing else happens.
   void begin_handshakes(std::uint32_t outstanding, std::uint32_t most) noexcept;
-  /// Whether begin_handshakes() would begin one.
+  /// Returns true if begin_handshakes() would begin one.
   bool can_begin(std::uint32_t outstanding) const noexcept;
   /// Whoever has completed a handshake wants the next at once.
   void set_endless_handshakes(bool endless) noexcept { endless_ = endless; }

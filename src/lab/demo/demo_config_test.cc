@@ -89,7 +89,7 @@ TEST_F(DemoConfig, RoutedServiceMayTakeTheTunnelBetweenThePops) {
   EXPECT_EQ(decide(rs, address::client_overlay, address::service_relayed), relay::Action::refuse);
 }
 
-// What is the same in two of them would be a conflict on a host.
+// Two pairs that share a name or a port would be a conflict on a host.
 TEST_F(DemoConfig, SeveralPairsOnTheSameHostsShareNothing) {
   std::set<std::uint16_t> tcp_ports, udp_ports;
   std::set<std::string> addresses;

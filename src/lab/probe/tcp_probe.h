@@ -1,5 +1,5 @@
-// Which congestion control a connection really uses. What was asked for (a sysctl, a route) says
-// little: the default inside a namespace may be another, and setting it may be refused.
+// Finds out which congestion control a connection really uses. The sysctl or route that asked for
+// one says little: the default inside a namespace may be another, and setting it may be refused.
 #pragma once
 
 #include <string>

@@ -31,7 +31,7 @@ class Contestant {
   Configuration configuration() const noexcept { return configuration_; }
   /// Where the client's URL points.
   const std::string& authority() const noexcept { return authority_; }
-  /// Whose TCP sends the file over the middle link.
+  /// Returns the host whose TCP sends the file over the middle link.
   const Namespace& middle_sender(const Topology& topology) const noexcept;
   /// The programs on R_C and R_S; none where the kernel is all there is.
   std::vector<pid_t> pids() const;

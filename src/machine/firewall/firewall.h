@@ -46,7 +46,7 @@ class Firewall {
 
   /// Removes a floor, ours or a dead node's; succeeds if there is none.
   static Result<void> remove_floor(const std::string& table);
-  /// Whether this kernel has every nftables feature that a table of ours uses, tried without
+  /// Fails if this kernel lacks an nftables feature that a table of ours uses, tried without
   /// changing anything.
   static Result<void> probe();
 

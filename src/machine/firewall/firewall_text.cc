@@ -161,7 +161,7 @@ void write_share(FirewallLines& text, const FirewallSpec& spec) {
   text.close_chain();
 }
 
-// What decides over a connection that is not relayed; reached by goto, never returns.
+// The chain that decides over a connection that is not relayed; reached by goto, never returns.
 void write_routed(FirewallLines& text, const FirewallSpec& spec) {
   text.open_chain("refused_client");
   text.line("counter name from_tunnel reject with icmpx admin-prohibited");

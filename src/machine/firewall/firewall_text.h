@@ -94,8 +94,8 @@ inline constexpr std::string_view floor_counter = "no_policy";
 /// bit is always clear.
 inline constexpr std::uint32_t pass_mark = 0x08000000;
 
-/// What wg-quick takes too: 1 to 15 letters, digits and _=+.- . Nothing else is safe in a quoted
-/// nftables name ('*' is a wildcard there) or in a path.
+/// Returns true for a name that wg-quick takes too: 1 to 15 letters, digits and _=+.- . Nothing
+/// else is safe in a quoted nftables name ('*' is a wildcard there) or in a path.
 bool is_device_name(std::string_view name) noexcept;
 
 /// "thalweg_wg0". Characters that nftables does not take in an identifier are spelled in hex.

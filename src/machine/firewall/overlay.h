@@ -1,4 +1,4 @@
-// Which addresses are the overlay's, and which peer's each one is: pure, as ranges.
+// Tells which addresses are the overlay's, and which peer's each one is: pure, as ranges.
 //
 // An address belongs to the peer with the longest allowed IP that holds it, as the tunnel decides
 // it. A network that another device of this machine is connected to, and that lies within an

@@ -12,7 +12,7 @@
 namespace tw::node {
 namespace {
 
-/// Who has each value first: says so of the second.
+/// Remembers who has each value first, and reports the second.
 template <typename T>
 class Owners {
  public:

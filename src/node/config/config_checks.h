@@ -1,5 +1,5 @@
-// Whether the values of a configuration fit each other: duplicates, names that nobody has, parts
-// that cannot work together. Each value is right by itself by then.
+// Checks that the values of a configuration fit each other: duplicates, names that nobody has,
+// parts that cannot work together. Each value is right by itself by then.
 #pragma once
 
 #include "node/config/config_mistakes.h"
@@ -7,9 +7,9 @@
 
 namespace tw::node {
 
-/// What holds for any tunnel, imported ones too: addresses, MTU, peers.
+/// Checks any tunnel, imported ones too: addresses, MTU, peers.
 void check_tunnel(const ConfigDraft& draft, MistakeList& mistakes);
-/// What holds for the relay and its PoPs.
+/// Checks the relay and its PoPs.
 void check_relay(const ConfigDraft& draft, MistakeList& mistakes);
 
 }  // namespace tw::node

@@ -1,4 +1,4 @@
-// What is wrong with a configuration file, collected: a person mends a file once, not once a
+// Collects the mistakes of a configuration file: a person mends a file once, not once a
 // mistake. Whoever reads a value remembers where it stood, under the value's key ("peer[2].name",
 // counted from 1); whoever finds a mistake, then or much later, names the key alone.
 #pragma once
@@ -21,7 +21,7 @@ struct Place {
   std::uint32_t line = 0, column = 0;
 };
 
-/// What is wrong with one value, before it is known where it stands.
+/// A mistake in one value, before it is known where it stands.
 struct Flaw {
   std::string what;
   std::string mend;

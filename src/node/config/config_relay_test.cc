@@ -1,4 +1,4 @@
-// What an operator sees and steers of the relay: [relay.log], quic, proxy_protocol.
+// The parts of the relay that an operator sees and steers: [relay.log], quic, proxy_protocol.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

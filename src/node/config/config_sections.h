@@ -43,7 +43,7 @@ void read_relay_sections(TableReader& root, ConfigDraft& draft);
 /// [relay] alone; what the file does not name stays as it is, but lists grow.
 void read_relay_settings(TableReader& root, RelayConfig& relay);
 
-/// How a peer without a name of its own is called: the first 8 characters of its key.
+/// Returns the name of a peer that has none of its own: the first 8 characters of its key.
 std::string default_name(const crypto::PublicKey& key);
 
 }  // namespace tw::node

@@ -1,4 +1,4 @@
-// Which files a configuration names, whatever else it says: the authority of FileBroker.
+// Lists the files that a configuration names, whatever else it says: the authority of FileBroker.
 #pragma once
 
 #include <set>

@@ -15,7 +15,7 @@
 
 namespace tw::node {
 
-/// What an operator is told of a path that cannot be had: sentences without the path before them.
+/// The errors for an operator whose path cannot be had: sentences without the path before them.
 struct UnixListenerWords {
   std::string_view in_use;     ///< somebody answers there
   std::string_view no_socket;  ///< the file is something else

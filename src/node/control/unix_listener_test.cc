@@ -237,7 +237,7 @@ TEST(ControlServer, TheSilentAreHungUpOnInTime) {
   EXPECT_FALSE(hung_up(half));
 }
 
-// Who asks a hundred things and reads nothing has one answer made, and the rest when he reads.
+// A client that asks a hundred things and reads none has one answer made, and others as it reads.
 TEST(ControlServer, AnswersOneRequestATurn) {
   const Folder at;
   int answers = 0;

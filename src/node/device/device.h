@@ -32,7 +32,7 @@ struct PeerChange {
   std::vector<AllowedIpChange> allowed_ips;
 };
 
-/// What is to become different; what is empty stays.
+/// The changes to a device; an empty member stays as it is.
 struct DeviceChange {
   std::optional<crypto::PrivateKey> private_key;  ///< all zero: no identity
   std::optional<std::uint16_t> listen_port;       ///< 0: any
@@ -59,7 +59,7 @@ struct DeviceState {
   std::vector<PeerState> peers;
 };
 
-/// What whoever configures a device sees of it.
+/// A device as it is seen by the code that configures it.
 class DeviceControl {
  public:
   virtual ~DeviceControl() = default;

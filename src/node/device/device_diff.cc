@@ -30,7 +30,7 @@ std::vector<Prefix> sorted(std::vector<Prefix> prefixes) {
   return prefixes;
 }
 
-/// What one has and the other has not, both ways.
+/// Returns the prefixes that one has and the other has not, both ways.
 std::vector<AllowedIpChange> prefix_changes(const std::vector<Prefix>& now,
                                             const std::vector<Prefix>& wanted) {
   const std::vector<Prefix> old_ones = sorted(now), new_ones = sorted(wanted);

@@ -1,4 +1,4 @@
-// What separates the device that is from the one a configuration wants: the least change, so that a
+// Finds the least change from the device that is to the one a configuration wants, so that a
 // reload leaves every peer alone of which nothing is different.
 #pragma once
 

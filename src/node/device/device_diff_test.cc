@@ -34,7 +34,7 @@ WantedDevice wanted_device() {
   return device;
 }
 
-/// What a device says that was given just that.
+/// Returns the state of a device that was given just that.
 DeviceState state_of(const WantedDevice& wanted) {
   DeviceState state;
   state.private_key = crypto::clamped(wanted.private_key);

@@ -17,8 +17,8 @@ class DeviceShadow::Edit {
   explicit Edit(DeviceShadow& shadow) noexcept : shadow_(shadow) {}
 
   void set_private_key(const crypto::PrivateKey& key);
-  /// Those that are named stay and keep their sessions, but what the change does not say of them
-  /// becomes what a new peer has.
+  /// Named peers stay and keep their sessions, but a member that the change leaves empty becomes
+  /// that of a new peer.
   void replace_peers(const std::vector<PeerChange>& named);
   void change_peer(const PeerChange& change);
   DevicePlan finish();

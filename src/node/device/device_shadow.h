@@ -1,8 +1,8 @@
-// What a device has been told, kept on the control side: which peers there are, in which slots, and
+// The control side's copy of a device's configuration: which peers there are, in which slots, and
 // whose each allowed IP is. It turns a DeviceChange into the least that the contexts have to do, so
 // that what is not different is not touched, and sessions live on.
 //
-// Pure: it calls nobody. What peers do by themselves (roam, shake hands) is not here.
+// Pure: it calls nobody. Changes that peers make by themselves (roaming, handshakes) are not here.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@
 
 namespace tw::node {
 
-/// What is to be done about one peer. What is empty stays.
+/// The changes to one peer. An empty member stays as it is.
 struct PeerStep {
   wg::PeerId id;
   std::optional<wg::HandshakePeer> added;             ///< first of all: both contexts learn of it

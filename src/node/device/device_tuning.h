@@ -1,4 +1,4 @@
-// How a device works, as far as that can be chosen: nothing here changes what a peer sees, but for
+// The choices in how a device works: nothing here changes what a peer sees, but for
 // the class of service. The defaults are right for nearly everybody.
 #pragma once
 
@@ -24,16 +24,18 @@ struct DeviceOffloads {
 
 struct DeviceTuning {
   std::string cipher{crypto::automatic_engine};  ///< or the name of an engine
-  /// Of the data worker. Spinning for as long as a wake-up costs spares most of them under load.
+  /// The data worker's governor. Spinning for as long as a wake-up costs spares most of them under
+  /// load.
   GovernorSettings governor{.mode = GovernorSettings::Mode::adaptive};
   DeviceOffloads offloads{};
-  /// How long a packet may wait in the TUN's queue, or transport data in a socket; zero: any time.
-  /// 0.5 ms lost no throughput against 1 or 2; round trips beside a saturating stream follow it.
+  /// The time that a packet may wait in the TUN's queue, or transport data in a socket; zero: any
+  /// time. 0.5 ms lost no throughput against 1 or 2; round trips beside a saturating stream follow
+  /// it.
   Duration queue_limit = 500us;
   lane::DscpPolicy dscp = lane::DscpPolicy::clear();  ///< of outer packets
 };
 
-/// What has become of a DeviceTuning.
+/// The part of a DeviceTuning that is in effect.
 struct TuningInEffect {
   DeviceOffloads offloads;       ///< wanted, had, and not lost since
   Duration queue_limit{};        ///< zero: none

@@ -21,8 +21,8 @@
 namespace tw::node {
 namespace {
 
-/// Of this thread, for the next look-up: read /etc/resolv.conf anew, and let a server be silent for
-/// 2 s, once. The system's own patience (5 s, twice, each of three servers) is for people.
+/// Prepares this thread's next look-up: reads /etc/resolv.conf anew, and lets a server be silent
+/// for 2 s, once. The system's own patience (5 s, twice, each of three servers) is for people.
 void be_impatient() noexcept {
   if ((_res.options & RES_INIT) != 0) ::res_nclose(&_res);
   if (::res_ninit(&_res) != 0) return;

@@ -1,5 +1,5 @@
-// Which peers are configured by a host name, what the names last resolved to, and which of the
-// peers have stopped answering. Pure: the resolver and the device are asked by the node.
+// Knows which peers are configured by a host name, what the names last resolved to, and which of
+// the peers have stopped answering. Pure: the resolver and the device are asked by the node.
 #pragma once
 
 #include <cstddef>
@@ -24,7 +24,7 @@ class NamedEndpoints {
   void configure(const std::vector<PeerConfig>& peers);
   /// Every name, once.
   std::vector<EndpointName> names() const;
-  /// What the peer's endpoint is configured to be, as far as is known: a number is its own answer.
+  /// Returns the peer's configured endpoint, as far as it is known: a number is its own answer.
   std::optional<Endpoint> of(const PeerConfig& peer) const;
 
   /// The peer does not answer handshakes. Its name, to be resolved again; empty if it has none.

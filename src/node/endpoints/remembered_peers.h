@@ -45,7 +45,7 @@ std::string to_text(std::span<const RememberedPeer> peers);
 /// The first remembered_peers_max of them; lines beyond count as damaged. A line without its
 /// newline was never finished, and is damaged.
 RememberedText remembered_peers_from(std::string_view text);
-/// Those whose sessions live at `now`, each key once.
+/// Returns the peers whose sessions live at `now`, each key once.
 std::vector<RememberedPeer> still_recent(std::vector<RememberedPeer> peers, WallTime now);
 
 class PeerMemory {

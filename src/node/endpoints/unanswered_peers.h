@@ -27,9 +27,9 @@ class UnansweredPeers {
     const std::uint64_t one = 1;
     static_cast<void>(::write(ready_.get(), &one, sizeof one));
   }
-  /// Who was noted since the last call.
+  /// Returns the peers that were noted since the last call.
   std::set<wg::PeerId> take() {
-    // First: who is noted after this is announced again, though perhaps taken now.
+    // First: a peer that is noted after this is announced again, though perhaps taken now.
     std::uint64_t count = 0;
     static_cast<void>(::read(ready_.get(), &count, sizeof count));
     const std::lock_guard lock{mutex_};

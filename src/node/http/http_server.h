@@ -23,9 +23,10 @@ class HttpServer {
  public:
   static constexpr std::size_t places = 64;             ///< of all
   static constexpr std::size_t places_per_client = 16;  ///< of one address
-  /// Of all, on the last descriptors of the process (is_in_reserve()): others need those, too.
+  /// The most of all on the last descriptors of the process (is_in_reserve()): others need those,
+  /// too.
   static constexpr std::size_t reserved_places = 2;
-  /// Whoever asks within this time reads the same answer: making one costs the node's threads time.
+  /// Requests within this time read the same answer: making one costs the node's threads time.
   static constexpr Duration answer_age = 50ms;
   /// Answers that are kept for readers who are slow; of an older one the readers are hung up on.
   static constexpr std::size_t answers_kept = 4;

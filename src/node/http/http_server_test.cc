@@ -75,7 +75,7 @@ struct Site {
   std::unique_ptr<HttpServer> server;
 };
 
-/// What has come; "…" follows while the server has not hung up.
+/// Returns the bytes that have come; "…" follows while the server has not hung up.
 std::string heard(const UniqueFd& fd) {
   std::string all;
   std::array<char, 65536> octets;

@@ -26,7 +26,8 @@
 namespace tw::node {
 namespace {
 
-/// What a program reads: a file in memory, so that nobody has to feed it while it runs.
+/// Makes the input that a program reads: a file in memory, so that nobody has to feed it while it
+/// runs.
 Result<UniqueFd> input_file(const std::string& input) {
   UniqueFd file{::memfd_create("input", MFD_CLOEXEC)};
   if (!file) return system_error("memfd_create");

@@ -19,7 +19,7 @@ namespace tw::node {
 Result<void> run_program(const std::vector<std::string>& argv,
                          const std::optional<std::string>& input, Interrupts& interrupts);
 
-/// Whether PATH has such a program.
+/// Returns true if PATH has such a program.
 bool has_program(const std::string& name);
 
 }  // namespace tw::node

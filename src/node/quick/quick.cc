@@ -16,7 +16,8 @@
 namespace tw::node {
 namespace {
 
-/// What resolvconf knows an interface's name servers by: Debian sorts them by prefixes.
+/// Returns the name by which resolvconf knows an interface's name servers: Debian sorts them by
+/// prefixes.
 std::string resolvconf_name(const std::string& interface) {
   std::ifstream order{"/etc/resolvconf/interface-order"};
   for (std::string line; std::getline(order, line);) {

@@ -17,7 +17,7 @@ namespace tw::node {
 /// Starts `thalweg wg INTERFACE` in the background; returns when it answers. What it has to say
 /// goes to stderr.
 Result<void> start_device(const std::string& interface, Interrupts& interrupts);
-/// Whether a device of that name answers.
+/// Returns true if a device of that name answers.
 bool device_answers(const std::string& interface);
 /// Blocks until it does not any more, some seconds at most: what ends it is that its interface is
 /// deleted.
@@ -37,7 +37,7 @@ struct QuickPeers {
 Result<QuickPeers> device_peers(const std::string& interface);
 Result<void> set_device_mark(const std::string& interface, std::uint32_t mark);
 
-/// What `wg showconf` prints, behind `head` in the first section. It holds keys.
+/// Returns the text that `wg showconf` prints, behind `head` in the first section. It holds keys.
 Result<SecretText> device_conf(const std::string& interface, std::string_view head);
 
 }  // namespace tw::node

@@ -13,7 +13,7 @@ namespace tw::node {
 namespace {
 
 constexpr std::uint32_t first_table = 51820;
-/// What a tunnel adds to a packet, over IPv6.
+/// The bytes that a tunnel adds to a packet, over IPv6.
 constexpr std::uint32_t overhead = 80, usual_mtu = 1500;
 constexpr const char* src_valid_mark = "net/ipv4/conf/all/src_valid_mark";
 
@@ -70,7 +70,7 @@ Result<void> QuickNetwork::set_up() {
   return netlink_.set_up(interface, true);
 }
 
-/// What the paths to the endpoints carry, the widest of them as wg-quick has it, less what a tunnel
+/// Returns the MTU of the paths to the endpoints, the widest as wg-quick has it, less what a tunnel
 /// adds.
 Result<std::uint32_t> QuickNetwork::mtu() {
   if (conf_.has_mtu) return conf_.tunnel.mtu;
@@ -148,7 +148,7 @@ Result<void> QuickNetwork::add_firewall(Family family) {
   if (!link) return std::unexpected(link.error());
   const Result<std::vector<DeviceAddress>> all = netlink_.addresses();
   if (!all) return std::unexpected(all.error());
-  // Of the interface, not of the file: it has a link-local one too.
+  // The interface's addresses, not the file's: it has a link-local one too.
   std::vector<IpAddress> addresses;
   for (const DeviceAddress& local : *all) {
     if (local.link_index == link->index) addresses.push_back(local.address.address);

@@ -32,7 +32,7 @@ class SynWatches {
   void set_budget(const relay::EarlySynSettings& settings) noexcept;
   /// Detaches. The relay must have let go of the sources.
   void close() noexcept;
-  /// Whether there is nothing to open: each device is watched, or has been tried.
+  /// Returns true if there is nothing to open: each device is watched, or has been tried.
   bool is_open() const noexcept { return is_open_; }
 
   std::vector<relay::SynSource*> sources() const;

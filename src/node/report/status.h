@@ -24,7 +24,7 @@ struct WorkerStatus {
   lane::LaneCounters counters;
 };
 
-/// How one cipher engine did at the start.
+/// The result of one cipher engine's trial at the start.
 struct CipherStatus {
   std::string name;
   std::int64_t ns_per_packet = 0;  ///< of 1,420 bytes; 0 if refused

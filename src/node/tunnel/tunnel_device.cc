@@ -14,8 +14,8 @@ namespace {
 
 /// So that a large change holds up packets and handshakes for a moment only.
 constexpr std::size_t peers_per_message = 256;
-/// How long the port before is still listened on: a round trip until the peers know the new one,
-/// and what queues on the way may hold back.
+/// The time for which the port before is still listened on: a round trip until the peers know the
+/// new one, and what queues on the way may hold back.
 constexpr Duration drain_time = 3s;
 constexpr Duration busy_delay = 10ms, retry_delay = 1s;
 /// As many peers at a time as hold up packets for some 50 us.

@@ -16,7 +16,7 @@ namespace {
 /// A port that is free for IPv4 may be taken for IPv6; so often another is tried.
 constexpr int attempts = 16;
 
-/// What is in it, or in the device's queue behind it, waits for the wire: 8 ms at 1 Gbps, 1 ms
+/// Packets in it, or in the device's queue behind it, wait for the wire: 8 ms at 1 Gbps, 1 ms
 /// at 8. Less could not take what one turn of the worker seals.
 constexpr std::size_t send_buffer_bytes = std::size_t{1} << 20U;
 

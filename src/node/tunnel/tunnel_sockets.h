@@ -25,7 +25,7 @@ class TunnelSockets {
   /// While closed: what the next open() is to ask for.
   void set_port(std::uint16_t port) noexcept { port_ = port; }
 
-  /// Of both, or of none. 0: no mark.
+  /// Sets the mark of both sockets, or of none. 0: no mark.
   Result<void> set_fwmark(std::uint32_t fwmark);
   std::uint32_t fwmark() const noexcept { return fwmark_; }
   std::uint16_t port() const noexcept { return port_; }

@@ -30,7 +30,7 @@ class Recorder final : public DeviceControl {
   std::optional<Error> failure;
 };
 
-/// What a client hears who says all of `text`; `hung_up` tells whether it is cut off.
+/// Returns the answer to a client that sends all of `text`; `hung_up` tells whether it is cut off.
 std::string say(UapiConversation& conversation, std::string_view text, bool* hung_up = nullptr) {
   SecretText out;
   ByteView bytes = as_bytes(text);

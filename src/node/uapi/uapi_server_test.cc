@@ -43,7 +43,7 @@ class Client {
            static_cast<ssize_t>(text.size());
   }
   void half_close() { ::shutdown(fd_.get(), SHUT_WR); }
-  /// What is there to be read; sets closed() at the end.
+  /// Returns the bytes that can be read; sets closed() at the end.
   std::string hear() {
     std::string heard;
     std::array<char, 65536> part;

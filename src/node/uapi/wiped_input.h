@@ -1,5 +1,5 @@
-// What a client has sent and nobody has read yet. It may hold private keys, so that every byte is
-// wiped when it is taken, and what is left at the end.
+// The bytes that a client has sent and nobody has read yet. They may hold private keys, so that
+// every byte is wiped when it is taken, and what is left at the end.
 #pragma once
 
 #include <array>

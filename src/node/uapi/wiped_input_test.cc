@@ -1,4 +1,4 @@
-// What holds a request must not hold its keys any longer. The objects are searched byte by byte.
+// The buffer of a request must not hold its keys any longer. The objects are searched byte by byte.
 #include "node/uapi/wiped_input.h"
 
 #include <gtest/gtest.h>

@@ -30,7 +30,7 @@ struct PeerNetworks {
   std::vector<Prefix> allowed_ips;
 };
 
-/// Whose an address is: the longest prefix, as WireGuard has it. Default routes (/0, /1) make
+/// Tells whose an address is: the longest prefix, as WireGuard has it. Default routes (/0, /1) make
 /// nobody a peer's: they are the Internet's.
 class Principals {
  public:

@@ -1,5 +1,5 @@
-// Which PoP carries a target: longest prefix over the routes of all PoPs that can be used now. A
-// pure decision; what is in no route goes to its target directly.
+// Decides which PoP carries a target: longest prefix over the routes of all PoPs that can be used
+// now. A pure decision; a connection to a target in no route goes there directly.
 #pragma once
 
 #include <cstddef>

@@ -65,7 +65,7 @@ TEST(Routes, WhenNoneCanBeUsedItNamesTheFirstAndSaysSo) {
   EXPECT_FALSE(choice->usable);
 }
 
-// What came from a PoP does not go back to it.
+// A connection that came from a PoP does not go back to it.
 TEST(Routes, OneMayBeLeftOut) {
   const Routes routes{{pop("a", {"10.0.0.0/8"}), pop("b", {"0.0.0.0/0"})}};
   EXPECT_EQ(routes.find(ip("10.0.0.1"), all, 0)->pop, 1U);

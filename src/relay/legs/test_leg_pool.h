@@ -21,7 +21,7 @@ class LegPoolTest : public testing::Test {
     if (is_dead) return system_error(EHOSTUNREACH, "connect to a dead PoP");
     return open_onward({.target = local_endpoint(listener.get())});
   }
-  // What the far PoP has accepted since it was last asked.
+  // Returns the legs that the far PoP has accepted since it was last asked.
   std::vector<UniqueFd> accept_all() {
     std::vector<UniqueFd> accepted;
     for (;;) {

@@ -27,7 +27,7 @@ class ConnectionLogTest : public testing::Test {
             .sample = sample,
             .file = folder.file("log")};
   }
-  // Of all that was said to a log that is gone.
+  // Returns all that was written to a log that is gone.
   std::string said() const { return text_of(folder.file("log")); }
   TestFolder folder;
 };

@@ -63,7 +63,7 @@ std::uint64_t ClientRates::take(const Principal& client, std::uint64_t cap_bps,
   return left;
 }
 
-// What is not there any more was forgotten meanwhile.
+// A client that is not there any more was forgotten meanwhile.
 void ClientRates::give_back(const Principal& client, std::uint64_t bps) noexcept {
   const auto found = clients_.find(client);
   if (found == clients_.end()) return;

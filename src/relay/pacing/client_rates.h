@@ -1,8 +1,8 @@
-// What the path to each client sustained minutes ago, so that the next connection of that client
-// need not find out from nothing. Learned from what connections to it really delivered, lowered by
-// loss, and forgotten. A pure rule.
+// Remembers the rate that the path to each client sustained minutes ago, so that the next
+// connection of that client need not find out from nothing. Learned from what connections to it
+// really delivered, lowered by loss, and forgotten. A pure rule.
 //
-// What is remembered is the client's, not a connection's: starts at the same time share it.
+// A rate is the client's, not a connection's: starts at the same time share it.
 #pragma once
 
 #include <cstddef>
@@ -40,8 +40,8 @@ class ClientRates {
   };
   void learn(const Principal& client, const Stretch& stretch, Instant now);
 
-  /// What a start to this client may use, at most `cap_bps`, all its starts together; 0: nothing is
-  /// known, or others have it. To be given back.
+  /// Returns the rate that a start to this client may use, at most `cap_bps`, all its starts
+  /// together; 0: nothing is known, or others have it. To be given back.
   std::uint64_t take(const Principal& client, std::uint64_t cap_bps, Instant now) noexcept;
   void give_back(const Principal& client, std::uint64_t bps) noexcept;
 

@@ -24,7 +24,7 @@ ClientRates::Stretch lossy(std::uint64_t bps, std::uint64_t lost) {
   stretch.retransmitted_bytes = lost;
   return stretch;
 }
-// What a start would get, without keeping it.
+// Returns the rate that a start would get, without keeping it.
 std::uint64_t rate(ClientRates& rates, const IpAddress& client, Instant now) {
   const std::uint64_t bps = rates.take(client, uncapped, now);
   rates.give_back(client, bps);

@@ -1,4 +1,4 @@
-// How one connection's sending towards its client begins. If the client's path is known
+// Begins one connection's sending towards its client. If the client's path is known
 // (client_rates.h), its window is opened as far as what that sustained fills it in an RTT, and
 // leaves at that rate; then the congestion control goes on from there, as the system has it. Else
 // nothing is changed. Meanwhile, and at the end, what was really delivered is learned.

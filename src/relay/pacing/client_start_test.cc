@@ -30,7 +30,7 @@ class ClientStartTest : public testing::Test {
         {.sent_bytes = 1'000'000, .delivered_bytes = 1'000'000, .delivery_bps = bps, .rtt = 1ms},
         start);
   }
-  // Whether all that is known could be taken by another start.
+  // Returns true if another start could take all that is known.
   bool all_is_there() const {
     const std::uint64_t bps = rates->take(client, fast_bps, start);
     rates->give_back(client, bps);

@@ -32,8 +32,8 @@ class LegRule {
   /// The leg has much to send. Returns the window that is to be opened for it; nothing if it is
   /// better off as it is: the path is short, or its own window is as large.
   std::optional<Resumer::Start> begin(const TcpSample& sample, Instant now) noexcept;
-  /// What has become of it. `found`: by its start, if the kernel had one. False: it sends no more,
-  /// and has to begin() again.
+  /// Learns from what the leg has delivered. `found`: the outcome of its start, if the kernel had
+  /// one. Returns false if it sends no more, and has to begin() again.
   bool review(const TcpSample& sample, const std::optional<Resumer::Found>& found,
               Instant now) noexcept;
   /// It is over.

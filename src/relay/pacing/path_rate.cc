@@ -13,7 +13,7 @@ namespace {
 constexpr std::uint64_t part_of_even_share = 4;
 // A leg that finds less says that the path has become narrower. Less of a difference may be noise.
 constexpr double much_less = 0.8;
-// What has faded by less is proven again when it arrives as it is.
+// A rate that has faded by less is proven again when it arrives as it is.
 constexpr double hardly_faded = 0.85;
 
 std::uint64_t scale(std::uint64_t bps, double factor) noexcept {

@@ -48,7 +48,7 @@ void describe(Visitor& visit, const PathState& of) {
 /// legs.
 class PathRate {
  public:
-  /// What is learned loses half of its distance to first_rate in this time without news: others'
+  /// A learned rate loses half of its distance to first_rate in this time without news: others'
   /// traffic and routes change over minutes. A decayed rate costs a fast path a round trip or two,
   /// a stale one costs a path that has become narrower half a flight.
   static constexpr Duration half_life = 5min;
@@ -68,7 +68,7 @@ class PathRate {
   PathRate(const PathRate&) = delete;
   PathRate& operator=(const PathRate&) = delete;
 
-  /// Of a path about which nothing is known. What has been learned stays.
+  /// Sets the rate of a path about which nothing is known. A learned rate stays.
   void set_first_rate(std::uint64_t first_rate_bps) noexcept;
 
   /// A leg's least RTT, above zero.

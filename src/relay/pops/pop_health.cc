@@ -12,7 +12,7 @@ constexpr Duration most_patience = 900ms;
 }  // namespace
 
 void PopHealth::suspect(const LegSourceState& pool, Instant now) noexcept {
-  // Those who were under way already tell nothing new.
+  // Connections that were under way already tell nothing new.
   if (suspected_ && now < again_ && pool.opened == opened_) return;
   suspected_ = true;
   opened_ = pool.opened;

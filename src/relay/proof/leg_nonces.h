@@ -1,5 +1,5 @@
-// Which legs of one PoP have been seen lately, so that each is served once. Memory is fixed: when
-// it is full the oldest is forgotten, and from then on nothing as old as that is taken.
+// Remembers which legs of one PoP have been seen lately, so that each is served once. Memory is
+// fixed: when it is full the oldest is forgotten, and from then on nothing as old as that is taken.
 #pragma once
 
 #include <cstddef>

@@ -64,7 +64,7 @@ TEST(Listener, TellsBothEnds) {
   EXPECT_EQ(gate.listener.accept(gate.spare, gate.accepted), AcceptStatus::empty);
 }
 
-// What the listener was given before the first connection came.
+// A connection has the options that the listener was given before it came.
 TEST(Listener, WhatIsAcceptedLingersAndDoesNotDelay) {
   Gate gate;
   const UniqueFd client = gate.connect();

@@ -74,7 +74,7 @@ inline void put(int socket, std::string_view text) {
             static_cast<ssize_t>(text.size()));
 }
 
-/// What can be read now. `end` says what came after it: -1 nothing yet, 0 end of file, else errno.
+/// The bytes that can be read now. `end` follows them: -1 nothing yet, 0 end of file, else errno.
 struct Got {
   std::string bytes;
   int end = -1;

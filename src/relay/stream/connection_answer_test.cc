@@ -1,4 +1,4 @@
-// What a connection says and hears of the far server's answer; the test is both sides of it.
+// A connection tells and is told of the far server's answer; the test is both sides of it.
 #include <gtest/gtest.h>
 #include <poll.h>
 

@@ -101,7 +101,7 @@ class ConnectionTable {
     std::uint32_t generation = 1;
     bool queued = false;
     bool apart = false;
-    std::uint32_t queued_generation = 0;  // whose turn it will be
+    std::uint32_t queued_generation = 0;  // of the connection whose turn it will be
     std::uint32_t queued_next = no_slot;  // behind it
     std::optional<TimerId> timer;
     Instant watched;

@@ -202,7 +202,7 @@ TEST_F(DirectionTest, ReadsNothingWhileTheSinkIsFull) {
   EXPECT_EQ(direction.bytes(), before);
 }
 
-// What splice alone would wait before for ever.
+// Splice alone would wait for ever before an urgent byte.
 TEST_F(DirectionTest, UrgentBytesStayInTheirPlace) {
   put(source.theirs.get(), "before");
   ASSERT_EQ(::send(source.theirs.get(), "!", 1, MSG_OOB), 1);
@@ -289,7 +289,7 @@ TEST_F(DirectionTest, TheEndSharesASegmentWithTheLastBytes) {
   EXPECT_EQ(segments_received(sink.theirs.get()) - before, 1U);
 }
 
-// Who closes the sink at once, in order, sends its FIN by that.
+// Closing the sink at once, in order, sends its FIN.
 TEST_F(DirectionTest, TheLastEndIsLeftToClose) {
   put(source.theirs.get(), "bye");
   ::shutdown(source.theirs.get(), SHUT_WR);

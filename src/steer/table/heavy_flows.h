@@ -1,6 +1,6 @@
-// Which flows carry most, in fixed memory: Space-Saving (Metwally, Agrawal, El Abbadi 2005). A flow
-// that is not among those watched takes the place of the lightest, with its count, so that a flow
-// heavier than 1/size of the whole is always among them.
+// Finds the flows that carry most, in fixed memory: Space-Saving (Metwally, Agrawal, El Abbadi
+// 2005). A flow that is not among those watched takes the place of the lightest, with its count, so
+// that a flow heavier than 1/size of the whole is always among them.
 #pragma once
 
 #include <algorithm>

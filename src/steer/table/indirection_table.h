@@ -42,9 +42,9 @@ class IndirectionTable {
 
   /// The slot of a flow's 32-bit hash. Its bucket is the hash's upper 12 bits.
   Slot slot_of(std::uint32_t hash) const noexcept { return elephants_.slot_of(hash); }
-  /// Which core gets the slot's packets.
+  /// Returns the core that gets the slot's packets.
   std::uint8_t target(Slot slot) const noexcept { return target_[slot.value]; }
-  /// Which core has the slot's state: not its target while a move is under way.
+  /// Returns the core that has the slot's state: not its target while a move is under way.
   std::uint8_t owner(Slot slot) const noexcept { return owner_[slot.value]; }
   bool is_moving(Slot slot) const noexcept { return target(slot) != owner(slot); }
   const CoreSet& active() const noexcept { return active_; }

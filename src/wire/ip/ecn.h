@@ -14,7 +14,7 @@ inline constexpr std::uint8_t mask = 3;
 inline constexpr std::uint8_t not_capable = 0, capable_1 = 1, capable_0 = 2, experienced = 3;
 }  // namespace ecn
 
-/// What the outer header's traffic class must add to a packet's ECN field: section 4.2, figure 4.
+/// Adds what the outer header's traffic class must to a packet's ECN field: section 4.2, figure 4.
 /// Writes into the packet, IPv4 checksum included. False if the packet must be dropped: a router
 /// has marked it instead of dropping it, and its sender would not understand the mark.
 bool carry_ecn(ByteSpan packet, const IpPacketView& ip, std::uint8_t outer) noexcept;

@@ -1,4 +1,4 @@
-// What a router says when it cannot forward a packet: ICMP destination unreachable and packet too
+// A router's answer when it cannot forward a packet: ICMP destination unreachable and packet too
 // big, so that the sender's connect() fails at once instead of after two minutes. RFC 792, RFC 1122
 // section 3.2.2, RFC 1812 section 4.3 and RFC 4443; the choice of codes is that of the kernel's
 // WireGuard device (wg_xmit).

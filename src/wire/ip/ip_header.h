@@ -12,7 +12,8 @@ namespace tw {
 
 inline constexpr std::size_t ipv4_header_size = 20, ipv6_header_size = 40;
 
-/// What an IP header says. The length of the addresses, 4 or 16 bytes each, says which one it is.
+/// The fields of an IP header. The length of the addresses, 4 or 16 bytes each, says which one it
+/// is.
 struct IpHeader {
   ByteView source, target;
   std::uint8_t protocol;

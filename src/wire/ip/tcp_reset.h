@@ -1,5 +1,5 @@
-// What a host without a listener says to a TCP SYN: RST and ACK (RFC 9293, section 3.10.7.1), as
-// the whole IP packet back to its sender. connect() then fails with "connection refused".
+// The answer of a host without a listener to a TCP SYN: RST and ACK (RFC 9293, section 3.10.7.1),
+// as the whole IP packet back to its sender. connect() then fails with "connection refused".
 #pragma once
 
 #include <cstddef>

@@ -76,7 +76,7 @@ struct Train {
   }
   Bytes whole() const { return packet(0, segments(), false); }
 
-  /// What a TUN puts before packet(first, count, false).
+  /// Returns the header that a TUN puts before packet(first, count, false).
   VnetHeader vnet(std::size_t first, std::size_t count) const {
     VnetHeader out;
     out.flags = VnetHeader::needs_csum;

@@ -35,10 +35,10 @@ struct SynReport {
   static std::optional<SynReport> of(ByteView packet, const IpPacketView& ip) noexcept;
 };
 
-/// How many SYNs may be held at a time: as many answers may be under way, and no more.
+/// The most SYNs that may be held at a time: as many answers may be under way, and no more.
 inline constexpr std::size_t held_syns_max = 1024;
 
-/// What is to become of a SYN that is held.
+/// The verdict on a SYN that is held.
 enum class SynVerdict : std::uint8_t {
   pass,    ///< it goes on its way, to whoever accepts it
   refuse,  ///< its sender gets a reset

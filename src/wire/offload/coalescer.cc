@@ -34,7 +34,7 @@ std::uint32_t hash_of(ByteView packet, bool v4) noexcept {
   return hash;
 }
 
-/// Of all that IPv4 says about a packet, only length, identification and checksum may differ.
+/// Compares two IPv4 headers: only length, identification and checksum may differ.
 bool same_v4_header(ByteView first, ByteView packet, std::uint16_t packets_before) noexcept {
   if (!same(first, packet, 0, 2) || !same(first, packet, 6, 4)) return false;
   const std::uint16_t before = load_be16(first, 4), here = load_be16(packet, 4);

@@ -24,7 +24,7 @@
 
 namespace tw {
 
-/// Which protocols are joined.
+/// The protocols that are joined.
 struct CoalescerKinds {
   bool tcp = true;
   bool udp = true;
@@ -50,12 +50,12 @@ class Coalescer {
   /// `packet` is one whole IP packet without padding, `ip` its view; it must stay in place until
   /// clear(). Not when full().
   void add(ByteSpan packet, const IpPacketView& ip) noexcept;
-  /// What has been added, finished headers and all; add() only after clear().
+  /// Returns the joined packets, with finished headers; add() only after clear().
   std::span<JoinedPackets> finish() noexcept;
   void clear() noexcept;
 
  private:
-  /// What joining needs to know of a packet, checked against its bytes.
+  /// The facts of a packet that joining needs, checked against its bytes.
   struct Shape {
     bool v4 = false, tcp = false;
     bool may_begin = false;  ///< a train may begin with it

@@ -15,7 +15,7 @@
 
 namespace tw {
 
-/// What slice() made.
+/// The result of slice().
 struct GsoSlice {
   std::size_t length;  ///< bytes written
   VnetHeader vnet;     ///< gso_none if one segment is left

@@ -1,4 +1,4 @@
-// What GsoView::of must refuse: everything a VnetHeader or the packet behind it can say wrong.
+// GsoView::of must refuse everything a VnetHeader or the packet behind it can say wrong.
 #include <gtest/gtest.h>
 
 #include <initializer_list>
