@@ -39,7 +39,7 @@ double median(std::array<double, rounds>& values) {
 
 /// The other thread: each time it is told, it says when it noticed.
 struct Sleeper {
-  UniqueFd bell{::eventfd(0, EFD_CLOEXEC)};
+  UniqueFd wake_event{::eventfd(0, EFD_CLOEXEC)};
   std::atomic<std::uint64_t> told{0};
   std::atomic<std::int64_t> noticed_ns{0};
   std::atomic<bool> pinned{true};
@@ -51,10 +51,10 @@ struct Sleeper {
         while (told.load(std::memory_order_acquire) < round) {
         }
       } else {
-        pollfd wait{bell.get(), POLLIN, 0};
+        pollfd wait{wake_event.get(), POLLIN, 0};
         std::uint64_t count = 0;
         TW_ASSERT(::poll(&wait, 1, -1) == 1);
-        TW_ASSERT(::read(bell.get(), &count, sizeof count) == sizeof count);
+        TW_ASSERT(::read(wake_event.get(), &count, sizeof count) == sizeof count);
       }
       noticed_ns.store(now_ns(), std::memory_order_release);
     }
@@ -81,7 +81,7 @@ Wake measure(int waker_cpu, int sleeper_cpu, bool spins) {
     const std::int64_t begin = now_ns();
     sleeper.told.fetch_add(1, std::memory_order_release);
     const std::uint64_t one = 1;
-    if (!spins) TW_ASSERT(::write(sleeper.bell.get(), &one, sizeof one) == sizeof one);
+    if (!spins) TW_ASSERT(::write(sleeper.wake_event.get(), &one, sizeof one) == sizeof one);
     const std::int64_t told = now_ns();
     while (sleeper.noticed_ns.load(std::memory_order_acquire) == 0) {
       if (sleeper_cpu == waker_cpu) ::sched_yield();

@@ -41,12 +41,12 @@ int wait_for_events(int epoll, std::span<epoll_event> events, Duration timeout) 
 Result<EpollSet> EpollSet::open() {
   UniqueFd epoll{::epoll_create1(EPOLL_CLOEXEC)};
   if (!epoll) return system_error("epoll_create1");
-  UniqueFd bell{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-  if (!bell) return system_error("eventfd");
+  UniqueFd wake_event{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+  if (!wake_event) return system_error("eventfd");
   UniqueFd alarm{::timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK)};
   if (!alarm) return system_error("timerfd_create");
-  EpollSet set{std::move(epoll), std::move(bell), std::move(alarm)};
-  set.add(std::array{set.bell_.get(), set.alarm_.get()});
+  EpollSet set{std::move(epoll), std::move(wake_event), std::move(alarm)};
+  set.add(std::array{set.wake_event_.get(), set.alarm_.get()});
   return set;
 }
 
@@ -87,7 +87,7 @@ void EpollSet::wait(Duration timeout) noexcept {
   const int count = wait_for_events(epoll_.get(), events, std::max(timeout, Duration::zero()));
   for (int i = 0; i < count; ++i) {
     const epoll_event& event = events[static_cast<std::size_t>(i)];
-    if (event.data.fd == bell_.get() || event.data.fd == alarm_.get()) {
+    if (event.data.fd == wake_event_.get() || event.data.fd == alarm_.get()) {
       std::uint64_t rung = 0;
       [[maybe_unused]] const ssize_t read = ::read(event.data.fd, &rung, sizeof rung);
     } else {
@@ -111,7 +111,7 @@ void EpollSet::silence_if_dead(int fd, unsigned events) noexcept {
 void EpollSet::ring() noexcept {
   const std::uint64_t one = 1;
   // Fails only if it is rung already.
-  [[maybe_unused]] const ssize_t written = ::write(bell_.get(), &one, sizeof one);
+  [[maybe_unused]] const ssize_t written = ::write(wake_event_.get(), &one, sizeof one);
 }
 
 }  // namespace tw

@@ -36,13 +36,13 @@ class EpollSet {
     int users;
     int fruitless;  // wake-ups in a row by an error or hang-up alone
   };
-  EpollSet(UniqueFd epoll, UniqueFd bell, UniqueFd alarm) noexcept
-      : epoll_(std::move(epoll)), bell_(std::move(bell)), alarm_(std::move(alarm)) {}
+  EpollSet(UniqueFd epoll, UniqueFd wake_event, UniqueFd alarm) noexcept
+      : epoll_(std::move(epoll)), wake_event_(std::move(wake_event)), alarm_(std::move(alarm)) {}
   void set_alarm(Duration timeout) noexcept;
   void silence_if_dead(int fd, unsigned events) noexcept;
 
   UniqueFd epoll_;
-  UniqueFd bell_;
+  UniqueFd wake_event_;
   UniqueFd alarm_;
   std::vector<Watched> watched_;
 };

@@ -21,9 +21,9 @@ class WakingRing {
  public:
   /// Fails if descriptors have run out.
   static Result<std::unique_ptr<WakingRing>> open(std::size_t capacity) {
-    UniqueFd bell{::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
-    if (!bell) return system_error("eventfd");
-    return std::unique_ptr<WakingRing>{new WakingRing{std::move(bell), capacity}};
+    UniqueFd wake_event{::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
+    if (!wake_event) return system_error("eventfd");
+    return std::unique_ptr<WakingRing>{new WakingRing{std::move(wake_event), capacity}};
   }
 
   /// Producer only. False, and `item` untouched, if the ring is full.
@@ -32,7 +32,7 @@ class WakingRing {
     // Either the consumer's look at the ring in arm() sees the item, or this sees it asleep.
     std::atomic_thread_fence(std::memory_order_seq_cst);
     if (asleep_.load(std::memory_order_relaxed) && asleep_.exchange(false)) {
-      static_cast<void>(::eventfd_write(bell_.get(), 1));
+      static_cast<void>(::eventfd_write(wake_event_.get(), 1));
     }
     return true;
   }
@@ -51,12 +51,13 @@ class WakingRing {
   /// Consumer only, when it is awake again.
   void disarm() noexcept { asleep_.store(false, std::memory_order_relaxed); }
   /// Readable after a ring, and never read: watch it edge-triggered.
-  int fd() const noexcept { return bell_.get(); }
+  int fd() const noexcept { return wake_event_.get(); }
 
  private:
-  WakingRing(UniqueFd bell, std::size_t capacity) : bell_(std::move(bell)), ring_(capacity) {}
+  WakingRing(UniqueFd wake_event, std::size_t capacity)
+      : wake_event_(std::move(wake_event)), ring_(capacity) {}
 
-  UniqueFd bell_;
+  UniqueFd wake_event_;
   SpscRing<T> ring_;
   alignas(64) std::atomic<bool> asleep_{false};
 };

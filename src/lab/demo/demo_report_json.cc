@@ -1,5 +1,5 @@
 #include "lab/demo/demo_report.h"
-#include "lab/report/json.h"
+#include "lab/report/download_json.h"
 
 namespace tw::lab {
 namespace {
@@ -15,8 +15,7 @@ Json rows_json(const DemoReport& report) {
                {"total_ms", summary_json(row.total_ms)},
                {"sha256_ok", row.sha256_ok}};
     if (row.total_speedup > 0) {
-      entry["speedup"] = {{"ttfb", rounded(row.ttfb_speedup)},
-                          {"total", rounded(row.total_speedup)}};
+      entry["speedup"] = speedup_json(row);
     }
     rows.push_back(std::move(entry));
   }
@@ -39,18 +38,11 @@ Json runs_json(const DemoReport& report) {
 }  // namespace
 
 ReportJson to_json(const DemoReport& report) {
-  Json environment = environment_json(report.environment, report.links);
-  environment["rate_bps"] = report.rate_bps;
-  environment["client_loss"] = report.client_loss;
-  return {{"rtt_ms", rtt_json(report.links)},
-          {"ideal_ttfb_ms", rounded(report.end_to_end_rtt_ms.median)},
-          {"downloads", rows_json(report)},
-          {"runs", runs_json(report)},
-          {"environment", std::move(environment)},
-          {"command", report.command},
-          {"commands", report.commands},
-          {"seed", report.seed},
-          {"version", report.version}};
+  Json json = download_report_json(report);
+  json["environment"]["client_loss"] = report.client_loss;
+  json["downloads"] = rows_json(report);
+  json["runs"] = runs_json(report);
+  return json;
 }
 
 }  // namespace tw::lab

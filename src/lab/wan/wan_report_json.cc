@@ -1,4 +1,4 @@
-#include "lab/report/json.h"
+#include "lab/report/download_json.h"
 #include "lab/wan/wan_report.h"
 
 namespace tw::lab {
@@ -35,8 +35,7 @@ Json rows_json(const WanReport& report) {
                {"ideal", prediction_json(row.ideal)},
                {"retransmitted_percent", rounded(row.retransmitted * 100)}};
     if (row.total_speedup > 0) {
-      entry["speedup"] = {{"ttfb", rounded(row.ttfb_speedup)},
-                          {"total", rounded(row.total_speedup)}};
+      entry["speedup"] = speedup_json(row);
     }
     if (row.cpu_ms_per_mb) entry["cpu_ms_per_mb"] = rounded(*row.cpu_ms_per_mb);
     if (row.switches_per_mb) entry["switches_per_mb"] = rounded(*row.switches_per_mb);
@@ -83,21 +82,14 @@ Json meanings_json() {
 }  // namespace
 
 ReportJson to_json(const WanReport& report) {
-  Json environment = environment_json(report.environment, report.links);
-  environment["rate_bps"] = report.rate_bps;
-  return {{"rtt_ms", rtt_json(report.links)},
-          {"ideal_ttfb_ms", rounded(report.end_to_end_rtt_ms.median)},
-          {"configurations", meanings_json()},
-          {"downloads", rows_json(report)},
-          {"runs", runs_json(report)},
-          {"skipped", pairs_json(report.skipped)},
-          {"paper", pairs_json(report.paper)},
-          {"interrupted", report.interrupted},
-          {"environment", std::move(environment)},
-          {"command", report.command},
-          {"commands", report.commands},
-          {"seed", report.seed},
-          {"version", report.version}};
+  Json json = download_report_json(report);
+  json["configurations"] = meanings_json();
+  json["downloads"] = rows_json(report);
+  json["runs"] = runs_json(report);
+  json["skipped"] = pairs_json(report.skipped);
+  json["paper"] = pairs_json(report.paper);
+  json["interrupted"] = report.interrupted;
+  return json;
 }
 
 }  // namespace tw::lab

@@ -196,7 +196,7 @@ void Device::moved(std::uint32_t ifindex) noexcept {
 
 void Device::link_changed(bool is_up, Instant now) noexcept {
   link_is_up_ = is_up;
-  told_of_trouble_ = false;
+  logged_deaf_ = false;
   link_.at(now);
 }
 
@@ -210,8 +210,8 @@ std::optional<Duration> Device::follow_link() noexcept {
   }
   const Result<void> up = link_up();
   if (up) return std::nullopt;
-  if (!told_of_trouble_) log::error("{} is up, but deaf: {}", interface(), up.error().text());
-  told_of_trouble_ = true;
+  if (!logged_deaf_) log::error("{} is up, but deaf: {}", interface(), up.error().text());
+  logged_deaf_ = true;
   return retry_delay;
 }
 

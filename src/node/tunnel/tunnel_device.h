@@ -157,8 +157,8 @@ class Device final : public DeviceControl, private TunnelWatch::Listener {
   // On the handshake worker. They take the mutex only if nobody has it: whoever has it may be
   // waiting for that worker.
   Deferred drain_end_, link_;
-  bool link_is_up_ = true;        // what link_ is to bring about
-  bool told_of_trouble_ = false;  // in doing so
+  bool link_is_up_ = true;    // the state that link_ is to bring about
+  bool logged_deaf_ = false;  // once until link_ succeeds
   std::atomic<std::uint64_t> changes_{0};
 };
 

@@ -42,7 +42,7 @@ void set_option(int socket, int level, int name, int value) noexcept {
 }
 
 // A socket that refuses this is noticed dead later than it could be, and is no worse otherwise.
-void ask_for_life(int socket, const Keepalive& keepalive) noexcept {
+void set_keepalive(int socket, const Keepalive& keepalive) noexcept {
   set_option(socket, SOL_SOCKET, SO_KEEPALIVE, keepalive.idle_s > 0 ? 1 : 0);
   if (keepalive.idle_s == 0) return;
   set_option(socket, IPPROTO_TCP, TCP_KEEPIDLE, keepalive.idle_s);
@@ -109,7 +109,7 @@ UniqueFd LegPool::take(Instant now, std::optional<crypto::Mac>* bond) noexcept {
       continue;
     }
     static_cast<void>(::epoll_ctl(wait_fd(), EPOLL_CTL_DEL, leg.socket.get(), nullptr));
-    ask_for_life(leg.socket.get(), in_use(limits_));
+    set_keepalive(leg.socket.get(), in_use(limits_));
     const auto timeout =
         std::chrono::duration_cast<std::chrono::milliseconds>(limits_.user_timeout);
     set_option(leg.socket.get(), IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(timeout.count()));
@@ -232,7 +232,7 @@ void LegPool::establish(WarmLeg& leg, Instant now) noexcept {
   leg.established = now;
   --connecting_;
   ++counts_.opened;
-  ask_for_life(leg.socket.get(), while_warm);
+  set_keepalive(leg.socket.get(), while_warm);
 }
 
 void LegPool::note_rtt(int socket) noexcept {

@@ -57,7 +57,7 @@ std::optional<Resumer::Start> LegRule::begin(const TcpSample& sample, Instant no
       std::clamp<std::uint64_t>(bytes_in(bps, rtt) / sample.segment_bytes, stock_window, most_);
   granted_bytes_ = segments * sample.segment_bytes;
   judged_ = false;
-  told_limit_ = path.is_limited(now);
+  near_limit_ = path.is_limited(now);
   begun_delivered_ = delivered_ = sample.delivered_bytes;
   sent_ = sample.sent_bytes;
   retransmitted_ = sample.retransmitted_bytes;
@@ -67,7 +67,7 @@ std::optional<Resumer::Start> LegRule::begin(const TcpSample& sample, Instant no
   if (window <= std::max(sample.window, stock_window)) return std::nullopt;
   return Resumer::Start{.rate_bps = bps,
                         .window = window,
-                        .probe = told_limit_ ? Resumer::Probe::little : Resumer::Probe::much};
+                        .probe = near_limit_ ? Resumer::Probe::little : Resumer::Probe::much};
 }
 
 bool LegRule::review(const TcpSample& sample, const std::optional<Resumer::Found>& found,
@@ -104,7 +104,7 @@ void LegRule::learn(const TcpSample& sample, const std::optional<Resumer::Found>
   if (lossy) {
     return share_.learn(PathShare::Finding::lossy, starting ? found->rate_bps : window_bps, now);
   }
-  if (found && found->is_full && !std::exchange(told_limit_, true)) {
+  if (found && found->is_full && !std::exchange(near_limit_, true)) {
     return share_.learn(PathShare::Finding::full, found->rate_bps, now);
   }
   const std::uint64_t reached_bps =

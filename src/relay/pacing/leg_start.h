@@ -54,7 +54,7 @@ class LegRule {
   PathShare share_;
   std::uint32_t most_;
   bool judged_ = false;
-  bool told_limit_ = false;          // that it was given, or has reported
+  bool near_limit_ = false;          // the path's, when it began or as it has reported
   std::uint64_t granted_bytes_ = 0;  // the window that it began with
   std::uint64_t begun_delivered_ = 0;
   std::uint64_t sent_ = 0, delivered_ = 0, retransmitted_ = 0;  // at the last look
