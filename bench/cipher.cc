@@ -65,7 +65,7 @@ class Packets {
 
 struct Costs {
   double seal_ns;
-  double open_ns;  ///< what a packet takes that is sealed and opened, without the sealing
+  double open_ns;  ///< the time to seal and open a packet, less that to seal it
 };
 
 Costs costs_of(crypto::AeadEngine& engine, std::uint32_t size, std::size_t keys,

@@ -21,7 +21,7 @@ constexpr std::string_view magic = "twload01";
 constexpr std::size_t then_at = magic.size() + sizeof(std::uint32_t);
 
 std::vector<char>& landing_place() {
-  static std::vector<char> place(256U << 10U);  // what arrives is counted, not kept
+  static std::vector<char> place(256U << 10U);  // arriving bytes are counted, not kept
   return place;
 }
 

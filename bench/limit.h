@@ -28,7 +28,7 @@ double ns_per_operation(std::size_t count, Work&& work) {
   constexpr std::size_t series = 15;
   constexpr double series_ns = 10e6;
   std::array<double, series> results{};
-  work();  // what happens once, and the caches
+  work();  // first costs and caches are not in the figures
   for (double& result : results) {
     const double begin = thread_ns();
     double now = begin;

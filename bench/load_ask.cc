@@ -92,7 +92,7 @@ class Loop {
   void advance(std::size_t at) {
     Slot& slot = slots_[at];
     while (slot.exchange.is_open()) {
-      const Instant now = clock_.now();  // what follows may run the other end's part as well
+      const Instant now = clock_.now();  // the call below may run the other end's part as well
       const Exchange::Step step = slot.exchange.advance();
       if (!slot.is_connected && slot.exchange.is_asked()) {
         slot.is_connected = true;

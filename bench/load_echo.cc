@@ -53,7 +53,7 @@ UniqueFd connect_to_echo(const sockaddr_in& target) {
 bool exchange(int fd, char byte) {
   char came = 0;
   if (::send(fd, &byte, 1, MSG_NOSIGNAL) != 1) return false;
-  errno = ECONNRESET;  // what an end of file means
+  errno = ECONNRESET;  // an end of file means that
   if (::recv(fd, &came, 1, 0) != 1) return false;
   errno = EPROTO;
   return came == byte;

@@ -33,7 +33,7 @@ struct TimerId {
 ///   threads  none of its own: one context
 class TimerWheel {
  public:
-  using Cookie = std::uint64_t;  ///< what the caller wants back: an index, a pointer
+  using Cookie = std::uint64_t;  ///< the caller's own: an index, a pointer
 
   TimerWheel(std::size_t capacity, Duration tick, Instant now);
 

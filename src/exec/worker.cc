@@ -110,7 +110,7 @@ std::size_t Worker::Loop::run_messages(std::size_t limit) noexcept {
   Message message;
   for (; done < limit && mailbox.pop(message); ++done) {
     message();
-    message = nullptr;  // what it holds goes now, not at the next message
+    message = nullptr;  // its captures go now, not at the next message
   }
   return done;
 }

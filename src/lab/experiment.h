@@ -81,7 +81,7 @@ struct Findings {
   std::string table{};                     ///< for people; "": the frame's table of rows
   ReportJson json = ReportJson::object();  ///< members beside those of the frame
   std::string_view page = {};              ///< template of the page; "": the frame's
-  std::string fault = {};                  ///< what was wrong with the run, if it ends with 1
+  std::string fault = {};                  ///< the fault of a run that ends with 1
 };
 
 class Experiment {

@@ -103,7 +103,7 @@ class Journal {
 
 /// The changes that a node left when it died in this network namespace.
 struct Leftovers {
-  std::string device;  ///< which it had
+  std::string device;  ///< the tunnel device of that node
   std::vector<Change> changes;
 };
 /// Finds leftovers of nodes whose journal nobody holds and whose device is gone. Changes nothing.

@@ -96,7 +96,7 @@ struct EarlySynSettings {
 
 /// When a target that a PoP has a route to is connected to from here all the same.
 enum class DirectWay : std::uint8_t {
-  never,     ///< what is to leave at another PoP leaves there or not at all
+  never,     ///< a connection that is another PoP's leaves there or not at all
   fallback,  ///< while none of the PoPs with a route can be used
   measured,  ///< then; and where the way from here is shorter than the leg alone (PathChoice)
 };

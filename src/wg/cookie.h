@@ -24,7 +24,7 @@ using Cookie = crypto::Secret<16>;
 /// The two keys that follow from a public key (of whoever is to receive the message).
 struct MacKeys {
   crypto::Hash mac1;
-  crypto::SymmetricKey cookie;  ///< what seals cookie replies
+  crypto::SymmetricKey cookie;  ///< seals cookie replies
   static MacKeys of(const crypto::PublicKey& receiver) noexcept;
 };
 

@@ -158,7 +158,7 @@ class Session {
   Instant keepalive_at_ = Instant::max();   // data came and nothing has gone back
   Instant silence_at_ = Instant::max();     // data went and nothing has come back
   Instant wipe_at_ = Instant::max();        // REJECT_AFTER_TIME * 3 after the last new keypair
-  Instant staged_until_ = Instant::max();   // what is staged has waited long enough
+  Instant staged_until_ = Instant::max();   // staged packets have waited long enough
   Instant persistent_at_ = Instant::max();  // nothing has passed either way for the interval
   Instant may_ask_at_;                      // no second request for a handshake before this
   Duration persistent_keepalive_;

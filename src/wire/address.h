@@ -82,7 +82,7 @@ struct Endpoint {
 
   /// "192.0.2.1:51820" or "[2001:db8::1%3]:51820": numeric only, port required.
   static std::optional<Endpoint> parse(std::string_view text);
-  std::string text() const;  ///< what parse() takes
+  std::string text() const;  ///< parse() takes it
   friend constexpr auto operator<=>(const Endpoint&, const Endpoint&) noexcept = default;
 };
 

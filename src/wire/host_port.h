@@ -13,7 +13,7 @@ namespace tw {
 /// "[fe80::1%eth0]:5". Views of the text; nothing is looked up, and no part is checked.
 struct HostPort {
   std::string_view host;  ///< without brackets and zone
-  std::string_view zone;  ///< what follows a '%' in the host; `has_zone` tells an empty one
+  std::string_view zone;  ///< the part behind a '%' in the host; `has_zone` tells an empty one
   std::string_view port;
   bool bracketed = false, has_zone = false;
 

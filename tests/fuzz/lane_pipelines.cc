@@ -100,7 +100,7 @@ class Run {
     for (std::size_t i = 0; view && i < view->segment_count(); ++i) {
       Bytes segment(view->segment_length(i));
       view->segment(i, segment);
-      segment.resize(IpPacketView::of(segment)->total_length);  // what follows is padding
+      segment.resize(IpPacketView::of(segment)->total_length);  // the rest is padding
       from.sent.insert(kept_of(segment));
     }
     Train train;

@@ -80,7 +80,7 @@ class Run {
   Run(const std::uint8_t* bytes, std::size_t size)
       : input_(bytes, size), family_(input_.byte() % 2 == 0 ? Family::v4 : Family::v6) {
     script.calls.clear();
-    receive();  // what an input before has left
+    receive();  // datagrams that an input before has left
   }
   void run() {
     for (std::size_t call = 0; call < most_calls && !input_.empty(); ++call) one_call();

@@ -338,7 +338,7 @@ TEST_F(RelayNetTest, PortsAndAddressesChangeWithoutLeavingTheOthers) {
   network->first.enter();
   RelaySettings wanted = settings_of_first();
   wanted.leg_port = 9712;
-  wanted.leg_addresses.push_back(ip("10.77.9.9"));  // which this machine does not have yet
+  wanted.leg_addresses.push_back(ip("10.77.9.9"));  // this machine does not have it yet
   const UniqueFd other = open_listener({.address = at("10.77.0.1:9712")}).value();
   EXPECT_EQ(open_doors(wanted, relay_first->doors()).error().os_errno, EADDRINUSE);
   EXPECT_EQ(relay_first->doors(), before);

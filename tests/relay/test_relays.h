@@ -67,7 +67,7 @@ class TwoRelaysTest : public testing::Test {
                       .routes = {net("192.0.2.0/24"), net("2001:db8:2::/64")},
                       .legs = Legs::any}};
     settings.policy = Policy{{{.action = Action::relay}}};
-    settings.pool.enabled = false;  // what is counted in most tests are legs in use
+    settings.pool.enabled = false;  // most tests count legs in use
     return settings;
   }
   static RelaySettings settings_of_last() {

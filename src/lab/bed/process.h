@@ -19,7 +19,7 @@ namespace tw::lab {
 struct Command {
   std::vector<std::string> argv;              ///< argv[0] is looked up as find_program() does
   int netns_fd = -1;                          ///< network namespace to run in; -1: ours
-  std::string input = {};                     ///< what it reads from stdin
+  std::string input = {};                     ///< the text that it reads from stdin
   std::vector<std::string> environment = {};  ///< "NAME=value", beside our own
   int death_signal = SIGKILL;                 ///< sent to it if our main thread dies
 

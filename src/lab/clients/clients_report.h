@@ -55,7 +55,7 @@ struct LoadReport {
 struct BystanderReport {
   std::uint64_t sent = 0, received = 0;
   LatencySummary round_trip{};
-  LatencySummary late{};  ///< how late it sent, which is in its round trips
+  LatencySummary late{};  ///< its delay in sending, which is in its round trips
 };
 
 struct FloodReport {

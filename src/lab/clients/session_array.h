@@ -143,7 +143,7 @@ class SessionArray {
   std::deque<std::uint32_t> wanted_;                       // at most one entry a session
   std::deque<std::pair<Instant, std::uint32_t>> retries_;  // in the order of their instants
   std::uint32_t outstanding_ = 0;
-  std::uint32_t timer_turn_ = 0;  // whose timers are looked at next
+  std::uint32_t timer_turn_ = 0;  // the session to look at next for its timers
   bool endless_ = false;
   wg::ReleasedKeypairs released_;
   HandshakeCounters counters_;

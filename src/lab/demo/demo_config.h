@@ -24,7 +24,7 @@ struct OverlayShape {
   std::uint16_t nth = 0;  ///< of those on the hosts: ports, addresses and names follow from it
   std::string relayed = address::service_relayed;      ///< goes through both relays; "": nothing
   std::string tunnelled = address::service_tunnelled;  ///< is routed by R_C; "": nothing
-  bool onward_tunnel = false;        ///< what is routed takes the tunnel between the PoPs as well
+  bool onward_tunnel = false;        ///< routed packets take the tunnel between the PoPs as well
   std::string relay_switches{};      ///< further lines and tables of [relay], of both PoPs
   std::string congestion = "cubic";  ///< of the client's routes
   std::string pop_congestion{};      ///< of R_C towards the client; "": the system's

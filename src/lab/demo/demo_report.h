@@ -23,8 +23,8 @@ struct DemoReport {
   std::vector<LinkReport> links{};
   Summary end_to_end_rtt_ms{};  ///< client to server; its median is the ideal first byte
   std::vector<std::pair<std::string, std::string>>
-      environment{};                    ///< what was used: name and value
-  std::vector<std::string> commands{};  ///< what was run in the namespaces, once each
+      environment{};                    ///< programs and settings: name and value
+  std::vector<std::string> commands{};  ///< the commands run in the namespaces, once each
   std::vector<Download> downloads{};    ///< in the order they were made
 };
 

@@ -45,8 +45,9 @@ struct WanReport {
   std::vector<std::pair<std::string, std::string>> environment{};
   std::vector<std::pair<std::string, std::string>> skipped{};  ///< configuration, and why
   std::vector<std::string> commands{};
-  std::vector<WanDownload> downloads{};                      ///< in the order they were made
-  std::vector<std::pair<std::string, std::string>> paper{};  ///< what it says, by configuration
+  std::vector<WanDownload> downloads{};  ///< in the order they were made
+  std::vector<std::pair<std::string, std::string>>
+      paper{};  ///< the paper's words, by configuration
 };
 
 /// Where the values of one figure lie.

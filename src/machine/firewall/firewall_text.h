@@ -51,11 +51,11 @@ struct FirewallSpec {
   std::vector<IpAddress> own_addresses;  ///< of the TUN
   /// Addresses that only the TUN may bring, without those that names_overlay() leaves out.
   std::vector<OverlayRange> overlay;
-  std::vector<OverlayRange> peers;   ///< whose flows are counted together
+  std::vector<OverlayRange> peers;   ///< ranges by peer: a peer's flows are counted together
   std::uint16_t wireguard_port = 0;  ///< 0: not known
 
   bool relay = false;                         ///< the rest of this block matters only with it
-  std::vector<std::string> client_devices;    ///< whose TCP is relayed as that of the TUN
+  std::vector<std::string> client_devices;    ///< their TCP is relayed as that of the TUN
   std::vector<std::uint32_t> client_indexes;  ///< that devices of these names have, or have had
   std::uint16_t listen_port = 0;
   std::uint16_t leg_port = 0;
@@ -66,8 +66,8 @@ struct FirewallSpec {
 
   std::vector<Prefix> masquerade;  ///< inner sources rewritten when they leave by another device
   bool clamp_mss = false;
-  bool notrack = false;  ///< what comes to wireguard_port here, and leaves from it, is not tracked
-  bool drop_foreign_v4 = false, drop_foreign_v6 = false;  ///< what only passes because we forward
+  bool notrack = false;  ///< packets to wireguard_port here, and from it, are not tracked
+  bool drop_foreign_v4 = false, drop_foreign_v6 = false;  ///< drops what we alone would forward
   /// Devices whose IPv4 packets were forwarded before us, though not everybody's: never foreign.
   std::vector<std::string> forwarded_before;
   std::uint32_t flows_per_peer = 0;  ///< tracked at a time; 0: no bound

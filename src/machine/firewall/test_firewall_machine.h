@@ -161,7 +161,7 @@ class Machine {
 
   ScratchTun tunnel{"tw0"};
   ScratchTun world{"out0"};
-  Packet last;  ///< what the last fate() has seen
+  Packet last;  ///< the packet that the last fate() has seen
 
  private:
   static constexpr int patience_ms = 2000;

@@ -24,7 +24,7 @@ struct Field {
   Type type;
   Source source;
   std::uint32_t key;         ///< of meta, ct, socket; the flags of fib; else an offset in octets
-  std::uint8_t nfproto = 0;  ///< what the packet must be of, or it has no such field; 0: anything
+  std::uint8_t nfproto = 0;  ///< the family that a packet with this field is of; 0: any
   std::uint8_t l4proto = 0;
 };
 

@@ -104,8 +104,8 @@ struct ConfigMistake {
   std::string file;
   std::uint32_t line = 0, column = 0;  ///< from 1; 0: the file as a whole
   std::string key;                     ///< "peer[2].endpoint"
-  std::string what;                    ///< what is wrong
-  std::string mend;                    ///< what to do about it
+  std::string what;                    ///< the mistake
+  std::string mend;                    ///< the remedy
   /// "rc.toml:12:3: peer[2].endpoint: … — …"
   std::string text() const;
 };

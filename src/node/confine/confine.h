@@ -20,7 +20,7 @@ namespace tw::node {
 struct Confinement {
   int landlock_version = 0;        ///< 0: files are not confined
   bool system_calls = false;       ///< filtered
-  std::vector<std::string> lacks;  ///< what this kernel has not got, as phrases
+  std::vector<std::string> lacks;  ///< means that this kernel has not got, as phrases
 
   /// "files by Landlock 7, system calls by seccomp", and what is not, for the log.
   std::string text() const;

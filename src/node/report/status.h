@@ -51,13 +51,13 @@ struct NodeStatus {
   TuningInEffect tuning;
   std::int64_t uptime_s = 0;
   std::uint64_t lost_log_lines = 0;  ///< that found no room
-  Confinement confinement;           ///< what the process has given up
+  Confinement confinement;           ///< the powers that the process has given up
   std::uint64_t refused_calls = 0;   ///< system calls that it made and that are not on its list
   std::vector<WorkerStatus> workers;
   lane::HandshakeCounters handshakes;
   std::uint64_t kernel_drops_udp = 0;   ///< SO_RXQ_OVFL: datagrams the socket had no room for
   std::uint64_t kernel_drops_tun = 0;   ///< the TUN's tx_dropped: packets its queue had no room for
-  std::vector<FirewallCount> firewall;  ///< what it refused since it was made
+  std::vector<FirewallCount> firewall;  ///< packets that it refused since it was made
   std::vector<PeerStatus> peers;
   std::optional<relay::RelaySnapshot> relay;  ///< empty: no relay configured
   std::vector<SynWatchStatus> syn_watches;    ///< of its client devices; those that are watched

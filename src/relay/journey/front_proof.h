@@ -19,7 +19,7 @@ class FrontProof {
 
   struct Judgement {
     std::optional<AnswerBytes> answer{};  ///< goes back before all else, even if the leg is refused
-    std::optional<Outcome> refused{};     ///< how the leg ends; empty: it goes on
+    std::optional<Outcome> refused{};     ///< the leg's end; empty: it goes on
   };
   /// A hello has come. A LOCAL header that is not the pair's hello is a health check. `ends`: empty
   /// if the socket has failed.

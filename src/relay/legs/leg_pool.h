@@ -74,7 +74,7 @@ class LegPool {
 
  private:
   struct WarmLeg {
-    std::uint64_t id = 0;  // what epoll hands back; never used twice
+    std::uint64_t id = 0;  // epoll hands it back; never used twice
     UniqueFd socket;
     bool idle = false;     // established; else connecting
     double age_share = 0;  // of max_age, that this one may reach

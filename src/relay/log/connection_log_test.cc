@@ -88,7 +88,7 @@ TEST_F(ConnectionLogTest, AFloodOfFailuresIsCountedAndNotWritten) {
     EXPECT_EQ(log.counters().lines, burst);
     EXPECT_EQ(log.counters().left_out, 70U);
     EXPECT_EQ(log.counters().lost, 0U);
-    log.relayed(record(7777));  // what was relayed is not part of the flood
+    log.relayed(record(7777));  // a relayed connection is not part of the flood
     log.failed(record(8888), start + 1s);
     EXPECT_EQ(log.counters().lines, burst + 2);
   }

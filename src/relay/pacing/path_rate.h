@@ -19,7 +19,7 @@ namespace tw::relay {
 
 /// A path as the operator sees it. Bits a second.
 struct PathState {
-  std::uint64_t rate_bps = 0;  ///< what all legs together start with
+  std::uint64_t rate_bps = 0;  ///< the rate of all legs together at their start
   bool limited = false;        ///< it was seen to carry no more, lately
   std::size_t sending = 0;     ///< legs
   /// Starts whose first window was delivered; that lost more than by chance; and that were over

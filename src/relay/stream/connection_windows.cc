@@ -80,7 +80,7 @@ void ConnectionWindows::after_turn(const Ends& ends, Instant now) noexcept {
     announce_at_ = Instant::max();
     if (ends.bytes_upstream == upstream_when_opened_) announcer_->announce(ends.back);
   }
-  if (awaits_client_) return;  // what is drained meanwhile proves nothing
+  if (awaits_client_) return;  // bytes drained meanwhile prove nothing
   if (ends.front >= 0) watch(front_, ends, /*front=*/true, now);
   if (ends.to_pop && !back_) return;
   watch(back_, ends, /*front=*/false, now);

@@ -72,7 +72,7 @@ class SourceWindow {
   bool open_ = false, stalled_ = false;
   bool bounded_ = false;  // a system's: the kernel does not tune it any more
   std::uint32_t held_, most_;
-  std::uint64_t memory_;        // what the socket may hold
+  std::uint64_t memory_;        // the bytes that the socket may hold
   std::uint64_t promised_ = 0;  // of that, from the budget
   std::uint64_t total_ = 0, reviewed_ = 0;
   std::uint64_t grow_at_ = 0;

@@ -17,7 +17,7 @@ struct Nesting {
   static constexpr std::uint8_t hops_per_tunnel = 8;
 
   bool is_too_deep = false;
-  std::uint8_t hop_limit = 0;  ///< of the header around it; 0: what the host gives its own packets
+  std::uint8_t hop_limit = 0;  ///< of the header around it; 0: as the host's own packets have it
 
   /// Returns the nesting of a packet that is about to be wrapped. A WireGuard message, by its form,
   /// is nested, and a fragment of UDP, which may be part of one. Everything else is not. Cost: the

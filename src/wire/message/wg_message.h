@@ -43,7 +43,7 @@ struct WgInitiationView {
   Field<48> sealed_static;
   Field<28> sealed_timestamp;
   Field<16> mac1, mac2;
-  ByteView before_mac1, before_mac2;  ///< what the two macs cover
+  ByteView before_mac1, before_mac2;  ///< the bytes that the two macs cover
   static std::optional<WgInitiationView> of(ByteView datagram) noexcept;
 };
 

@@ -17,7 +17,7 @@ struct ImportedConf {
   ConfigDraft draft;                           ///< [tunnel] and [[peer]]
   std::uint32_t private_key_line = 0;          ///< from 1
   std::vector<std::uint32_t> preshared_lines;  ///< by peer; 0: it has none
-  std::vector<std::string> notes;              ///< what has no counterpart, a line each
+  std::vector<std::string> notes;              ///< lines that have no counterpart
 };
 
 /// Returns a device's settings after the file: sections of the same peer are one, and an allowed IP
