@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 //
-// Bounds the queue of a TUN in bytes, fairly between the addresses that packets go to. The kernel
+// Bounds each queue of a TUN in bytes, fairly between the addresses that packets go to. The kernel
 // by itself counts packets, of which one may be 64 KB. Attached with TUNSETFILTEREBPF, it runs for
 // every packet on its way into the queue; data begins at the IP header. 0 drops the packet, which
 // the device counts (tx_dropped).
@@ -14,7 +14,7 @@
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
   __uint(map_flags, BPF_F_MMAPABLE);
-  __uint(max_entries, 1);
+  __uint(max_entries, 1);  // the process says how many queues there are
   __type(key, __u32);
   __type(value, struct tw_tun_queue);
 } tun_queue SEC(".maps");
@@ -35,8 +35,8 @@ static __u32 bucket_of(struct __sk_buff* packet) {
 
 SEC("socket")
 int tun_queue_filter(struct __sk_buff* packet) {
-  const __u32 only = 0;
-  struct tw_tun_queue* const queue = bpf_map_lookup_elem(&tun_queue, &only);
+  const __u32 number = packet->queue_mapping;
+  struct tw_tun_queue* const queue = bpf_map_lookup_elem(&tun_queue, &number);
   const __u64 length = packet->len;
   if (!queue) return (int)length;
   const __u32 bucket = bucket_of(packet);

@@ -11,6 +11,7 @@ namespace {
 
 using node::DeviceOffloads;
 using node::DeviceTuning;
+using node::DeviceWorkers;
 
 /// An option whose text is read as the TOML file's value is.
 template <typename T>
@@ -98,6 +99,22 @@ void add_tuning_options(CLI::App& command, DeviceTuning& tuning) {
         return turn_off(name, scratch) ? std::string{} : name + " is no offload";
       })
       ->type_name("NAMES")
+      ->group(group);
+}
+
+void add_worker_options(CLI::App& command, DeviceWorkers& workers) {
+  constexpr const char* group = "Threads that carry packets (as [workers] in a node's file)";
+  command.add_option("--workers", workers.max, "How many; each peer belongs to one (1)")
+      ->check(CLI::Range(std::uint16_t{1}, node::most_workers))
+      ->type_name("N")
+      ->group(group);
+  add_value(command, "--cores", workers.cores, node::read_cores,
+            "CPUs for them, one each in turn: 0-3,6")
+      ->type_name("LIST")
+      ->group(group);
+  add_value(command, "--steering", workers.steering, node::read_steering,
+            "Who puts packets on the queue of their worker: kernel, user")
+      ->type_name("WHO")
       ->group(group);
 }
 

@@ -11,4 +11,7 @@ namespace tw::cli {
 /// `tuning` must live until the command line is parsed. A wrong value is an error of usage.
 void add_tuning_options(CLI::App& command, node::DeviceTuning& tuning);
 
+/// The same for its [workers].
+void add_worker_options(CLI::App& command, node::DeviceWorkers& workers);
+
 }  // namespace tw::cli

@@ -270,6 +270,7 @@ void add_wg(CLI::App& app, int& exit_code) {
       ->type_name("IFACE");
   command->add_flag("-f,--foreground", options->foreground, "Stay, and log to stderr");
   add_tuning_options(*command, options->settings.tuning);
+  add_worker_options(*command, options->settings.workers);
   add_wg_quick(*command, exit_code);
   command->callback([command, options, &exit_code] {
     if (!command->get_subcommands().empty()) return;

@@ -33,9 +33,9 @@ void TunnelLane::set_udp_ports(UdpPorts ports, UdpPorts draining) noexcept {
   wire_.add_wait_fds(wait_fds_);
 }
 
-void TunnelLane::report_syns(WakingRing<SynReport>* reports,
-                             ContextRing<SynAnswer>* answers) noexcept {
-  counters_.from_wire.drops.add(Drop::shutdown, syns_.use(reports, answers));
+void TunnelLane::report_syns(WakingRing<SynReport>* reports, ContextRing<SynAnswer>* answers,
+                             std::size_t reporter) noexcept {
+  counters_.from_wire.drops.add(Drop::shutdown, syns_.use(reports, answers, reporter));
 }
 
 LanePeer& TunnelLane::known(wg::PeerId id) noexcept {

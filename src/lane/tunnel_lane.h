@@ -76,9 +76,10 @@ class TunnelLane final : public Poller {
   void set_dscp(DscpPolicy policy) noexcept { transmit_.set_dscp(policy); }
   /// SYNs of the peers' TCP connections are reported to `reports` before they cross the TUN; null,
   /// as to begin with: nowhere. Each one that is held is answered on `answers`. The rings must
-  /// outlive the lane, or be taken away first; what is held then is dropped.
-  void report_syns(WakingRing<SynReport>* reports,
-                   ContextRing<SynAnswer>* answers = nullptr) noexcept;
+  /// outlive the lane, or be taken away first; what is held then is dropped. `reporter`: this
+  /// lane's number among those that report to one relay.
+  void report_syns(WakingRing<SynReport>* reports, ContextRing<SynAnswer>* answers = nullptr,
+                   std::size_t reporter = 0) noexcept;
   /// SYNs wait for those answers from now on, or do not, as to begin with.
   void hold_syns(bool hold) { syns_.hold(hold); }
   /// Limits how long transport data may have waited in a socket; zero, as to begin with: any time.

@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <iterator>
 #include <utility>
 
 #include "base/file/new_file.h"
@@ -114,6 +115,7 @@ Result<void> Node::open_sockets() {
   settings.interface = config_.tunnel.interface;
   settings.mtu = config_.tunnel.mtu;
   settings.tuning = config_.tunnel.tuning;
+  settings.workers = config_.workers;
   // Now, while we may look into other programs, and nothing has been changed.
   const std::uint16_t port = config_.tunnel.listen_port;
   if (const auto holder = port == 0 ? std::nullopt : holder_of(Transport::udp, port)) {
@@ -195,18 +197,16 @@ Result<void> Node::start_relay() {
 }
 
 Result<void> Node::start_relay_parts() {
-  Result<std::unique_ptr<relay::SynRing>> syns = relay::SynRing::open(relay::syn_ring_capacity);
+  Result<std::unique_ptr<TunnelSyns>> syns = TunnelSyns::open(*device_);
   if (!syns) return std::unexpected(syns.error());
-  syns_ = std::move(*syns);
-  tunnel_syns_ = std::make_unique<relay::SynRingSource>(*syns_);
+  tunnel_syns_ = std::move(*syns);
   relay::RelaySettings wanted = wanted_relay(config_);
   syn_watches_.open(wanted);
   wanted.resumer = window_opener_.apply(wanted);
   Result<std::unique_ptr<relay::Relay>> relay =
       relay::Relay::create(std::move(wanted), syn_sources(), std::exchange(doors_, {}));
   if (!relay) return std::unexpected(relay.error());
-  answers_ = std::make_unique<relay::SynAnswers>(device_->syn_context(), held_syns_max);
-  (*relay)->answer_syns(answers_.get());
+  (*relay)->answer_syns(tunnel_syns_->answers());
   WorkerSettings settings;
   settings.id = relay_context;
   settings.name = "relay";
@@ -216,26 +216,24 @@ Result<void> Node::start_relay_parts() {
   if (Result<void> started = (*worker)->start(); !started) return started;
   relay_ = std::move(*relay);
   relay_worker_ = std::move(*worker);
-  device_->report_syns(syns_.get(), answers_.get());
+  tunnel_syns_->report(*device_);
   device_->hold_syns(config_.relay.accept == relay::Accept::verified);
   return {};
 }
 
 void Node::stop_relay() noexcept {
-  if (syns_) device_->report_syns(nullptr);
+  if (tunnel_syns_) device_->report_syns({});
   if (relay_worker_) relay_worker_->stop();
   relay_worker_.reset();
   relay_.reset();
   syn_watches_.close();
   window_opener_.close();
   tunnel_syns_.reset();
-  syns_.reset();
-  answers_.reset();
 }
 
 std::vector<relay::SynSource*> Node::syn_sources() const {
-  std::vector<relay::SynSource*> sources = syn_watches_.sources();
-  sources.push_back(tunnel_syns_.get());
+  std::vector<relay::SynSource*> sources = tunnel_syns_->sources();
+  std::ranges::copy(syn_watches_.sources(), std::back_inserter(sources));
   return sources;
 }
 
@@ -269,14 +267,15 @@ Result<void> Node::tell_relay(const NodeConfig& config, std::vector<relay::OpenD
   const bool watch = settings.early_syn.enabled;
   if (!doors.empty() && syn_watches_.is_open()) {
     // The devices may be others now.
-    relay_worker_->call([&]() noexcept { taken = relay_->take_syns_from({tunnel_syns_.get()}); });
+    relay_worker_->call(
+        [&]() noexcept { taken = relay_->take_syns_from(tunnel_syns_->sources()); });
     syn_watches_.close();
   }
   if (watch && !syn_watches_.is_open()) syn_watches_.open(settings);
   syn_watches_.set_budget(settings.early_syn);
   settings.resumer = window_opener_.apply(settings);
   std::vector<relay::SynSource*> sources = syn_sources();
-  if (!watch) sources = {tunnel_syns_.get()};
+  if (!watch) sources = tunnel_syns_->sources();
   const bool told = relay_worker_->call([&]() noexcept {
     if (drained_) relay_->resume();
     revoked = relay_->apply(std::move(settings), std::move(doors));
@@ -312,11 +311,11 @@ Result<std::vector<relay::OpenDoor>> Node::open_next_doors(const NodeConfig& nex
 // A relay that is not wanted any more refuses: what it left, any user of this machine could take.
 Result<void> Node::apply_relay(const NodeConfig& next, std::vector<relay::OpenDoor> doors) {
   if (relay_ && !next.relay.enabled) {
-    device_->report_syns(nullptr);
+    device_->report_syns({});
     Result<void> taken;
     relay_worker_->call([&]() noexcept {
       relay_->refuse_all(clock_.now());
-      taken = relay_->take_syns_from({tunnel_syns_.get()});
+      taken = relay_->take_syns_from(tunnel_syns_->sources());
     });
     syn_watches_.close();
     drained_ = true;
@@ -329,7 +328,7 @@ Result<void> Node::apply_relay(const NodeConfig& next, std::vector<relay::OpenDo
     return start_relay();
   }
   if (Result<void> told = tell_relay(next, std::move(doors)); !told) return told;
-  if (std::exchange(drained_, false)) device_->report_syns(syns_.get(), answers_.get());
+  if (std::exchange(drained_, false)) tunnel_syns_->report(*device_);
   device_->hold_syns(next.relay.accept == relay::Accept::verified);
   return {};
 }

@@ -25,6 +25,7 @@
 #include "node/links/links.h"
 #include "node/relaying/leg_keys.h"
 #include "node/relaying/syn_watches.h"
+#include "node/relaying/tunnel_syns.h"
 #include "node/relaying/window_opener.h"
 #include "node/report/metrics.h"
 #include "node/report/status.h"
@@ -125,9 +126,7 @@ class Node {
   std::unique_ptr<EndpointResolver> resolver_;
   std::unique_ptr<Device> device_;
   std::optional<Links> links_;
-  std::unique_ptr<relay::SynRing> syns_;  // from the device to the relay
-  std::unique_ptr<relay::SynRingSource> tunnel_syns_;
-  std::unique_ptr<relay::SynAnswers> answers_;  // from the relay to the device
+  std::unique_ptr<TunnelSyns> tunnel_syns_;  // between the device and the relay
   SynWatches syn_watches_;
   WindowOpener window_opener_;
   LegIdentities leg_identities_;         // that the relay has the keys of

@@ -68,7 +68,9 @@ Result<void> Relay::take_syns_from(std::vector<SynSource*> syns) {
   return state_->syns.replace(std::move(syns));
 }
 
-void Relay::answer_syns(SynAnswers* answers) noexcept { state_->halves.answer_to(answers); }
+void Relay::answer_syns(std::vector<SynAnswers*> by_reporter) noexcept {
+  state_->halves.answer_to(std::move(by_reporter));
+}
 
 void Relay::drain(Instant now) noexcept { state_->drain(now); }
 void Relay::resume() noexcept { state_->resume(); }

@@ -27,9 +27,9 @@ class Relay final : public Poller {
   static Result<std::unique_ptr<Relay>> create(RelaySettings settings,
                                                std::vector<SynSource*> syns = {},
                                                std::vector<OpenDoor> doors = {});
-  /// Each SYN that is reported as held gets its answer by this ring. Before the first poll; must
-  /// outlive this. Without it none may be held.
-  void answer_syns(SynAnswers* answers) noexcept;
+  /// Each SYN that is reported as held gets its answer by the ring of its reporter. Before the
+  /// first poll; they must outlive this. Without any none may be held.
+  void answer_syns(std::vector<SynAnswers*> by_reporter) noexcept;
   /// Resets every connection that is still there.
   ~Relay() override;
 

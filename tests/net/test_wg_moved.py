@@ -22,9 +22,9 @@ class Moved(lib.NetTest):
         self.keys = [lib.genkey() for _ in range(2)]
         self.names = [lib.unique_interface() for _ in range(2)]
 
-    def start(self, family=4):
+    def start(self, family=4, *options):
         hosts = (self.born, self.far)
-        self.devices = [lib.thalweg_wg(host, name) for host, name in zip(hosts, self.names)]
+        self.devices = [lib.thalweg_wg(host, name, *options) for host, name in zip(hosts, self.names)]
         for side in (0, 1):
             outer = OUTER[family][1 - side]
             peer = lib.Peer(lib.pubkey(self.keys[1 - side]), ",".join(
@@ -55,8 +55,8 @@ class Moved(lib.NetTest):
         for device in self.devices:
             self.assertEqual(device.stop(), 0)
 
-    def check_moves(self, family):
-        self.start(family)
+    def check_moves(self, family, *options):
+        self.start(family, *options)
         self.up(self.born)
         self.expect_works(self.born)
         at = self.born
@@ -68,6 +68,9 @@ class Moved(lib.NetTest):
             at = target
         self.assertEqual(lib.wg(self.born, "show", self.names[0], "listen-port").strip(), str(PORT[0]))
         self.stop()
+
+    def test_with_two_workers(self):
+        self.check_moves(4, "--workers", "2")
 
     def test_once_up_over_ipv4(self):
         self.check_moves(4)

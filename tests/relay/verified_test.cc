@@ -28,7 +28,7 @@ class VerifiedTest : public TwoRelaysTest {
   void start_verified(RelaySettings first, RelaySettings last = settings_of_last()) {
     first.accept = Accept::verified;
     start(std::move(first), std::move(last));
-    relay_first->answer_syns(&answers);
+    relay_first->answer_syns({&answers});
   }
   void start_verified() { start_verified(settings_of_first()); }
 

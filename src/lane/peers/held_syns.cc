@@ -8,11 +8,12 @@
 
 namespace tw::lane {
 
-std::size_t HeldSyns::use(WakingRing<SynReport>* reports,
-                          ContextRing<SynAnswer>* answers) noexcept {
+std::size_t HeldSyns::use(WakingRing<SynReport>* reports, ContextRing<SynAnswer>* answers,
+                          std::size_t reporter) noexcept {
   const std::size_t forgotten = held();
   reports_ = reports;
   answers_ = answers;
+  reporter_ = reporter;
   free_all();
   return forgotten;
 }
@@ -37,8 +38,8 @@ bool HeldSyns::report(ByteView packet, const IpPacketView& ip) noexcept {
   std::optional<SynReport> syn = SynReport::of(packet, ip);
   if (!syn) return false;
   // One with data is for a server that is asked with data in its turn (RFC 7413): it cannot wait.
-  if (syn->payload_bytes == 0) syn->held = keep(packet);
-  const std::uint32_t held = syn->held;
+  const std::uint32_t held = syn->payload_bytes == 0 ? keep(packet) : SynReport::not_held;
+  if (held != SynReport::not_held) syn->held = held_number(reporter_, held);
   if (reports_->push(*std::move(syn))) return held != SynReport::not_held;
   // Nothing is lost: that connection begins when its handshake is complete.
   if (held != SynReport::not_held) {
@@ -63,11 +64,12 @@ std::uint32_t HeldSyns::keep(ByteView packet) noexcept {
 bool HeldSyns::next(Answered& answered) noexcept {
   SynAnswer answer;
   if (answers_ == nullptr || !answers_->pop(answer)) return false;
-  TW_ASSERT(answer.held < slots_.size() && slots_[answer.held].length > 0);
-  Slot& slot = slots_[answer.held];
+  const std::uint32_t held = answer.held % held_syns_max;
+  TW_ASSERT(held < slots_.size() && slots_[held].length > 0);
+  Slot& slot = slots_[held];
   answered = {.verdict = answer.verdict,
               .packet = ByteSpan{slot.bytes}.first(std::exchange(slot.length, 0))};
-  free_.push_back(answer.held);
+  free_.push_back(held);
   return true;
 }
 

@@ -24,8 +24,10 @@ class HeldSyns {
   static constexpr std::size_t packet_bytes_max = 120;
 
   /// Where SYNs are reported; null: nowhere. `answers`: where held ones are answered; null: none is
-  /// held. What is held goes nowhere any more: returns how many packets that are.
-  std::size_t use(WakingRing<SynReport>* reports, ContextRing<SynAnswer>* answers) noexcept;
+  /// held. What is held goes nowhere any more: returns how many packets that are. `reporter`: see
+  /// held_number().
+  std::size_t use(WakingRing<SynReport>* reports, ContextRing<SynAnswer>* answers,
+                  std::size_t reporter = 0) noexcept;
   /// From now on SYNs are held, or not; those that are held stay so until they are answered.
   /// Allocates when it is first turned on.
   void hold(bool hold);
@@ -55,6 +57,7 @@ class HeldSyns {
 
   WakingRing<SynReport>* reports_ = nullptr;
   ContextRing<SynAnswer>* answers_ = nullptr;
+  std::size_t reporter_ = 0;
   bool hold_ = false;
   std::vector<Slot> slots_;
   std::vector<std::uint32_t> free_;

@@ -92,6 +92,7 @@ struct ProcessConfig {
 struct NodeConfig {
   ProcessConfig process;
   TunnelConfig tunnel;
+  DeviceWorkers workers;
   std::vector<PeerConfig> peers;
   GatewayConfig gateway;
   RelayConfig relay;

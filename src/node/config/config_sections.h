@@ -35,7 +35,7 @@ struct ConfigDraft {
   NodeConfig finish() &&;
 };
 
-/// [node], [tunnel], [[peer]] and [gateway]. Key files are relative to `folder`.
+/// [node], [tunnel], [workers], [[peer]] and [gateway]. Key files are relative to `folder`.
 void read_tunnel_sections(TableReader& root, const std::string& folder, ConfigDraft& draft);
 /// [relay], [[pop]] and [[policy]], whose rules may name the peers that are in the draft already.
 void read_relay_sections(TableReader& root, ConfigDraft& draft);

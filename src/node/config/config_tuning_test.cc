@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "node/config/keys/key_list.h"
 #include "node/config/test_config_folder.h"
 
 namespace tw::node {
@@ -114,6 +115,46 @@ TEST(ConfigTuning, TheMostPeersADeviceMayHave) {
   EXPECT_THAT(with_peers(65'537),
               ElementsAre("node.toml:196612:1: peer[65537]: is one peer more than the 65536 of a "
                           "device — divide the peers among several nodes"));
+}
+
+// [workers]
+TEST(ConfigTuning, WorkersAreTaken) {
+  const TestFolder folder;
+  const auto config = folder.parse(tunnel + R"([workers]
+max = 4
+cores = "0,2-3"
+steering = "user"
+)");
+  ASSERT_TRUE(config);
+  EXPECT_EQ(config->workers.max, 4);
+  EXPECT_THAT(config->workers.cores, ElementsAre(0, 2, 3));
+  EXPECT_EQ(config->workers.steering, SteerBy::user);
+  const auto plain = folder.parse(tunnel);
+  ASSERT_TRUE(plain);
+  EXPECT_EQ(plain->workers.max, 1);
+  EXPECT_EQ(plain->workers.steering, SteerBy::kernel);
+}
+
+TEST(ConfigTuning, WrongWorkersAreRefusedWithARemedy) {
+  const TestFolder folder;
+  for (const char* lines :
+       {"max = 0\n", "max = 65\n", "max = \"2\"\n", "cores = \"\"\n", "cores = \"0-\"\n",
+        "cores = \"1,1\"\n", "cores = [1]\n", "steering = \"bpf\"\n", "min = 1\n"}) {
+    EXPECT_EQ(folder.mistakes(tunnel + "[workers]\n" + lines).size(), 1U) << lines;
+  }
+}
+
+TEST(ConfigTuning, AChangeOfWorkersNeedsARestart) {
+  const TestFolder folder;
+  const auto plain = folder.parse(tunnel);
+  for (const auto& [key, line] : {std::pair{"workers.max", "max = 2"},
+                                  {"workers.cores", "cores = \"1\""},
+                                  {"workers.steering", "steering = \"user\""}}) {
+    const auto next = folder.parse(tunnel + "[workers]\n" + line + "\n");
+    ASSERT_TRUE(plain && next) << line;
+    EXPECT_EQ(needs_restart(*plain, *next), key);
+    EXPECT_EQ(needs_restart(*next, *next), "");
+  }
 }
 
 }  // namespace

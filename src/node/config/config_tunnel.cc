@@ -1,4 +1,4 @@
-// [node], [tunnel], [[peer]] and [gateway].
+// [node], [tunnel], [workers], [[peer]] and [gateway].
 #include "node/config/config_secret.h"
 #include "node/config/config_sections.h"
 #include "node/config/config_values.h"
@@ -88,6 +88,9 @@ void read_tunnel_sections(TableReader& root, const std::string& folder, ConfigDr
   if (process.control_socket.empty() && !draft.config.tunnel.interface.empty()) {
     process.control_socket = default_control_socket(draft.config.tunnel.interface);
   }
+  TableReader workers = root.table("workers");
+  read_keys({workers, draft, folder}, worker_keys, draft.config.workers);
+  workers.close();
   for (TableReader& table : root.tables("peer")) read_peer({table, draft, folder});
   TableReader gateway = root.table("gateway");
   read_keys({gateway, draft, folder}, gateway_keys, draft.config.gateway);

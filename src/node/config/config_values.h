@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "node/config/config.h"
 #include "node/config/config_mistakes.h"
@@ -18,6 +19,8 @@ inline constexpr std::uint16_t highest_mtu = 65'455;  ///< 65,535 − IPv6, UDP,
 
 inline constexpr std::uint32_t most_spin_us = 1'000'000;
 inline constexpr std::uint32_t most_queue_limit_us = 60'000'000;
+inline constexpr std::uint16_t most_workers = 64;  ///< as many bits as a set of cores has
+inline constexpr std::uint16_t most_cpu = 1023;    ///< CPU_SETSIZE - 1
 inline constexpr std::size_t most_peers = std::size_t{1} << 16U;  ///< as the kernel's device
 
 Parsed<IpAddress> read_address(std::string_view text);
@@ -56,6 +59,9 @@ Parsed<relay::ProxyTarget> read_proxy_target(std::string_view text);
 /// "automatic", or the name of an engine that this build has.
 Parsed<std::string> read_cipher(std::string_view text);
 Parsed<GovernorSettings::Mode> read_governor(std::string_view text);
+Parsed<SteerBy> read_steering(std::string_view text);
+/// CPUs, each once: "2", "0-3,6". Not whether this machine has them.
+Parsed<std::vector<std::uint16_t>> read_cores(std::string_view text);
 /// "clear", "inherit", or a number below 64 for all packets.
 Parsed<lane::DscpPolicy> read_dscp(std::string_view text);
 

@@ -152,5 +152,16 @@ TEST(ConfigValues, Words) {
   EXPECT_EQ(read_word("eror", log_level_words).error().mend, R"(did you mean "error"?)");
 }
 
+TEST(ConfigValues, CoresAreAListOfCpus) {
+  using Cores = std::vector<std::uint16_t>;
+  EXPECT_EQ(read_cores("2"), Cores{2});
+  EXPECT_EQ(read_cores("0-3,6"), (Cores{0, 1, 2, 3, 6}));
+  EXPECT_EQ(read_cores("7,1023,0"), (Cores{7, 1023, 0}));
+  for (const char* wrong : {"", ",", "1,", ",1", "a", "-1", "1-", "3-1", "1024", "0-1024", " 1",
+                            "1;2", "0x1", "1-2-3", "0,0", "0-3,2", "99999999999999999999"}) {
+    EXPECT_FALSE(read_cores(wrong)) << wrong;
+  }
+}
+
 }  // namespace
 }  // namespace tw::node

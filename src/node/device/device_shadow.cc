@@ -177,8 +177,9 @@ DevicePlan DeviceShadow::Edit::finish() {
     const auto found = shadow_.owners_.find(prefix);
     if (found != shadow_.owners_.end()) {
       if (before != found->second.peer) step(found->second.peer).gains.push_back(prefix);
-    } else if (before && shadow_.peers_.contains(*before)) {
-      step(*before).loses.push_back(prefix);
+    } else if (before) {
+      plan_.freed.push_back(prefix);
+      if (shadow_.peers_.contains(*before)) step(*before).loses.push_back(prefix);
     }
   }
   plan_.peers.reserve(steps_.size());

@@ -36,6 +36,7 @@ struct DevicePlan {
   std::vector<wg::PeerId> removed;
   std::optional<crypto::PrivateKey> private_key;  ///< ends every session
   std::vector<PeerStep> peers;                    ///< by id; nothing in them depends on the order
+  std::vector<Prefix> freed;                      ///< that were somebody's and are nobody's now
 };
 
 class DeviceShadow {

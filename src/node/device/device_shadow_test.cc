@@ -140,6 +140,16 @@ TEST_F(Shadow, ReplacingAllowedIpsChangesTheDifference) {
   ASSERT_EQ(plan.peers.size(), 1U);
   EXPECT_THAT(plan.peers[0].gains, ElementsAre(prefix("10.2.0.0/16")));
   EXPECT_THAT(plan.peers[0].loses, ElementsAre(prefix("10.0.0.0/8")));
+  EXPECT_THAT(plan.freed, ElementsAre(prefix("10.0.0.0/8")));
+}
+
+// A prefix that moves from peer to peer is not free in between.
+TEST_F(Shadow, FreedIsWhatNobodyHasAfterwards) {
+  apply(change({peer(1, {"10.0.0.0/8", "10.1.0.0/16"}), peer(2, {"10.2.0.0/16"})}));
+  const DevicePlan plan = apply(change({removal(1), peer(2, {"10.1.0.0/16"})}));
+  EXPECT_THAT(plan.freed, ElementsAre(prefix("10.0.0.0/8")));
+  EXPECT_THAT(apply(change({removal(2)})).freed,
+              ElementsAre(prefix("10.1.0.0/16"), prefix("10.2.0.0/16")));
 }
 
 TEST_F(Shadow, ARemovedPeerLeavesNothing) {

@@ -2,7 +2,9 @@
 // the class of service. The defaults are right for nearly everybody.
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/time.h"
 #include "crypto/aead_choice.h"
@@ -35,12 +37,26 @@ struct DeviceTuning {
   lane::DscpPolicy dscp = lane::DscpPolicy::clear();  ///< of outer packets
 };
 
+/// The one that puts a packet on the queue of the worker that owns its session.
+enum class SteerBy : std::uint8_t {
+  kernel,  ///< programs in the kernel, where it takes them; else the workers, as with `user`
+  user,    ///< the workers, who pass on what has come to another's queue
+};
+
+/// The threads that carry the device's packets. A session belongs to one of them.
+struct DeviceWorkers {
+  std::uint16_t max = 1;  ///< as many as there are: none comes or goes while the device runs
+  std::vector<std::uint16_t> cores{};  ///< CPUs for the workers in turn; empty: as the kernel likes
+  SteerBy steering = SteerBy::kernel;
+};
+
 /// The part of a DeviceTuning that is in effect.
 struct TuningInEffect {
   DeviceOffloads offloads;       ///< wanted, had, and not lost since
   Duration queue_limit{};        ///< zero: none
   bool tun_queue_timed = false;  ///< else the TUN's queue is bounded in packets, for want of eBPF
   GovernorSettings governor;
+  SteerBy steering = SteerBy::kernel;
 };
 
 }  // namespace tw::node

@@ -50,6 +50,7 @@ void describe(Visitor& visit, const TuningInEffect& of) {
   visit.time("spin_us", of.governor.spin);
   visit.time("queue_limit_us", of.queue_limit, {&queue_limit_metric});
   visit.flag("tun_queue_timed", of.tun_queue_timed);
+  visit.text("steering", word_of(of.steering, steering_words));
   visit.group("offloads", [&] { describe(visit, of.offloads); });
 }
 

@@ -26,15 +26,18 @@ Result<void> make_queue(const std::string& interface, std::uint32_t packets) {
 
 }  // namespace
 
-TunQueueLimit TunQueueLimit::set(const std::string& interface, int tun_fd, Duration limit) {
+TunQueueLimit TunQueueLimit::set(const std::string& interface, int tun_fd, std::size_t queues,
+                                 Duration limit) {
   TunQueueLimit made;
   if (limit <= Duration::zero()) return made;
-  Result<TunFilter> filter = TunFilter::load();
+  Result<TunFilter> filter = TunFilter::load(queues);
   Result<void> attached;
   if (filter) {
     // Its first limit is set before the first packet meets the program.
     made.filter_ = std::make_unique<TunFilter>(std::move(*filter));
-    made.queue_ = std::make_unique<TunQueue>(made.filter_->queue(), limit);
+    for (std::size_t number = 0; number < queues; ++number) {
+      made.queues_.push_back(std::make_unique<TunQueue>(made.filter_->queue(number), limit));
+    }
     attached = made.filter_->attach(tun_fd);
   } else {
     attached = std::unexpected(filter.error());

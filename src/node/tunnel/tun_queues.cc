@@ -40,10 +40,11 @@ Result<TunQueues> TunQueues::open(const std::string& interface, std::uint32_t mt
   quiet_tun(made.interface_);
   made.limit_trains(mtu);
   for (UniqueFd& fd : tun->queues) {
-    Queue& queue = made.queues_.emplace_back();
-    queue.port = std::make_unique<TunPort>(std::move(fd), tun->vnet_bytes);
-    queue.limit = TunQueueLimit::set(made.interface_, queue.port->wait_fd(), tuning.queue_limit);
-    queue.port->set_queue(queue.limit.queue());
+    made.ports_.push_back(std::make_unique<TunPort>(std::move(fd), tun->vnet_bytes));
+  }
+  made.limit_ = TunQueueLimit::set(made.interface_, made.fd(), count, tuning.queue_limit);
+  for (std::size_t number = 0; number < count; ++number) {
+    made.ports_[number]->set_queue(made.limit_.queue(number));
   }
   return made;
 }

@@ -25,7 +25,7 @@ class TunQueues {
   const std::string& interface() const noexcept { return interface_; }
   int ifindex() const noexcept { return ifindex_; }
   /// A descriptor that tells of the interface as long as it lives, wherever it is moved.
-  int fd() const noexcept { return queues_.front().port->wait_fd(); }
+  int fd() const noexcept { return ports_.front()->wait_fd(); }
   /// Returns the trains that the interface takes, as far as they are wanted.
   CoalescerKinds takes() const noexcept { return takes_; }
   /// Trains inside UDP tunnels come out of it; none are taken.
@@ -33,14 +33,14 @@ class TunQueues {
   /// Follows a new MTU of the interface, as far as it is here: see limit_trains().
   void mtu_changed(std::uint32_t mtu) const { limit_trains(mtu); }
 
-  std::size_t count() const noexcept { return queues_.size(); }
-  TunPort& port(std::size_t number) noexcept { return *queues_[number].port; }
+  std::size_t count() const noexcept { return ports_.size(); }
+  TunPort& port(std::size_t number) noexcept { return *ports_[number]; }
   /// Returns the poller that bounds a queue in time. It must be attached to the context that polls
   /// the port, before the port's poller. Null: that queue is bounded in packets, or not at all.
-  TunQueue* limit(std::size_t number) noexcept { return queues_[number].limit.queue(); }
-  bool is_limited_in_time() const noexcept { return queues_.front().limit.queue() != nullptr; }
+  TunQueue* limit(std::size_t number) noexcept { return limit_.queue(number); }
+  bool is_limited_in_time() const noexcept { return limit_.is_in_time(); }
   /// For want of eBPF the interface's queue is bounded by its length, which nobody else may change.
-  bool is_limited_in_packets() const noexcept { return queues_.front().limit.is_in_packets(); }
+  bool is_limited_in_packets() const noexcept { return limit_.is_in_packets(); }
 
  private:
   /// Limits the packets of the interface to what fits one send once it is sealed. Longer ones would
@@ -49,16 +49,12 @@ class TunQueues {
   /// refused is logged.
   void limit_trains(std::uint32_t mtu) const;
 
-  struct Queue {
-    std::unique_ptr<TunPort> port;
-    TunQueueLimit limit;
-  };
-
   std::string interface_;
   int ifindex_ = 0;
   CoalescerKinds takes_;
   bool gives_udp_tunnels_ = false;
-  std::vector<Queue> queues_;
+  std::vector<std::unique_ptr<TunPort>> ports_;
+  TunQueueLimit limit_;
 };
 
 }  // namespace tw::node

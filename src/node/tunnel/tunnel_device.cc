@@ -20,8 +20,6 @@ constexpr Duration drain_time = 3s;
 constexpr Duration busy_delay = 10ms, retry_delay = 1s;
 /// As many peers at a time as hold up packets for some 50 us.
 constexpr std::uint32_t slots_per_snapshot = 1024;
-/// One until packets are steered to several.
-constexpr std::size_t lanes = 1;
 
 template <typename Item, typename Visitor>
 void in_chunks(std::span<const Item> items, Visitor&& visit) {
@@ -57,21 +55,23 @@ Result<void> Device::open_parts(const DeviceSettings& settings) {
   Result<crypto::AeadChoice> cipher = crypto::choose_aead_engine(settings.tuning.cipher, clock_);
   if (!cipher) return std::unexpected(cipher.error());
   cipher_ = std::move(*cipher);
-  Result<TunQueues> tun = TunQueues::open(settings.interface, settings.mtu, lanes, settings.tuning);
+  Result<TunQueues> tun =
+      TunQueues::open(settings.interface, settings.mtu, settings.workers.max, settings.tuning);
   if (!tun) return std::unexpected(tun.error());
   tun_ = std::move(*tun);
   tuning_.offloads.tun_udp_tunnel = tun_->gives_udp_tunnels();
   paths_.tunnel_device.store(static_cast<std::uint32_t>(ifindex()), std::memory_order_relaxed);
 
-  Result<TunnelSockets> sockets = TunnelSockets::open(0, 0, tuning_.offloads, &paths_);
+  Result<TunnelSockets> sockets =
+      TunnelSockets::open(0, 0, tuning_.offloads, &paths_, settings.workers.max);
   if (!sockets) return std::unexpected(sockets.error());
   sockets_ = std::move(*sockets);
   shadow_.emplace(settings.peers_max);
 
   lane::TunnelLaneLimits limits;
   limits.sessions.peers = settings.peers_max;
-  Result<std::unique_ptr<TunnelThreads>> threads =
-      TunnelThreads::create(*tun_, cipher_, settings.tuning.governor, limits, random_, clock_);
+  Result<std::unique_ptr<TunnelThreads>> threads = TunnelThreads::create(
+      *tun_, cipher_, settings.tuning.governor, settings.workers.cores, limits, random_, clock_);
   if (!threads) return std::unexpected(threads.error());
   threads_ = std::move(*threads);
   lane::Tunnel& tunnel = threads_->tunnel();
@@ -80,8 +80,9 @@ Result<void> Device::open_parts(const DeviceSettings& settings) {
     lane.set_mtu(settings.mtu);
     lane.set_dscp(settings.tuning.dscp);
     lane.set_queue_limit(settings.tuning.queue_limit);
-    lane.set_udp_ports(sockets_->ports());
+    lane.set_udp_ports(sockets_->ports(number));
   }
+  steering_ = TunnelSteering::start(settings.workers.steering, tunnel, *tun_, *sockets_);
   tunnel.handshakes().on_unanswered([this](wg::PeerId peer) { unanswered_.note(peer); });
 
   Result<std::unique_ptr<TunnelWatch>> watch = TunnelWatch::open(ifindex(), tun_->fd(), *this);
@@ -142,12 +143,14 @@ Result<void> Device::open_sockets(std::uint16_t port, std::uint32_t fwmark) {
     if (Result<void> marked = draining_->set_fwmark(fwmark); !marked) return marked;
     std::swap(*draining_, *sockets_);
   } else {
-    Result<TunnelSockets> sockets = TunnelSockets::open(port, fwmark, tuning_.offloads, &paths_);
+    Result<TunnelSockets> sockets =
+        TunnelSockets::open(port, fwmark, tuning_.offloads, &paths_, lanes());
     if (!sockets) return std::unexpected(sockets.error());
     end_drain();
     draining_ = std::exchange(*sockets_, std::move(*sockets));
   }
   use_sockets();
+  steering_.use(*sockets_);
   std::size_t told = 0;
   threads_->on_lanes(
       [&](lane::TunnelLane& lane, std::size_t) { told += lane.announce(clock_.now()); });
@@ -161,8 +164,9 @@ Result<void> Device::open_sockets(std::uint16_t port, std::uint32_t fwmark) {
 }
 
 void Device::use_sockets() noexcept {
-  threads_->on_detached_lanes([&](lane::TunnelLane& lane, std::size_t) {
-    lane.set_udp_ports(sockets_->ports(), draining_ ? draining_->ports() : lane::UdpPorts{});
+  threads_->on_detached_lanes([&](lane::TunnelLane& lane, std::size_t number) {
+    lane.set_udp_ports(sockets_->ports(number),
+                       draining_ ? draining_->ports(number) : lane::UdpPorts{});
   });
 }
 
@@ -232,10 +236,11 @@ void Device::link_down() noexcept {
 /// wg_open() of the kernel's device.
 Result<void> Device::link_up() {
   Result<TunnelSockets> sockets =
-      TunnelSockets::open(sockets_->port(), sockets_->fwmark(), tuning_.offloads, &paths_);
+      TunnelSockets::open(sockets_->port(), sockets_->fwmark(), tuning_.offloads, &paths_, lanes());
   if (!sockets) return std::unexpected(sockets.error());
   sockets_ = std::move(*sockets);
   use_sockets();
+  steering_.use(*sockets_);
   restart_keepalives({});
   return {};
 }
@@ -248,6 +253,7 @@ void Device::hand_over(DevicePlan plan) {
   if (plan.private_key) change_private_key(*plan.private_key, plan.peers);
   in_chunks(std::span<const PeerStep>{plan.peers},
             [this](std::span<const PeerStep> steps) { change_peers(steps); });
+  steering_.follow(plan);
 }
 
 void Device::remove_peers(std::span<const wg::PeerId> peers) {
@@ -257,7 +263,11 @@ void Device::remove_peers(std::span<const wg::PeerId> peers) {
   });
   threads_->on_lanes([&](lane::TunnelLane& lane, std::size_t number) {
     for (const wg::PeerId id : peers) {
-      if (threads_->tunnel().lane_of(id) == number) lane.remove_peer(id, clock_.now());
+      if (threads_->tunnel().lane_of(id) == number) {
+        lane.remove_peer(id, clock_.now());
+      } else {
+        lane.allowed_ips().remove_peer(id);
+      }
     }
   });
 }
@@ -308,15 +318,17 @@ void Device::change_peers(std::span<const PeerStep> steps) {
 void Device::change_lane_peers(std::span<const PeerStep> steps) {
   threads_->on_lanes([&](lane::TunnelLane& lane, std::size_t number) {
     for (const PeerStep& step : steps) {
-      if (threads_->tunnel().lane_of(step.id) == number) change_lane_peer(lane, step);
+      change_lane_peer(lane, step, threads_->tunnel().lane_of(step.id) == number);
     }
   });
 }
 
-void Device::change_lane_peer(lane::TunnelLane& lane, const PeerStep& step) noexcept {
-  if (step.added) lane.add_peer(step.id);
+/// The lanes that do not own the peer learn its prefixes only.
+void Device::change_lane_peer(lane::TunnelLane& lane, const PeerStep& step, bool owns) noexcept {
+  if (step.added && owns) lane.add_peer(step.id);
   for (const Prefix& prefix : step.loses) lane.allowed_ips().remove(prefix, step.id);
   for (const Prefix& prefix : step.gains) lane.allowed_ips().insert(prefix, step.id);
+  if (!owns) return;
   const bool has_a_way = step.endpoint && lane.set_endpoint(step.id, *step.endpoint);
   // Last: they may send at once.
   if (step.keepalive) {
@@ -326,10 +338,12 @@ void Device::change_lane_peer(lane::TunnelLane& lane, const PeerStep& step) noex
   }
 }
 
-void Device::report_syns(WakingRing<SynReport>* reports, ContextRing<SynAnswer>* answers) {
-  static_assert(lanes == 1);
-  threads_->on_lanes(
-      [&](lane::TunnelLane& lane, std::size_t) { lane.report_syns(reports, answers); });
+void Device::report_syns(std::span<const SynEnds> by_lane) {
+  TW_ASSERT(by_lane.empty() || by_lane.size() == lanes());
+  threads_->on_lanes([&](lane::TunnelLane& lane, std::size_t number) {
+    const SynEnds ends = by_lane.empty() ? SynEnds{} : by_lane[number];
+    lane.report_syns(ends.reports, ends.answers, number);
+  });
 }
 
 void Device::hold_syns(bool hold) {
@@ -345,7 +359,7 @@ void Device::set_dscp(lane::DscpPolicy policy) {
 TuningInEffect Device::tuning() {
   const std::lock_guard lock{mutex_};
   TuningInEffect now{tuning_.offloads, tuning_.queue_limit, tun_->is_limited_in_time(),
-                     tuning_.governor};
+                     tuning_.governor, steering_.by()};
   threads_->on_lanes([&](const lane::TunnelLane& lane, std::size_t) {
     const CoalescerKinds taken = lane.tun_takes();
     now.offloads.tun_tcp = now.offloads.tun_tcp && taken.tcp;

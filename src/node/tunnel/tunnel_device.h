@@ -31,6 +31,7 @@
 #include "node/endpoints/unanswered_peers.h"
 #include "node/tunnel/tun_queues.h"
 #include "node/tunnel/tunnel_sockets.h"
+#include "node/tunnel/tunnel_steering.h"
 #include "node/tunnel/tunnel_threads.h"
 #include "node/tunnel/tunnel_watch.h"
 
@@ -42,6 +43,13 @@ struct DeviceSettings {
   /// At a time, at most as many as a lane has room for.
   std::size_t peers_max = lane::PeerTable::peers_max;
   DeviceTuning tuning{};
+  DeviceWorkers workers{};
+};
+
+/// Where one lane reports SYNs, and is answered.
+struct SynEnds {
+  WakingRing<SynReport>* reports = nullptr;
+  ContextRing<SynAnswer>* answers = nullptr;
 };
 
 /// References stay good as long as the device; any thread may read.
@@ -86,15 +94,16 @@ class Device final : public DeviceControl, private TunnelWatch::Listener {
   bool tun_queue_in_packets() const noexcept { return tun_->is_limited_in_packets(); }
   /// The only part of the tuning that can change while the device runs.
   void set_dscp(lane::DscpPolicy policy);
-  /// SYNs that come out of the tunnel are reported to `reports` (lane/tunnel_lane.h); null:
-  /// nowhere. Those that are held are answered on `answers`, made on syn_context(). The rings must
-  /// outlive the device, or be taken away first. Waits for the lane, the only one: a ring has one
-  /// end.
-  void report_syns(WakingRing<SynReport>* reports, ContextRing<SynAnswer>* answers = nullptr);
-  /// SYNs wait for those answers from now on, or do not. Waits for the lane.
+  /// SYNs that come out of the tunnel are reported to the rings of their lane (lane/tunnel_lane.h);
+  /// without any: nowhere. Those that are held are answered there, by the lane's number. `by_lane`:
+  /// for each lane, its answers made on syn_context(). The rings must outlive the device, or be
+  /// taken away first. Waits for the lanes.
+  void report_syns(std::span<const SynEnds> by_lane);
+  /// SYNs wait for those answers from now on, or do not. Waits for the lanes.
   void hold_syns(bool hold);
-  /// The context that answers about SYNs go to.
-  ExecContext& syn_context() noexcept { return threads_->lane_context(0); }
+  std::size_t lanes() const noexcept { return threads_->lanes(); }
+  /// The context that answers about SYNs of a lane go to.
+  ExecContext& syn_context(std::size_t lane) noexcept { return threads_->lane_context(lane); }
   DeviceCounters counters() const;
   /// Datagrams that the UDP sockets had no room for, since the start. The TUN's own drops
   /// (tx_dropped) are in its LinkState (machine/netlink/netlink.h).
@@ -135,7 +144,7 @@ class Device final : public DeviceControl, private TunnelWatch::Listener {
   void change_private_key(const crypto::PrivateKey& key, std::span<const PeerStep> later);
   void change_peers(std::span<const PeerStep> steps);
   void change_lane_peers(std::span<const PeerStep> steps);
-  void change_lane_peer(lane::TunnelLane& lane, const PeerStep& step) noexcept;
+  void change_lane_peer(lane::TunnelLane& lane, const PeerStep& step, bool owns) noexcept;
   std::vector<lane::LanePeerSnapshot> lane_peers();
 
   DeviceTuning tuning_;       // as wanted
@@ -153,6 +162,7 @@ class Device final : public DeviceControl, private TunnelWatch::Listener {
   std::optional<TunnelSockets> sockets_;
   std::optional<TunnelSockets> draining_;  // of the port before
   std::unique_ptr<TunnelThreads> threads_;
+  TunnelSteering steering_;
   std::unique_ptr<TunnelWatch> watch_;
   // On the handshake worker. They take the mutex only if nobody has it: whoever has it may be
   // waiting for that worker.

@@ -4,11 +4,11 @@
 #include <netinet/udp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
 #include "base/log.h"
-#include "port/udp/sockets.h"
 
 namespace tw::node {
 namespace {
@@ -45,74 +45,126 @@ bool receives_trains(const UdpPort& port) noexcept {
 
 Result<TunnelSockets> TunnelSockets::open(std::uint16_t port, std::uint32_t fwmark,
                                           const DeviceOffloads& offloads,
-                                          const PathChanges* changes) {
+                                          const PathChanges* changes, std::size_t workers) {
   TunnelSockets sockets;
   sockets.fwmark_ = fwmark;
+  UdpOptions options;
+  options.fwmark = fwmark;
+  options.receive_trains = offloads.udp_receive;
+  options.receive_age = true;
+  options.send_buffer_bytes = send_buffer_bytes;
   for (int attempt = 1;; ++attempt) {
-    UdpOptions options;
     options.port = port;
-    options.fwmark = fwmark;
-    options.receive_trains = offloads.udp_receive;
-    options.receive_age = true;
-    options.send_buffer_bytes = send_buffer_bytes;
-    Result<UdpSocket> v4 = open_udp(options);
-    if (!v4) return std::unexpected(v4.error());
-    options.family = Family::v6;
-    options.port = v4->port;
-    Result<UdpSocket> v6 = open_udp(options);
-    const bool taken = !v6 && v6.error().os_errno == EADDRINUSE;
+    Result<Pair> first = open_pair(options, changes, sockets.port_);
+    const bool taken = !first && first.error().os_errno == EADDRINUSE;
     if (taken && port == 0 && attempt < attempts) continue;
-    if (!v6 && !means_no_ipv6(v6.error())) return std::unexpected(v6.error());
-    sockets.port_ = v4->port;
-    auto v4_port = make_port(std::move(*v4), fwmark, changes);
-    if (!v4_port) return std::unexpected(v4_port.error());
-    sockets.v4_ = std::move(*v4_port);
-    if (v6) {
-      auto v6_port = make_port(std::move(*v6), fwmark, changes);
-      if (!v6_port) return std::unexpected(v6_port.error());
-      sockets.v6_ = std::move(*v6_port);
-    }
-    sockets.receive_trains_ = offloads.udp_receive;
-    for (UdpPort* port_made : {sockets.v4_.get(), sockets.v6_.get()}) {
-      if (port_made == nullptr) continue;
-      if (!offloads.udp_send) port_made->send_singles_only();
-      sockets.receive_trains_ = sockets.receive_trains_ && receives_trains(*port_made);
-    }
-    return sockets;
+    if (!first) return std::unexpected(first.error());
+    sockets.pairs_.push_back(std::move(*first));
+    break;
   }
+  if (workers > 1) {
+    const Result<void> others = sockets.open_others(options, changes, workers);
+    if (!others) return std::unexpected(others.error());
+  }
+  sockets.receive_trains_ = offloads.udp_receive;
+  for (UdpPort* made : sockets.all()) {
+    if (!offloads.udp_send) made->send_singles_only();
+    sockets.receive_trains_ = sockets.receive_trains_ && receives_trains(*made);
+  }
+  return sockets;
 }
 
-void TunnelSockets::close() noexcept {
-  v4_.reset();
-  v6_.reset();
+/// `port`: the one that both have got.
+Result<TunnelSockets::Pair> TunnelSockets::open_pair(const UdpOptions& wanted,
+                                                     const PathChanges* changes,
+                                                     std::uint16_t& port) {
+  UdpOptions options = wanted;
+  Pair pair;
+  Result<UdpSocket> v4 = open_udp(options);
+  if (!v4) return std::unexpected(v4.error());
+  port = v4->port;
+  options.family = Family::v6;
+  options.port = port;
+  Result<UdpSocket> v6 = open_udp(options);
+  if (!v6 && !means_no_ipv6(v6.error())) return std::unexpected(v6.error());
+  auto v4_port = make_port(std::move(*v4), options.fwmark, changes);
+  if (!v4_port) return std::unexpected(v4_port.error());
+  pair.v4 = std::move(*v4_port);
+  if (v6) {
+    auto v6_port = make_port(std::move(*v6), options.fwmark, changes);
+    if (!v6_port) return std::unexpected(v6_port.error());
+    pair.v6 = std::move(*v6_port);
+  }
+  return pair;
 }
+
+/// The first ones have the port for themselves, or there would be none here; now they share it.
+Result<void> TunnelSockets::open_others(const UdpOptions& options, const PathChanges* changes,
+                                        std::size_t workers) {
+  for (const UdpPort* first : all()) {
+    if (Result<void> shared = share_port(first->wait_fd()); !shared) return shared;
+  }
+  UdpOptions joining = options;
+  joining.port = port_;
+  joining.reuse_port = true;
+  while (pairs_.size() < workers) {
+    std::uint16_t same = 0;
+    Result<Pair> pair = open_pair(joining, changes, same);
+    if (!pair) return std::unexpected(pair.error());
+    pairs_.push_back(std::move(*pair));
+  }
+  return {};
+}
+
+Result<void> TunnelSockets::steer(KernelSteering& steering) const {
+  for (const UdpPort* first : {pairs_.front().v4.get(), pairs_.front().v6.get()}) {
+    if (first == nullptr) continue;
+    if (Result<void> done = steering.attach_wire(first->wait_fd()); !done) return done;
+  }
+  for (std::size_t worker = 0; worker < pairs_.size(); ++worker) {
+    const Pair& pair = pairs_[worker];
+    Result<void> done = steering.use_socket(Family::v4, worker, pair.v4->wait_fd());
+    if (done && pair.v6) done = steering.use_socket(Family::v6, worker, pair.v6->wait_fd());
+    if (!done) return done;
+  }
+  return {};
+}
+
+std::vector<UdpPort*> TunnelSockets::all() const {
+  std::vector<UdpPort*> ports;
+  for (const Pair& pair : pairs_) {
+    for (UdpPort* port : {pair.v4.get(), pair.v6.get()}) {
+      if (port != nullptr) ports.push_back(port);
+    }
+  }
+  return ports;
+}
+
+void TunnelSockets::close() noexcept { pairs_.clear(); }
 
 Result<void> TunnelSockets::set_fwmark(std::uint32_t fwmark) {
-  Result<void> done = v4_ == nullptr ? Result<void>{} : tw::set_fwmark(v4_->wait_fd(), fwmark);
-  if (done && v6_ != nullptr) {
-    done = tw::set_fwmark(v6_->wait_fd(), fwmark);
-    if (!done) {
-      const Result<void> undone = tw::set_fwmark(v4_->wait_fd(), fwmark_);
-      if (!undone) log::error("the IPv4 socket keeps its new mark: {}", undone.error().text());
+  const std::vector<UdpPort*> ports = all();
+  for (std::size_t set = 0; set < ports.size(); ++set) {
+    Result<void> done = tw::set_fwmark(ports[set]->wait_fd(), fwmark);
+    if (done) continue;
+    for (std::size_t undo = 0; undo < set; ++undo) {
+      const Result<void> undone = tw::set_fwmark(ports[undo]->wait_fd(), fwmark_);
+      if (!undone) log::error("a socket keeps its new mark: {}", undone.error().text());
     }
+    return done;
   }
-  if (!done) return done;
   fwmark_ = fwmark;
-  for (UdpPort* port : {v4_.get(), v6_.get()}) {
-    if (port != nullptr) port->mark_changed(fwmark);
-  }
-  return done;
+  for (UdpPort* port : ports) port->mark_changed(fwmark);
+  return {};
 }
 
 bool TunnelSockets::send_trains() const noexcept {
-  return (v4_ == nullptr || v4_->sends_trains()) && (v6_ == nullptr || v6_->sends_trains());
+  return std::ranges::all_of(all(), [](const UdpPort* port) { return port->sends_trains(); });
 }
 
 std::uint64_t TunnelSockets::kernel_drops() const noexcept {
   std::uint64_t drops = 0;
-  for (const UdpPort* port : {v4_.get(), v6_.get()}) {
-    if (port != nullptr) drops += port->kernel_drops();
-  }
+  for (const UdpPort* port : all()) drops += port->kernel_drops();
   return drops;
 }
 

@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <set>
 
 namespace tw::node {
 namespace {
@@ -42,6 +43,34 @@ TEST(TunnelSockets, SayWhetherTrainsComeWhole) {
   const auto unwanted = TunnelSockets::open(0, 0, {.udp_receive = false});
   ASSERT_TRUE(unwanted) << unwanted.error().text();
   EXPECT_FALSE(unwanted->receive_trains());
+}
+
+TEST(TunnelSockets, WorkersShareAPortThatIsTakenForOthers) {
+  const auto sockets = TunnelSockets::open(0, 0, {}, nullptr, 3);
+  ASSERT_TRUE(sockets) << sockets.error().text();
+  std::set<Port*> ports;
+  for (std::size_t worker = 0; worker < 3; ++worker) {
+    ports.insert(sockets->ports(worker).v4);
+    ports.insert(sockets->ports(worker).v6);
+  }
+  ports.erase(nullptr);  // of a machine without IPv6
+  EXPECT_EQ(ports.size() % 3, 0U);
+  // Neither one socket nor another group may join.
+  for (const std::size_t workers : {std::size_t{1}, std::size_t{3}}) {
+    const auto second = TunnelSockets::open(sockets->port(), 0, {}, nullptr, workers);
+    ASSERT_FALSE(second);
+    EXPECT_EQ(second.error().os_errno, EADDRINUSE);
+  }
+}
+
+TEST(TunnelSockets, AClosedGroupLeavesThePort) {
+  auto sockets = TunnelSockets::open(0, 0, {}, nullptr, 2);
+  ASSERT_TRUE(sockets);
+  const std::uint16_t port = sockets->port();
+  sockets->close();
+  EXPECT_FALSE(sockets->is_open());
+  EXPECT_EQ(sockets->ports(1).v4, nullptr);
+  EXPECT_TRUE(TunnelSockets::open(port, 0, {}, nullptr, 2));
 }
 
 TEST(TunnelSocketsDeathTest, AnOldKernelGivesNoTrainsWhateverIsWanted) {

@@ -22,9 +22,10 @@ std::string lane_thread_name(std::size_t number) {
 
 Result<std::unique_ptr<TunnelThreads>> TunnelThreads::create(
     TunQueues& tun, const crypto::AeadChoice& cipher, const GovernorSettings& governor,
-    lane::TunnelLaneLimits limits, RandomSource& random, const Clock& clock) {
+    std::span<const std::uint16_t> cores, lane::TunnelLaneLimits limits, RandomSource& random,
+    const Clock& clock) {
   std::unique_ptr<TunnelThreads> made{new TunnelThreads{tun}};
-  if (Result<void> done = made->make_workers(cipher, governor, clock); !done) {
+  if (Result<void> done = made->make_workers(cipher, governor, cores, clock); !done) {
     return std::unexpected(done.error());
   }
   std::vector<lane::TunnelSeat> seats;
@@ -38,10 +39,12 @@ Result<std::unique_ptr<TunnelThreads>> TunnelThreads::create(
 }
 
 Result<void> TunnelThreads::make_workers(const crypto::AeadChoice& cipher,
-                                         const GovernorSettings& governor, const Clock& clock) {
+                                         const GovernorSettings& governor,
+                                         std::span<const std::uint16_t> cores, const Clock& clock) {
   for (std::size_t number = 0; number < tun_.count(); ++number) {
     WorkerSettings settings{
         .id = node::lane_context(number), .name = lane_thread_name(number), .governor = governor};
+    if (!cores.empty()) settings.cpu = cores[number % cores.size()];
     Result<std::unique_ptr<Worker>> worker = Worker::create(std::move(settings), clock);
     if (!worker) return std::unexpected(worker.error());
     lanes_.push_back({std::move(*worker), cipher.make()});

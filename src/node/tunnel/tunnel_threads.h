@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -20,10 +21,12 @@ namespace tw::node {
 
 class TunnelThreads {
  public:
-  /// A lane for each queue of the TUN. All must outlive this. Starts no thread.
+  /// A lane for each queue of the TUN, its worker on the next of `cores`, if there are any. All
+  /// must outlive this. Starts no thread.
   static Result<std::unique_ptr<TunnelThreads>> create(TunQueues& tun,
                                                        const crypto::AeadChoice& cipher,
                                                        const GovernorSettings& governor,
+                                                       std::span<const std::uint16_t> cores,
                                                        lane::TunnelLaneLimits limits,
                                                        RandomSource& random, const Clock& clock);
   /// stop(), if that has not been done.
@@ -79,7 +82,7 @@ class TunnelThreads {
 
   explicit TunnelThreads(TunQueues& tun) noexcept : tun_(tun) {}
   Result<void> make_workers(const crypto::AeadChoice& cipher, const GovernorSettings& governor,
-                            const Clock& clock);
+                            std::span<const std::uint16_t> cores, const Clock& clock);
 
   TunQueues& tun_;
   // The workers refer to each other's lanes only through channels and wake(); all are stopped

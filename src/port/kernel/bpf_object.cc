@@ -5,6 +5,7 @@
 #include <linux/bpf.h>
 #include <sys/mman.h>
 
+#include <cerrno>
 #include <string>
 
 namespace tw {
@@ -28,12 +29,18 @@ void BpfObject::Close::operator()(bpf_object* object) const noexcept {
   ::bpf_object__close(object);
 }
 
-Result<BpfObject> BpfObject::load(std::span<const unsigned char> bytes, std::string_view what) {
+Result<BpfObject> BpfObject::load(std::span<const unsigned char> bytes, std::string_view what,
+                                  std::span<const BpfMapEntries> sizes) {
   ::libbpf_set_print(nullptr);  // it writes to stderr by itself
   std::unique_ptr<bpf_object, Close> object{
       ::bpf_object__open_mem(bytes.data(), bytes.size(), nullptr)};
   if (object == nullptr) return system_error("open " + std::string{what});
   register_by_link(*object);
+  for (const BpfMapEntries& size : sizes) {
+    bpf_map* const map = ::bpf_object__find_map_by_name(object.get(), size.map);
+    const int failed = map == nullptr ? -ENOENT : ::bpf_map__set_max_entries(map, size.entries);
+    if (failed != 0) return system_error(-failed, "size a map of " + std::string{what});
+  }
   if (const int failed = ::bpf_object__load(object.get()); failed != 0) {
     return system_error(-failed, "load " + std::string{what});
   }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -16,11 +17,18 @@ struct bpf_object;
 
 namespace tw {
 
+/// How many entries a map is to have, instead of as many as the source says.
+struct BpfMapEntries {
+  const char* map;
+  std::uint32_t entries;
+};
+
 class BpfObject {
  public:
   /// `what` names it in errors ("the TUN queue's eBPF program") and must outlive this. Fails
   /// without CAP_BPF (and CAP_NET_ADMIN), or if the kernel refuses the program.
-  static Result<BpfObject> load(std::span<const unsigned char> bytes, std::string_view what);
+  static Result<BpfObject> load(std::span<const unsigned char> bytes, std::string_view what,
+                                std::span<const BpfMapEntries> sizes = {});
 
   /// Descriptors of a program or a map by the name it has in the source.
   Result<UniqueFd> program(const char* name) const;

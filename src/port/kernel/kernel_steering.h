@@ -37,7 +37,7 @@ class KernelSteering {
   /// must then be told by use_socket(): until then the kernel spreads by its own hash.
   Result<void> attach_wire(int udp_fd) noexcept;
   /// `udp_fd` is the worker's socket of this family, instead of the one before. It must be bound,
-  /// and in a group that the program is attached to.
+  /// and in a group that the program is attached to. Fails if it is some worker's already.
   Result<void> use_socket(Family family, std::size_t worker, int udp_fd) noexcept;
   /// Makes the program choose the queue of this TUN, whose queues are numbered as the workers.
   Result<void> attach_host(int tun_fd) noexcept;

@@ -350,6 +350,21 @@ TEST_F(TunFilterTest, LetsMoreInWhileTheProcessIsAway) {
   EXPECT_EQ(filter_->queue().dropped, 0U);
 }
 
+// Of a device with several queues each has its own memory, which the other half finds by its
+// number.
+TEST(TunFilterQueues, LieSideBySide) {
+  const Result<TunFilter> loaded = TunFilter::load(3);
+  if (!loaded) GTEST_SKIP() << "needs CAP_BPF: " << loaded.error().text();
+  for (std::size_t number = 0; number < 3; ++number) {
+    loaded->queue(number).limit_bytes = 1000 + number;
+    loaded->queue(number).bucket_enqueued[tw_tun_buckets - 1] = number;
+  }
+  for (std::size_t number = 0; number < 3; ++number) {
+    EXPECT_EQ(loaded->queue(number).limit_bytes, 1000 + number);
+    EXPECT_EQ(loaded->queue(number).bucket_enqueued[tw_tun_buckets - 1], number);
+  }
+}
+
 TEST_F(TunFilterTest, LetsNothingInWithoutALimit) {
   filter_->queue().limit_bytes = 0;
   EXPECT_EQ(run(packet_to("10.0.0.1", 100)), 0U);

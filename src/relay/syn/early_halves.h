@@ -35,7 +35,7 @@ class EarlyHalves {
   /// After clients.apply(): an address may be another client's.
   void apply();
   /// Held SYNs get their answers by this ring; see HeldAnswers.
-  void answer_to(SynAnswers* ring) noexcept { answers_.send_to(ring); }
+  void answer_to(std::vector<SynAnswers*> rings) noexcept { answers_.send_to(std::move(rings)); }
 
   /// Returns the half that the SYN has begun; empty if it began none. A SYN that is held has its
   /// answer then. `begins`: false while no new connections are taken.

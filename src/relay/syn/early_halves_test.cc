@@ -48,7 +48,7 @@ class EarlyHalvesTest : public testing::Test {
     pops.apply(settings);
     ways.apply();
     clients.apply(table);
-    halves.answer_to(&ring);
+    halves.answer_to({&ring});
   }
   static RelaySettings few_halves() {
     RelaySettings settings;

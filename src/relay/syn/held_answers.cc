@@ -16,7 +16,9 @@ void HeldAnswers::answer(std::uint32_t number, SynVerdict verdict) {
       ++counters_.repeated;
       break;
   }
-  TW_ASSERT(ring_ != nullptr && ring_->push({.held = number, .verdict = verdict}));
+  const std::size_t reporter = reporter_of(number);
+  TW_ASSERT(reporter < rings_.size() &&
+            rings_[reporter]->push({.held = number, .verdict = verdict}));
 }
 
 void HeldAnswers::release(std::uint32_t number, SynVerdict verdict) {

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
+#include <vector>
 
 #include "relay/snapshot.h"
 #include "relay/syn/syn_source.h"
@@ -11,8 +13,9 @@ namespace tw::relay {
 
 class HeldAnswers {
  public:
-  /// Answers go to `ring` from now on, which must outlive this. Before the first SYN is held.
-  void send_to(SynAnswers* ring) noexcept { ring_ = ring; }
+  /// Answers go to these from now on, by the number of the reporter; they must outlive this. Before
+  /// the first SYN is held.
+  void send_to(std::vector<SynAnswers*> rings) noexcept { rings_ = std::move(rings); }
 
   /// A SYN has been reported as held.
   void reported() noexcept { ++counters_.held; }
@@ -22,15 +25,15 @@ class HeldAnswers {
   void keep_waiting() noexcept { ++counters_.waiting; }
   /// Answers one that waited.
   void release(std::uint32_t number, SynVerdict verdict);
-  /// Wakes the reporter if there are answers since the last time.
+  /// Wakes the reporters for whom there are answers since the last time.
   void wake() noexcept {
-    if (ring_ != nullptr) ring_->wake();
+    for (SynAnswers* ring : rings_) ring->wake();
   }
 
   const HeldSynCounters& counters() const noexcept { return counters_; }
 
  private:
-  SynAnswers* ring_ = nullptr;
+  std::vector<SynAnswers*> rings_;
   HeldSynCounters counters_;
 };
 

@@ -24,7 +24,7 @@ struct SynReport {
   std::uint16_t payload_bytes = 0;  ///< data in the SYN (TCP Fast Open)
   /// Its client is there: it came out of the tunnel, or has completed a handshake lately.
   bool proven = true;
-  /// The reporter's own number of the packet it holds back: it waits for exactly one SynAnswer.
+  /// held_number() of the packet that is held back: its reporter waits for exactly one SynAnswer.
   std::uint32_t held = not_held;
 
   bool is_held() const noexcept { return held != not_held; }
@@ -35,8 +35,14 @@ struct SynReport {
   static std::optional<SynReport> of(ByteView packet, const IpPacketView& ip) noexcept;
 };
 
-/// The most SYNs that may be held at a time: as many answers may be under way, and no more.
-inline constexpr std::size_t held_syns_max = 1024;
+/// The most SYNs that each reporter may hold at a time: as many answers may be under way to it, and
+/// no more.
+inline constexpr std::uint32_t held_syns_max = 1024;
+/// Numbers what several reporters hold: `slot`, below held_syns_max, is the reporter's own.
+constexpr std::uint32_t held_number(std::size_t reporter, std::uint32_t slot) noexcept {
+  return static_cast<std::uint32_t>(reporter) * held_syns_max + slot;
+}
+constexpr std::size_t reporter_of(std::uint32_t held) noexcept { return held / held_syns_max; }
 
 /// The verdict on a SYN that is held.
 enum class SynVerdict : std::uint8_t {

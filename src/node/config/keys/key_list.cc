@@ -54,6 +54,7 @@ std::vector<KeyFacts> make_keys() {
   add("node", node_keys);
   add("tunnel", tunnel_keys);
   add("tunnel.offloads", offload_keys);
+  add("workers", worker_keys);
   add("peer", peer_keys, true);
   add("gateway", gateway_keys);
   add("relay", relay_keys);
@@ -102,6 +103,9 @@ std::string needs_restart(const NodeConfig& now, const NodeConfig& next) {
   }
   if (const auto name = fixed_and_changed(offload_keys, offloads, wanted); !name.empty()) {
     return fmt::format("tunnel.offloads.{}", name);
+  }
+  if (const auto name = fixed_and_changed(worker_keys, now.workers, next.workers); !name.empty()) {
+    return fmt::format("workers.{}", name);
   }
   if (const auto name = fixed_and_changed(node_keys, now.process, next.process); !name.empty()) {
     return fmt::format("node.{}", name);

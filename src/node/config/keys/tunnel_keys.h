@@ -1,4 +1,4 @@
-// The keys of [node], [tunnel], [[peer]] and [gateway].
+// The keys of [node], [tunnel], [workers], [[peer]] and [gateway].
 #pragma once
 
 #include <array>
@@ -137,6 +137,26 @@ inline constexpr auto offload_keys = std::to_array<Key<DeviceOffloads>>({
      .change = Change::restart,
      .help = "trains of either kind inside a UDP tunnel (VXLAN, Geneve) from the device (Linux "
              "6.17)"},
+});
+
+using InWorkers = Kinds<DeviceWorkers>;
+inline constexpr auto worker_keys = std::to_array<Key<DeviceWorkers>>({
+    {.name = "max",
+     .kind = InWorkers::number<&DeviceWorkers::max>(1, most_workers),
+     .change = Change::restart,
+     .help = "threads that carry packets; each peer belongs to one of them ([several "
+             "workers](operations.md#several-workers))"},
+    {.name = "cores",
+     .kind = InWorkers::text<read_cores, &DeviceWorkers::cores>("`\"0-3,6\"`"),
+     .change = Change::restart,
+     .help = "CPUs for them, one each in turn, as the kernel writes lists of CPUs; none: wherever "
+             "the kernel likes",
+     .otherwise = "none"},
+    {.name = "steering",
+     .kind = InWorkers::word<steering_words, &DeviceWorkers::steering>(),
+     .change = Change::restart,
+     .help = "who puts a packet on its worker's queue: programs in the kernel (where it takes "
+             "none, the workers, and the log says so), or the workers, by passing it on"},
 });
 
 using InPeer = Kinds<PeerDraft>;

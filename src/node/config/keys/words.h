@@ -25,6 +25,8 @@ inline constexpr std::array<Word<GovernorSettings::Mode>, 3> governor_words{
     {{"adaptive", GovernorSettings::Mode::adaptive},
      {"interrupt", GovernorSettings::Mode::interrupt},
      {"busy", GovernorSettings::Mode::busy}}};
+inline constexpr std::array<Word<SteerBy>, 2> steering_words{
+    {{"kernel", SteerBy::kernel}, {"user", SteerBy::user}}};
 inline constexpr std::array<Word<Quic>, 2> quic_words{
     {{"route", Quic::route}, {"reject", Quic::reject}}};
 inline constexpr std::array<Word<relay::Protocol>, 4> protocol_words{
