@@ -68,6 +68,22 @@ TEST_F(HeldSynsTest, APassedOneArrivesByteForByteAndOnlyThen) {
   expect_conserved();
 }
 
+// Of several lanes each numbers what it holds apart, and takes its own numbers back.
+TEST_F(HeldSynsTest, NumbersSayWhichLaneHolds) {
+  right_.lane().report_syns(reports_.get(), &answers_, 3);
+  send(syn_packet(7));
+  send(syn_packet(8));
+  const SynReport first = reported(), second = reported();
+  EXPECT_EQ(reporter_of(first.held), 3U);
+  EXPECT_EQ(reporter_of(second.held), 3U);
+  EXPECT_NE(first.held, second.held);
+  answer(second, SynVerdict::pass);
+  EXPECT_EQ(right_.to_host(), Packets{syn_packet(8)});
+  answer(first, SynVerdict::pass);
+  EXPECT_EQ(right_.to_host(), Packets{syn_packet(7)});
+  expect_conserved();
+}
+
 TEST_F(HeldSynsTest, ARefusedOneIsAnsweredWithAReset) {
   send(syn_packet(7));
   answer(reported(), SynVerdict::refuse);
