@@ -81,7 +81,7 @@ class Confined(lib.NetTest):
                       "anna": lib.pubkey(lib.genkey()), "key": f"{self.folder}/node.key",
                       "log": f"{self.folder}/connections.log", "devices": ""}
         for server in SERVERS:
-            serve = self.behind.start(["python3", "-m", "http.server", "8080", "--bind", server])
+            serve = self.behind.start(["python3", "-um", "http.server", "8080", "--bind", server])
             serve.wait_log("Serving HTTP", 20)
 
     def configure(self, **names):

@@ -115,7 +115,7 @@ class PortsTest(RelayCase):
 
     def test_a_client_device_that_is_made_anew_is_served(self):
         for family in (4, 6):
-            server = self.server.start(["python3", "-m", "http.server", PORT, "--bind", SERVER[family]])
+            server = self.server.start(["python3", "-um", "http.server", PORT, "--bind", SERVER[family]])
             server.wait_log("Serving")
         self.assertEqual(self.fetch_by_lan(), "[200, 200]")
         for _ in range(2):
