@@ -255,12 +255,5 @@ class Everyday(EverydayCase):
         self.check_pings(self.clients[:2], 2)
 
 
-class EverydaySteeredByTheWorkers(EverydayCase):
-    STEERING = "user"
-
-    def test_a_day(self):
-        self.check_a_day()
-
-
 if __name__ == "__main__":
     lib.main()
