@@ -60,11 +60,11 @@ class Tunnel {
     std::unique_ptr<Strangers> strangers;
     std::unique_ptr<TunnelLane> lane;
   };
-  /// What one lane passes on to one other.
+  /// The rings from one lane to one other.
   struct Rings {
     TrainRing from_wire{stranger_bytes}, from_host{stranger_bytes};
   };
-  /// Of one ring: sixteen full trains, 0.8 ms at 10 Gbps. Touched ones cost memory.
+  /// The size of a ring: sixteen full trains, 0.8 ms at 10 Gbps. Only touched pages cost memory.
   static constexpr std::size_t stranger_bytes = std::size_t{1} << 20U;
 
   void join_lanes();

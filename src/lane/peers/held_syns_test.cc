@@ -68,7 +68,7 @@ TEST_F(HeldSynsTest, APassedOneArrivesByteForByteAndOnlyThen) {
   expect_conserved();
 }
 
-// Of several lanes each numbers what it holds apart, and takes its own numbers back.
+// Each of several lanes has numbers of its own for the SYNs it holds, and takes only those back.
 TEST_F(HeldSynsTest, NumbersSayWhichLaneHolds) {
   right_.lane().report_syns(reports_.get(), &answers_, 3);
   send(syn_packet(7));

@@ -1,5 +1,5 @@
-// What other workers pass on to this one, as a port: so that it is taken in turns with the sockets,
-// or the TUN queue, and under their budget.
+// The trains that other workers pass on to this one, as a port: so they are taken in turns with the
+// sockets, or the TUN queue, and under their budget.
 #pragma once
 
 #include <algorithm>

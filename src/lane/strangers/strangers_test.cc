@@ -1,6 +1,6 @@
-// What comes to a lane and is another's: trains that mix the sessions of several lanes, messages of
-// other types among them, heads that somebody forged, and packets of the host on any queue. All
-// clients stand behind one address, as behind a NAT.
+// Packets that come to a lane and are another's: trains that mix the sessions of several lanes,
+// messages of other types among them, heads that somebody forged, and packets of the host on any
+// queue. All clients stand behind one address, as behind a NAT.
 #include "lane/strangers/strangers.h"
 
 #include <gtest/gtest.h>
@@ -113,7 +113,7 @@ class StrangersTest : public testing::Test {
     std::uint8_t from, fill;
     friend bool operator==(const AtHost&, const AtHost&) = default;
   };
-  /// What has come out of a lane's TUN queue.
+  /// Returns the packets that have come out of a lane's TUN queue.
   std::vector<AtHost> at_host(std::size_t lane) {
     PacketBatch batch{256, 65'536};
     gateway_.host[lane].poll(batch);
@@ -189,7 +189,7 @@ TEST_F(StrangersTest, OfATrainThatMixesSessionsEachPacketReachesItsOwner) {
   expect_conserved();
 }
 
-// What a lane has passed on wakes its owner by itself, once a batch: no packet waits for the next.
+// A lane that passes packets on wakes their owner once a batch: no packet waits for the next.
 TEST_F(StrangersTest, TheOwnerIsWokenOnceABatch) {
   ManualContext owner{ContextId{7}, clock_};
   TrainRing wire{std::size_t{1} << 18U}, host{std::size_t{1} << 18U};
@@ -328,7 +328,7 @@ TEST_F(StrangersTest, PacketsOfTheHostAreSealedByTheOwnerWhateverQueueTheyCameOn
   expect_conserved();
 }
 
-// What is nobody's is answered by whichever lane got it, and not sent round.
+// The lane that gets a packet without a route answers it, and does not send it round.
 TEST_F(StrangersTest, WhatHasNoRouteIsAnsweredAtOnce) {
   for (const std::size_t queue : {0U, 1U}) {
     std::vector<std::uint8_t> packet = ip_packet(server, 77, 64, 1);

@@ -18,7 +18,7 @@ class TunnelSockets {
  public:
   /// `port` 0: one that is free in both families. A machine without IPv6 gets IPv4 alone. Fails if
   /// the port is in use in either family. `changes` (null: nobody tells of any) must outlive this.
-  /// Of several workers, the kernel spreads what comes over their sockets by its own hash of the
+  /// With several workers, the kernel spreads datagrams over their sockets by its own hash of the
   /// sender, until it is told otherwise (port/kernel/kernel_steering.h).
   static Result<TunnelSockets> open(std::uint16_t port, std::uint32_t fwmark,
                                     const DeviceOffloads& offloads,

@@ -17,7 +17,7 @@ struct bpf_object;
 
 namespace tw {
 
-/// How many entries a map is to have, instead of as many as the source says.
+/// The number of a map's entries, in place of the number in the program's source.
 struct BpfMapEntries {
   const char* map;
   std::uint32_t entries;

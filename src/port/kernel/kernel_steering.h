@@ -41,8 +41,8 @@ class KernelSteering {
   Result<void> use_socket(Family family, std::size_t worker, int udp_fd) noexcept;
   /// Makes the program choose the queue of this TUN, whose queues are numbered as the workers.
   Result<void> attach_host(int tun_fd) noexcept;
-  /// What goes to this prefix inside the tunnel belongs to the bucket. Fails if there are too many;
-  /// such packets come to worker 0, who passes them on.
+  /// Packets to this prefix inside the tunnel belong to the bucket. Fails if there are too many
+  /// prefixes; packets to the others come to worker 0, which passes them on.
   Result<void> set_route(const Prefix& prefix, std::uint16_t bucket) noexcept;
   /// Nothing happens if there is none.
   void remove_route(const Prefix& prefix) noexcept;

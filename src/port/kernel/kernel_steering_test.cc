@@ -1,26 +1,21 @@
 // The program that chooses the TUN's queue, on built packets and behind a real TUN. Needs root.
-// What comes from the wire is tested beside the lanes: src/lane/kernel_steering_test.cc
+// Steering from the wire is tested beside the lanes: src/lane/kernel_steering_test.cc
 #include "port/kernel/kernel_steering.h"
 
-#include <bpf/bpf.h>
 #include <gtest/gtest.h>
-#include <net/if.h>
-#include <netinet/in.h>
-#include <sched.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
+#include "port/kernel/test_program.h"
+#include "port/tun/test_tun.h"
 #include "port/udp/sockets.h"
 #include "wire/sockaddr.h"
 
@@ -47,17 +42,8 @@ class HostSteeringTest : public testing::Test {
   void route(std::string_view prefix, std::uint16_t worker) {
     ASSERT_TRUE(steering_->set_route(*Prefix::parse(prefix), bucket_of(worker)));
   }
-  /// What the program says of a packet; behind an Ethernet header, which the kernel takes off.
   std::uint32_t run(const Bytes& packet) {
-    Bytes frame(14, 0);
-    frame.insert(frame.end(), packet.begin(), packet.end());
-    bpf_test_run_opts options{};
-    options.sz = sizeof options;
-    options.data_in = frame.data();
-    options.data_size_in = static_cast<std::uint32_t>(frame.size());
-    options.repeat = 1;
-    EXPECT_EQ(::bpf_prog_test_run_opts(steering_->host_program_fd(), &options), 0);
-    return options.retval;
+    return run_on_packet(steering_->host_program_fd(), packet);
   }
   std::uint32_t queue_of(std::string_view target) {
     const IpAddress address = *IpAddress::parse(target);
@@ -119,31 +105,6 @@ TEST_F(HostSteeringTest, TakesAnyBytes) {
   }
 }
 
-void in_namespace(const std::function<void()>& body) {
-  bool made = false;
-  std::thread thread{[&] {
-    made = ::unshare(CLONE_NEWNET) == 0;
-    if (made) body();
-  }};
-  thread.join();
-  if (!made) GTEST_SKIP() << "needs root to make a network namespace";
-}
-
-void bring_up(const std::string& name) {
-  const UniqueFd control{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
-  ifreq request{};
-  name.copy(request.ifr_name, IFNAMSIZ - 1);
-  const auto set_address = [&](unsigned long what, const char* text) {
-    const SocketAddress address = to_sockaddr({*IpAddress::parse(text), 0});
-    std::memcpy(&request.ifr_addr, address.get(), sizeof request.ifr_addr);
-    ASSERT_EQ(::ioctl(control.get(), what, &request), 0);
-  };
-  set_address(SIOCSIFADDR, "10.0.0.1");
-  set_address(SIOCSIFNETMASK, "255.0.0.0");
-  request.ifr_flags = IFF_UP;
-  ASSERT_EQ(::ioctl(control.get(), SIOCSIFFLAGS, &request), 0);
-}
-
 /// The queue whose next IPv4 packet to `target` waits; what the device says by itself is passed by.
 std::optional<std::size_t> queue_with(const std::vector<UniqueFd>& queues,
                                       const IpAddress& target) {
@@ -165,7 +126,7 @@ TEST_F(HostSteeringTest, PacketsOfTheHostComeOnTheQueueOfTheirPeer) {
   in_namespace([this] {
     Result<TunDevice> tun = open_tun("steer%d", {.vnet_header = false, .queues = workers});
     ASSERT_TRUE(tun) << tun.error().text();
-    bring_up(tun->name);
+    configure_tun(tun->name, "255.0.0.0", true);
     const auto attached = steering_->attach_host(tun->queues.front().get());
     ASSERT_TRUE(attached) << attached.error().text();
     for (std::uint16_t client = 2; client < 100; ++client) {

@@ -3,21 +3,17 @@
 #include "port/tun/tun_port.h"
 
 #include <gtest/gtest.h>
-#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
-#include <sched.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <functional>
-#include <thread>
 #include <vector>
 
 #include "port/emulated/test_packets.h"
+#include "port/tun/test_tun.h"
 #include "port/udp/sockets.h"
 #include "wire/checksum.h"
 #include "wire/ip/ip_packet.h"
@@ -27,38 +23,12 @@
 namespace tw {
 namespace {
 
-void in_namespace(const std::function<void()>& body) {
-  bool made = false;
-  std::thread thread{[&] {
-    made = ::unshare(CLONE_NEWNET) == 0;
-    if (made) body();
-  }};
-  thread.join();
-  if (!made) GTEST_SKIP() << "needs root to make a network namespace";
-}
-
-// Gives the device 10.0.0.1/24, and brings it up or down.
-void configure(const std::string& name, bool up) {
-  const UniqueFd control{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
-  ifreq request{};
-  name.copy(request.ifr_name, IFNAMSIZ - 1);
-  const auto set_address = [&](unsigned long what, const char* text) {
-    const SocketAddress address = to_sockaddr({*IpAddress::parse(text), 0});
-    std::memcpy(&request.ifr_addr, address.get(), sizeof request.ifr_addr);
-    ASSERT_EQ(::ioctl(control.get(), what, &request), 0);
-  };
-  set_address(SIOCSIFADDR, "10.0.0.1");
-  set_address(SIOCSIFNETMASK, "255.255.255.0");
-  request.ifr_flags = static_cast<short>(up ? IFF_UP : 0);
-  ASSERT_EQ(::ioctl(control.get(), SIOCSIFFLAGS, &request), 0);
-}
-
 struct Device {
   explicit Device(const TunOptions& options) {
     auto opened = open_tun("tunport%d", options);
     EXPECT_TRUE(opened) << opened.error().text();
     device = std::move(*opened);
-    configure(device.name, true);
+    configure_tun(device.name, "255.255.255.0", true);
   }
   TunDevice device;
 };
@@ -165,7 +135,7 @@ TEST(TunPort, RefusesAreToldAndCounted) {
     SendResult result = port.send(trains);
     EXPECT_EQ(result.taken, 1U);
     EXPECT_EQ(result.os_errno, EINVAL);  // needs a vnet header
-    configure(plain.device.name, false);
+    configure_tun(plain.device.name, "255.255.255.0", false);
     result = port.send(trains);
     EXPECT_EQ(result.taken, 0U);
     EXPECT_EQ(result.os_errno, EIO);  // the device is down

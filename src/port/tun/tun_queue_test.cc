@@ -2,7 +2,6 @@
 // privileges, by running the program itself on built packets.
 #include "port/tun/tun_queue.h"
 
-#include <bpf/bpf.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "bpf/abi.h"
+#include "port/kernel/test_program.h"
 #include "port/tun/tun_filter.h"
 #include "wire/address.h"
 
@@ -305,19 +305,7 @@ class TunFilterTest : public testing::Test {
     filter_ = std::make_unique<TunFilter>(std::move(*loaded));
     filter_->queue().limit_bytes = 10'000;
   }
-  // What the program says of a packet; behind an Ethernet header, which the kernel takes off. Its
-  // type is none: of IP the kernel would refuse to run what is cut short.
-  std::uint32_t run(const Bytes& packet) {
-    Bytes frame(14, 0);
-    frame.insert(frame.end(), packet.begin(), packet.end());
-    bpf_test_run_opts options{};
-    options.sz = sizeof options;
-    options.data_in = frame.data();
-    options.data_size_in = static_cast<std::uint32_t>(frame.size());
-    options.repeat = 1;
-    EXPECT_EQ(::bpf_prog_test_run_opts(filter_->program_fd(), &options), 0);
-    return options.retval;
-  }
+  std::uint32_t run(const Bytes& packet) { return run_on_packet(filter_->program_fd(), packet); }
   std::unique_ptr<TunFilter> filter_;
 };
 
@@ -350,8 +338,7 @@ TEST_F(TunFilterTest, LetsMoreInWhileTheProcessIsAway) {
   EXPECT_EQ(filter_->queue().dropped, 0U);
 }
 
-// Of a device with several queues each has its own memory, which the other half finds by its
-// number.
+// Each queue of a device has its own memory, which the other half finds by its number.
 TEST(TunFilterQueues, LieSideBySide) {
   const Result<TunFilter> loaded = TunFilter::load(3);
   if (!loaded) GTEST_SKIP() << "needs CAP_BPF: " << loaded.error().text();

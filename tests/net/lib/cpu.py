@@ -24,11 +24,11 @@ def _children(pid):
 
 def family(pids):
     """These processes and all that they have started and that still run."""
-    found, todo = [], list(pids)
-    while todo:
-        pid = todo.pop()
+    found, unvisited = [], list(pids)
+    while unvisited:
+        pid = unvisited.pop()
         try:
-            todo += _children(pid)
+            unvisited += _children(pid)
         except OSError:
             continue  # it has ended meanwhile
         found.append(pid)
