@@ -32,7 +32,7 @@ int drain(const Options& options) {
     if (person) fmt::print(stderr, "\r{} connections left \x1b[K", active);
     if (active == 0) {
       if (person) fmt::print(stderr, "\r\x1b[K");
-      fmt::print("drained; a reload (SIGHUP) takes connections again\n");
+      fmt::print("drained; `thalweg reload` takes connections again\n");
       return 0;
     }
     const auto passed = std::chrono::steady_clock::now() - begun;

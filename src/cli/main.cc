@@ -36,6 +36,7 @@ int main(int argc, char** argv) {
   tw::cli::add_check(app, exit_code);
   tw::cli::add_wg(app, exit_code);
   tw::cli::add_status(app, exit_code);
+  tw::cli::add_reload(app, exit_code);
   tw::cli::add_set(app, exit_code);
   tw::cli::add_drain(app, exit_code);
   tw::cli::add_clean(app, exit_code);

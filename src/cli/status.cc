@@ -184,6 +184,9 @@ void print_table(const Json& status) {
              status["uptime_s"].get<std::int64_t>());
   print_cipher(status);
   print_tuning(status["tuning"]);
+  if (!status["reload"]["succeeded"].get<bool>()) {
+    fmt::print("  the last reload was refused: 'thalweg reload --dry-run' says why\n");
+  }
   if (const auto lost = status["lost_log_lines"].get<std::uint64_t>(); lost != 0) {
     fmt::print("  log: {} lines lost\n", lost);
   }

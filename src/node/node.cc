@@ -19,7 +19,6 @@
 #include "machine/port_holder.h"
 #include "machine/privileges.h"
 #include "node/config/config_secret.h"
-#include "node/config/keys/key_list.h"
 #include "node/context_ids.h"
 #include "node/device/device_wanted.h"
 #include "node/links/links_plan.h"
@@ -36,16 +35,6 @@ sigset_t served_signals() noexcept {
   return signals;
 }
 
-/// What reading a large file has taken lay between the pieces of what was read, and a page with a
-/// piece in it stays. A copy lies together.
-NodeConfig packed(NodeConfig scattered) {
-  trim_heap();
-  NodeConfig together = scattered;
-  scattered = NodeConfig{};
-  trim_heap();
-  return together;
-}
-
 /// Returns the sooner of two times that poll() may wait, in ms; negative: for ever.
 int sooner(int left, int right) noexcept {
   if (left < 0 || right < 0) return std::max(left, right);
@@ -55,7 +44,9 @@ int sooner(int left, int right) noexcept {
 }  // namespace
 
 Node::Node(NodeConfig config, std::string config_path)
-    : config_(std::move(config)), config_path_(std::move(config_path)), started_(clock_.now()) {}
+    : config_(std::move(config)), config_path_(std::move(config_path)), started_(clock_.now()) {
+  reloads_.in_force_since_s = unix_now_s();
+}
 
 Node::~Node() {
   metrics_.reset();
@@ -283,6 +274,7 @@ Result<void> Node::tell_relay(const NodeConfig& config, std::vector<relay::OpenD
   });
   if (!told) return make_error(Error::Kind::exhausted, "the relay does not take messages");
   if (!watch) syn_watches_.close();
+  ended_.connections += revoked;
   if (revoked > 0) log::info("relay: {} connections are reset: they are refused now", revoked);
   return taken;
 }
@@ -314,6 +306,7 @@ Result<void> Node::apply_relay(const NodeConfig& next, std::vector<relay::OpenDo
     device_->report_syns({});
     Result<void> taken;
     relay_worker_->call([&]() noexcept {
+      ended_.connections += relay_->snapshot().active;
       relay_->refuse_all(clock_.now());
       taken = relay_->take_syns_from(tunnel_syns_->sources());
     });
@@ -330,66 +323,6 @@ Result<void> Node::apply_relay(const NodeConfig& next, std::vector<relay::OpenDo
   if (Result<void> told = tell_relay(next, std::move(doors)); !told) return told;
   if (std::exchange(drained_, false)) tunnel_syns_->report(*device_);
   device_->hold_syns(next.relay.accept == relay::Accept::verified);
-  return {};
-}
-
-// ---- Reload
-
-Result<void> Node::reload() {
-  auto next = load_config(config_path_);
-  if (!next) {
-    for (const ConfigMistake& mistake : next.error()) log::error("{}", mistake.text());
-    return make_error(Error::Kind::config, config_path_ + " has mistakes; nothing was changed");
-  }
-  if (const std::string key = needs_restart(config_, *next); !key.empty()) {
-    return make_error(Error::Kind::config,
-                      key +
-                          " cannot change while the node runs; nothing was changed. Restart it, "
-                          "or put the old value back");
-  }
-  Result<void> applied = apply(packed(std::move(*next)));
-  crypto::wipe_stack();  // the old key's copies, and the new one's
-  trim_heap();
-  return applied;
-}
-
-Result<void> Node::apply(NodeConfig next) {
-  NamedEndpoints named = named_;
-  named.configure(next.peers);
-  const std::lock_guard lock{mutex_};
-  const NodeConfig old = config_;
-  auto doors = open_next_doors(next);
-  if (!doors) return std::unexpected(doors.error());
-  if (Result<void> applied = links_->apply(next); !applied) return applied;
-  for (const std::string& warning : links_->warnings()) log::warning("{}", warning);
-  if (Result<void> applied = apply_device(wanted_device(next, named)); !applied) {
-    if (const Result<void> back = links_->apply(old); !back) log::error("{}", back.error().text());
-    return explain_port_in_use(std::move(applied.error()), next);
-  }
-  device_->set_dscp(next.tunnel.tuning.dscp);
-  named_ = std::move(named);
-  // In the background: what changes is taken over when the answer comes.
-  for (const EndpointName& name : named_.names()) resolver_->ask(name);
-  Result<void> relayed = apply_relay(next, *std::move(doors));
-  config_ = std::move(next);
-  const Result<void> revoked = end_refused_flows();
-  // The tunnel has its new configuration and works.
-  if (!relayed) {
-    return in_context("the tunnel is reloaded, but the relay is not", std::move(relayed.error()));
-  }
-  if (!revoked) {
-    return in_context("reloaded, but established flows that are refused now may go on",
-                      revoked.error());
-  }
-  log::info("{}: reloaded", config_path_);
-  return {};
-}
-
-// The firewall lets through what is established, under whatever policy that began.
-Result<void> Node::end_refused_flows() {
-  const Result<std::size_t> ended = links_->end_refused_flows();
-  if (!ended) return std::unexpected(ended.error());
-  if (*ended > 0) log::info("{} established flows are ended: they are refused now", *ended);
   return {};
 }
 
@@ -447,9 +380,7 @@ Result<void> Node::serve_requests() {
 
 bool Node::handle_signal(int signal) {
   if (signal != SIGHUP) return true;
-  if (const Result<void> reloaded = reload(); !reloaded) {
-    log::error("reload: {}", reloaded.error().text());
-  }
+  static_cast<void>(reload(false));  // it has logged what nobody waits for here
   return false;
 }
 

@@ -19,6 +19,7 @@
 #include "node/confine/confine.h"
 #include "node/confine/file_broker.h"
 #include "node/control/control_server.h"
+#include "node/control/reload_report.h"
 #include "node/device/device_diff.h"
 #include "node/endpoints/endpoint_resolver.h"
 #include "node/endpoints/named_endpoints.h"
@@ -54,7 +55,8 @@ class Node {
   Result<void> serve();
 
   /// Reads the file again. On mistakes (logged) or failure the old configuration stays in force.
-  Result<void> reload();
+  /// `dry_run`: only says what there would be to change; whether ports are free is not tried.
+  ReloadReport reload(bool dry_run);
   /// Any thread.
   NodeStatus status();
 
@@ -90,6 +92,7 @@ class Node {
   Result<void> apply_relay(const NodeConfig& next, std::vector<relay::OpenDoor> doors = {});
   Result<std::vector<relay::OpenDoor>> open_next_doors(const NodeConfig& next);
   Result<void> end_refused_flows();
+  Result<void> reload_into(ReloadReport& report);
   Result<void> apply(NodeConfig next);
   bool handle_signal(int signal);
   void attend_machine();
@@ -113,6 +116,11 @@ class Node {
   std::optional<Instant> foreign_looked_, foreign_said_;
   std::vector<unsigned> client_device_indexes_;  // when doors were last looked at; 0: away
   bool drained_ = false;                         // the relay, by hand: until the file is read again
+  std::vector<std::string> set_by_hand_;         // keys, likewise
+  ReloadStatus reloads_;
+  struct Ended {
+    std::uint64_t connections = 0, flows = 0;
+  } ended_;  // by the reload that is under way, or by the last
   const std::string config_path_;
   SystemClock clock_;
   Instant started_;

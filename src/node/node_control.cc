@@ -2,6 +2,7 @@
 #include <poll.h>
 #include <sys/signalfd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -45,6 +46,7 @@ NodeStatus Node::status() {
     status.kernel_drops_tun = *dropped;
   }
   if (auto refused = links_->refused()) status.firewall = *std::move(refused);
+  status.reloads = reloads_;
   if (config_.process.metrics) status.scrapes = scrapes_;
   if (relay_ && config_.relay.enabled) {
     relay_worker_->call([&]() noexcept { status.relay = relay_->snapshot(); });
@@ -69,6 +71,7 @@ Result<void> Node::set(std::string_view key, std::string_view value) {
     return applied;
   }
   config_ = std::move(*next);
+  if (std::ranges::find(set_by_hand_, key) == set_by_hand_.end()) set_by_hand_.emplace_back(key);
   log::info("set by hand: {} = {}", key, value);
   return {};
 }
@@ -92,7 +95,7 @@ std::string Node::answer(std::string_view request) {
     case status:
       return to_json(this->status());
     case reload:
-      return answer_json(this->reload());
+      return to_json(this->reload(asked->dry_run));
     case set:
       return answer_json(this->set(asked->key, asked->value));
     case drain:

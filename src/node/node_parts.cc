@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "crypto/primitives.h"
 #include "machine/port_holder.h"
+#include "node/trim_heap.h"
 
 namespace tw::node {
 namespace {
@@ -158,6 +159,19 @@ NodeStatus device_status(Device& device, const NodeConfig& config) {
     status.peers.push_back(std::move(made));
   }
   return status;
+}
+
+NodeConfig packed(NodeConfig scattered) {
+  trim_heap();
+  NodeConfig together = scattered;
+  scattered = NodeConfig{};
+  trim_heap();
+  return together;
+}
+
+std::int64_t unix_now_s() noexcept {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::seconds>(now).count();
 }
 
 }  // namespace tw::node

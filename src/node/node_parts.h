@@ -27,4 +27,11 @@ bool stop_is_asked() noexcept;
 /// The part of a status that the device knows.
 NodeStatus device_status(Device& device, const NodeConfig& config);
 
+/// The same values, together in memory: what reading a large file has taken lay between the pieces
+/// of what was read, and a page with a piece in it stays.
+NodeConfig packed(NodeConfig scattered);
+
+/// Seconds since 1970.
+std::int64_t unix_now_s() noexcept;
+
 }  // namespace tw::node

@@ -53,7 +53,8 @@ std::string json_string(std::string_view text) {
 std::string written(const ControlRequest& request) {
   constexpr std::array words{"status", "reload", "set", "drain"};
   return "{\"command\":" + json_string(words[static_cast<std::size_t>(request.command)]) +
-         ",\"key\":" + json_string(request.key) + ",\"value\":" + json_string(request.value) + '}';
+         ",\"key\":" + json_string(request.key) + ",\"value\":" + json_string(request.value) +
+         ",\"dry_run\":" + (request.dry_run ? "true}" : "false}");
 }
 
 /// Returns true if it is {"ok":true}, or {"error":"…"} with a string that ends where it says.

@@ -19,6 +19,8 @@ class DscpPolicy {
     return DscpPolicy{0, static_cast<std::uint8_t>(dscp << dscp_shift)};
   }
 
+  friend constexpr bool operator==(const DscpPolicy&, const DscpPolicy&) noexcept = default;
+
   /// The outer traffic class, TOS byte, of a packet with this one.
   constexpr std::uint8_t outer(std::uint8_t inner) const noexcept {
     return static_cast<std::uint8_t>((inner & (copied_ | ecn::mask)) | set_);

@@ -18,6 +18,7 @@ template <typename T>
 struct Listed {
   T value;
   std::string key;
+  friend bool operator==(const Listed&, const Listed&) noexcept = default;
 };
 
 /// Reads a value's text: one of config_values.h.

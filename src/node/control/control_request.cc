@@ -38,6 +38,13 @@ std::expected<ControlRequest, std::string> ControlRequest::parse(std::string_vie
     return std::unexpected{"unknown command; known are status, reload, set and drain"};
   }
   request.command = known->second;
+  if (request.command == Command::reload) {
+    const auto dry_run = json.find("dry_run");
+    if (dry_run == json.end()) return request;
+    // Taken for false, a mistake would change what was only to be tried.
+    if (!dry_run->is_boolean()) return std::unexpected{R"(reload's "dry_run" is true or false)"};
+    request.dry_run = dry_run->get<bool>();
+  }
   if (request.command != Command::set) return request;
   auto key = text_of(json, "key");
   auto value = text_of(json, "value");

@@ -14,9 +14,11 @@ struct ControlRequest {
 
   Command command = Command::status;
   std::string key{}, value{};  ///< of `set`, else empty
+  bool dry_run = false;        ///< of `reload`
 
-  /// Reads {"command": "set", "key": …, "value": …}; members that are not known are ignored. Else
-  /// says what is wrong with the line, in a sentence for whoever wrote it.
+  /// Reads {"command": "set", "key": …, "value": …}, {"command": "reload", "dry_run": …}; members
+  /// that are not known are ignored. Else says what is wrong with the line, in a sentence for
+  /// whoever wrote it.
   static std::expected<ControlRequest, std::string> parse(std::string_view line);
 
   friend bool operator==(const ControlRequest&, const ControlRequest&) = default;

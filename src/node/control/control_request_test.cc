@@ -14,6 +14,10 @@ TEST(ControlRequest, SaysWhatIsAskedFor) {
   EXPECT_EQ(ControlRequest::parse(R"({"command":"status"})"), ControlRequest{Command::status});
   EXPECT_EQ(ControlRequest::parse(R"( {"command": "reload", "later": [1]} )"),
             ControlRequest{Command::reload});
+  ControlRequest dry{Command::reload};
+  EXPECT_EQ(ControlRequest::parse(R"({"command":"reload","dry_run":false})"), dry);
+  dry.dry_run = true;
+  EXPECT_EQ(ControlRequest::parse(R"({"command":"reload","dry_run":true})"), dry);
   EXPECT_EQ(ControlRequest::parse(R"({"command":"drain","key":"x"})"),
             ControlRequest{Command::drain});
   EXPECT_EQ(ControlRequest::parse(R"({"command":"set","key":"relay.pool.low","value":"3"})"),
@@ -34,6 +38,11 @@ TEST(ControlRequest, SaysWhatIsWrong) {
   for (const char* line : {"{}", R"({"command":7})", R"({"command":"stop"})",
                            R"({"command":"status\u0000"})", R"({"command":["status"]})"}) {
     EXPECT_TRUE(wrong(line).contains("known are status")) << line;
+  }
+  for (const char* line :
+       {R"({"command":"reload","dry_run":1})", R"({"command":"reload","dry_run":"true"})",
+        R"({"command":"reload","dry_run":null})"}) {
+    EXPECT_TRUE(wrong(line).contains("true or false")) << line;
   }
   for (const char* line : {R"({"command":"set"})", R"({"command":"set","key":"relay.pool.low"})",
                            R"({"command":"set","key":"relay.pool.low","value":3})",

@@ -21,13 +21,12 @@
 namespace tw::node {
 namespace {
 
-constexpr timeval client_patience{.tv_sec = 5, .tv_usec = 0};
-
 constexpr UnixListenerWords words{
     .in_use = ": a running node answers there; stop it, or set [node] control_socket",
     .no_socket = " is there and is no socket; set another [node] control_socket"};
 
-Result<UniqueFd> connect_to(const std::string& path) {
+Result<UniqueFd> connect_to(const std::string& path, std::chrono::seconds patience) {
+  const timeval wait{.tv_sec = patience.count(), .tv_usec = 0};
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.empty() || path.size() >= sizeof address.sun_path) {
@@ -37,8 +36,8 @@ Result<UniqueFd> connect_to(const std::string& path) {
   UniqueFd fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
   if (!fd) return system_error("socket");
   // Before it connects: that waits as long as the queue of the node is full.
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &client_patience, sizeof client_patience);
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &client_patience, sizeof client_patience);
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
   if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     return system_error("connect to " + path);
   }
@@ -220,8 +219,9 @@ void ControlServer::handle() noexcept {
   state_->look_at_time(now);
 }
 
-Result<std::string> ask_control(const std::string& path, std::string_view request) {
-  Result<UniqueFd> fd = connect_to(path);
+Result<std::string> ask_control(const std::string& path, std::string_view request,
+                                std::chrono::seconds patience) {
+  Result<UniqueFd> fd = connect_to(path, patience);
   if (!fd) return std::unexpected(fd.error());
   std::string line{request};
   line += '\n';

@@ -46,7 +46,8 @@ class ControlServer {
 };
 
 /// The other end: sends one request line and returns the answer line. Blocks for at most
-/// 5 s a step: to be let in, to ask, and for each part of the answer.
-Result<std::string> ask_control(const std::string& path, std::string_view request);
+/// `patience` a step: to be let in, to ask, and for each part of the answer.
+Result<std::string> ask_control(const std::string& path, std::string_view request,
+                                std::chrono::seconds patience = 5s);
 
 }  // namespace tw::node

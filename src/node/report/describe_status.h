@@ -32,6 +32,12 @@ inline constexpr MetricFamily peer_bytes_metric{"peer_bytes_total", "WireGuard b
 inline constexpr MetricFamily last_handshake_metric{"peer_last_handshake_seconds",
                                                     "Unix time of the last handshake, 0: never",
                                                     MetricFamily::Type::gauge};
+inline constexpr MetricFamily reload_metric{"last_reload_successful",
+                                            "1: the last reload was taken, or there was none",
+                                            MetricFamily::Type::gauge};
+inline constexpr MetricFamily reload_time_metric{
+    "last_reload_success_timestamp_seconds",
+    "Unix time of the last reload that was taken, or of the start", MetricFamily::Type::gauge};
 inline constexpr MetricFamily scrapes_metric{
     "metrics_requests_total", "Requests to this port, and connections without one, by their end"};
 
@@ -115,6 +121,10 @@ void describe(Visitor& visit, const NodeStatus& of) {
       [&](const CipherStatus& cipher) { describe(visit, cipher); });
   visit.group("tuning", [&] { describe(visit, of.tuning); });
   visit.number("uptime_s", of.uptime_s);
+  visit.group("reload", [&] {
+    visit.flag("succeeded", of.reloads.succeeded, {&reload_metric});
+    visit.number("in_force_since_s", of.reloads.in_force_since_s, {&reload_time_metric});
+  });
   visit.number("lost_log_lines", of.lost_log_lines, {&lost_lines_metric});
   visit.group("confinement", [&] {
     visit.number("landlock", of.confinement.landlock_version);

@@ -40,6 +40,12 @@ struct PeerStatus {
   std::uint64_t received_bytes = 0, sent_bytes = 0;
 };
 
+/// The fate of reloads, and the age of what is in force.
+struct ReloadStatus {
+  bool succeeded = true;              ///< the last one; true: there was none
+  std::int64_t in_force_since_s = 0;  ///< Unix time of the last that did, or of the start
+};
+
 struct NodeStatus {
   std::string version;
   std::string interface;
@@ -50,6 +56,7 @@ struct NodeStatus {
   std::vector<CipherStatus> ciphers;      ///< all that this build knows
   TuningInEffect tuning;
   std::int64_t uptime_s = 0;
+  ReloadStatus reloads;
   std::uint64_t lost_log_lines = 0;  ///< that found no room
   Confinement confinement;           ///< the powers that the process has given up
   std::uint64_t refused_calls = 0;   ///< system calls that it made and that are not on its list

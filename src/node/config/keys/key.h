@@ -145,16 +145,24 @@ struct Kinds {
             .shown = [](const Section& section) -> std::string {
               return field<Path...>(section).empty() ? "[]" : "";
             },
-            .same = [](const Section&, const Section&) { return true; }};
+            .same = same<Path...>};
   }
 
-  /// A value with a reader of its own. Changes of it are not noticed: not for Change::restart.
-  template <bool (*Read)(KeyReading&, const Key<Section>&, Section&)>
+  /// A value with a reader of its own, which is at `Path`. Without one changes of it are not
+  /// noticed: not for Change::restart.
+  template <bool (*Read)(KeyReading&, const Key<Section>&, Section&), auto... Path>
   static constexpr Kind<Section> special(std::string_view type) {
     return {.type = type,
             .read = Read,
             .shown = [](const Section&) { return std::string{}; },
-            .same = [](const Section&, const Section&) { return true; }};
+            .same =
+                [](const Section& one, const Section& other) {
+                  if constexpr (sizeof...(Path) == 0) {
+                    return true;
+                  } else {
+                    return same<Path...>(one, other);
+                  }
+                }};
   }
 
  private:

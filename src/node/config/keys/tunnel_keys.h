@@ -23,7 +23,8 @@ inline constexpr auto node_keys = std::to_array<Key<ProcessConfig>>({
     {.name = "control_socket",
      .kind = InNode::text<read_socket_path, &ProcessConfig::control_socket>("path"),
      .change = Change::restart,
-     .help = "where `status`, `set` and `drain` find the node; absolute, at most 107 bytes",
+     .help =
+         "where `status`, `set`, `reload` and `drain` find the node; absolute, at most 107 bytes",
      .otherwise = "`/run/thalweg/INTERFACE.sock`"},
     {.name = "log_level",
      .kind = InNode::word<log_level_words, &ProcessConfig::log_level>(),
@@ -55,7 +56,7 @@ inline constexpr auto tunnel_keys = std::to_array<Key<TunnelConfig>>({
      .help = "name of the device: 1 to 15 letters, digits and `_ = + . -`",
      .required = R"(name the device: interface = "wg0")"},
     {.name = "private_key_file",
-     .kind = InTunnel::special<read_private_key>("file name"),
+     .kind = InTunnel::special<read_private_key, &TunnelConfig::private_key>("file name"),
      .help = "see Secrets",
      .required = "make one with (umask 077; wg genkey > node.key) and name it: "
                  "private_key_file = \"node.key\""},
@@ -63,7 +64,8 @@ inline constexpr auto tunnel_keys = std::to_array<Key<TunnelConfig>>({
      .kind = InTunnel::number<&TunnelConfig::listen_port>(0),
      .help = "UDP port; 0: any that is free"},
     {.name = "addresses",
-     .kind = InTunnel::special<read_addresses>("list of `\"ADDRESS/BITS\"`"),
+     .kind =
+         InTunnel::special<read_addresses, &TunnelConfig::addresses>("list of `\"ADDRESS/BITS\"`"),
      .change = Change::relay,
      .help = "of the device; host bits are kept; the relay needs one",
      .otherwise = "`[]`"},
@@ -108,7 +110,8 @@ inline constexpr auto tunnel_keys = std::to_array<Key<TunnelConfig>>({
              "wait that stays above it is pushed back "
              "([0006](decisions/0006-queues-bounded-in-time.md)), bursts are not; 0: any time"},
     {.name = "dscp",
-     .kind = InTunnel::special<read_dscp_key>(R"(`"clear"`, `"inherit"`, 0 to 63)"),
+     .kind = InTunnel::special<read_dscp_key, &TunnelConfig::tuning, &DeviceTuning::dscp>(
+         R"(`"clear"`, `"inherit"`, 0 to 63)"),
      .help = "class of service of outer packets: none; each packet's own, which the path then "
              "sees; or this one for all. ECN always follows RFC 6040",
      .otherwise = "`\"clear\"`"},
