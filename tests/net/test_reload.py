@@ -50,6 +50,20 @@ class Answer(test_node.Node):
         self.assertTrue(answer["ok"])
         self.assertEqual(self.peers(), ["anna", "mute"])
 
+    def test_the_file_names_its_node(self):
+        command = [BINARY, "reload", "-c", self.file]
+        self.assertIn("nothing is different", self.host.run(command).stdout)
+        self.configure(TOML + MORE_TOML + "nonsense = 1\n")  # and says so itself
+        done = self.host.run(command, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, r"unknown key.*\n.*has mistakes; nothing was changed")
+        self.configure("[tunnel\n")
+        done = self.host.run(command, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, r"node\.toml:1:\d+: not TOML")
+        both = self.host.run([*command, "--socket", f"{self.folder}/node.sock"], check=False)
+        self.assertEqual(both.returncode, 2)
+
     def test_it_says_why_nothing_is_changed(self):
         started = self.status()["reload"]
         self.assertTrue(started["succeeded"])

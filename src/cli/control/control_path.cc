@@ -4,18 +4,26 @@
 #include <system_error>
 #include <vector>
 
+#include "node/config/config_socket.h"
 #include "node/control/control_server.h"
 
 namespace tw::cli {
 
 void add_control_target(CLI::App& command, ControlTarget& target) {
-  command.add_option("interface", target.interface, "The node's interface, if several run here");
-  command.add_option("--socket", target.socket, "Its control socket, if that was configured")
-      ->type_name("PATH");
+  auto* interface = command.add_option("interface", target.interface,
+                                       "The node's interface, if several run here");
+  auto* socket =
+      command.add_option("--socket", target.socket, "Its control socket, if that was configured");
+  socket->type_name("PATH")->excludes(interface);
+  command.add_option("-c,--config", target.config_file, "Or its file, which says one or the other")
+      ->type_name("FILE")
+      ->excludes(interface)
+      ->excludes(socket);
 }
 
 Result<std::string> control_path(const ControlTarget& target) {
   if (!target.socket.empty()) return target.socket;
+  if (!target.config_file.empty()) return node::control_socket_of_file(target.config_file);
   if (!target.interface.empty()) return node::default_control_socket(target.interface);
   std::vector<std::string> found;
   std::error_code ignored;

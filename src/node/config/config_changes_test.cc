@@ -65,6 +65,15 @@ TEST_F(ConfigChanges, NameListsAndKeys) {
   EXPECT_THAT(after("node.key", "other.key"), ElementsAre("tunnel.private_key_file: changed"));
 }
 
+TEST_F(ConfigChanges, NameWorkers) {
+  EXPECT_THAT(after("[gateway]", "[workers]\nmax = 4\n[gateway]"),
+              ElementsAre("workers.max: 1, now 4"));
+  EXPECT_THAT(after("[gateway]", "[workers]\ncores = \"0-3\"\n[gateway]"),
+              ElementsAre("workers.cores: changed"));
+  EXPECT_THAT(after("[gateway]", "[workers]\nsteering = \"user\"\n[gateway]"),
+              ElementsAre("workers.steering: \"kernel\", now \"user\""));
+}
+
 TEST_F(ConfigChanges, NameEntries) {
   EXPECT_THAT(after("name = \"anna\"", "name = \"ben\""),
               ElementsAre("peer anna: removed", "peer ben: added"));
