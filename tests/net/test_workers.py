@@ -2,11 +2,9 @@
 
 import json
 import os
-import re
 import signal
 
 import lib
-from lib.clients import SINK
 
 BINARY = os.environ.get("TW_BIN", "")
 CLIENTS = 20
@@ -79,54 +77,6 @@ class Workers(lib.ClientsTest):
                 self.assertEqual(worker[direction]["queued"], 0, worker)
 
 
-class Load(lib.ClientsTest):
-    """Clients by the hundred, all behind one address, on `thalweg wg`."""
-
-    def check(self, steering, peers, *arguments):
-        """Returns, by worker, the segments from the wire that its socket got, and that left by its queue."""
-        device = self.serve(peers, lib.thalweg_wg, "--queue-limit-us", "0", "--workers", "2",
-                            "--steering", steering)
-        done = self.client.run(self.generator(
-            "--peers", peers, "--rate", "20M", "--sink", SINK, "--sink-netns", self.target.name,
-            "--bystander", "--bystander-interval", 20, "--duration", 2, "--warmup", 0.5, "--json",
-            *arguments), timeout=90)
-        report = json.loads(done.stdout)
-        load = report["load"]
-        self.assertEqual(report["handshakes"]["established"], peers)
-        self.assertGreater(load["sent"], 2000)
-        self.assertEqual(load["received"], load["sent"], load)
-        for wrong in ("lost", "reordered", "repeated", "corrupt", "foreign", "refused", "no_keypair"):
-            self.assertEqual(load[wrong], 0, load)
-        self.assertEqual(report["bystander"]["received"], report["bystander"]["sent"])
-        device.stop()
-        self.assertNotIn("steer", device.log())
-        counts = re.findall(r"from the wire: (\d+) in, (\d+) out, dropped nothing", device.log())
-        self.assertEqual(len(counts), 2, device.log())
-        self.assertEqual(len(re.findall(r"to the wire: .* dropped nothing", device.log())), 2)
-        workers = [tuple(map(int, pair)) for pair in counts]
-        for _, out in workers:
-            self.assertGreater(out, 0.35 * load["sent"], workers)
-        return workers, load["sent"]
-
-    def test_a_thousand_clients_behind_one_address_steered_by_the_kernel(self):
-        workers, sent = self.check("kernel", 1000)
-        # Each packet has come where it belongs, and all else are handshakes and keepalives.
-        for came, left in workers:
-            self.assertGreaterEqual(came, left, workers)
-
-    def test_a_thousand_clients_behind_one_address_steered_by_the_workers(self):
-        self.check("user", 1000)
-
-    def test_trains_that_mix_the_peers_of_both_steered_by_the_kernel(self):
-        self.check("kernel", 100, "--sockets", 1, "--burst", 16, "--interleave")
-
-    def test_trains_that_mix_the_peers_of_both_steered_by_the_workers(self):
-        # One address and port: the kernel's hash gives all to one socket, whose worker passes half on.
-        workers, sent = self.check("user", 100, "--sockets", 1, "--burst", 16, "--interleave")
-        self.assertLess(min(came for came, _ in workers), 0.1 * sent, workers)
-        self.assertGreater(max(came for came, _ in workers), sent, workers)
-
-
 class EverydayCase(Workers):
     """Twenty clients of several programs, each on a host of its own, with traffic both ways."""
 
@@ -161,18 +111,17 @@ class EverydayCase(Workers):
             host.address(name, f"10.9.0.{number + 10}/24", f"fd09::{number + 10:x}/64", mtu=1420)
 
     def check_pings(self, clients=None, count=5):
-        for host, _, _, _, number in clients or self.clients:
+        def check(client):
+            host, _, _, _, number = client
             self.assertEqual(len(lib.ping(host, "10.9.0.1", count).rtt_ms), count, number)
             back = lib.ping(self.target, f"fd09::{number + 10:x}", count)
             self.assertEqual(len(back.rtt_ms), count, number)
+        lib.at_once(check, clients or self.clients)
 
     def await_sessions(self, clients):
         """A client whose session the node has forgotten notices 15 s after it has sent something."""
-        for host, _, _, _, _ in clients:
-            lib.ping(host, "10.9.0.1", 1, wait=1)
-        for host, _, _, _, number in clients:
-            lib.wait_until(lambda host=host: lib.ping(host, "10.9.0.1", 1, wait=1).rtt_ms,
-                           f"client {number} to have a session", 30)
+        lib.at_once(lambda client: lib.wait_until(lambda: lib.ping(client[0], "10.9.0.1", 1, wait=1).rtt_ms,
+                                                  f"client {client[4]} to have a session", 30), clients)
 
     def check_streams(self):
         for host, _, _, _, number in self.clients[:2]:

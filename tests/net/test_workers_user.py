@@ -1,6 +1,6 @@
 """The day of test_workers.py once more, where the workers steer and not the kernel.
 
-It is a file of its own because each of the two takes more than a minute, and a file has five.
+It is a file of its own so that both days can pass at the same time: each waits for most of a minute.
 """
 
 import lib

@@ -7,13 +7,13 @@ them `self.net`. Whatever they make is gone when the test is, however it ends (s
 from .case import NetTest, main
 from .clients import ClientsTest
 from .network import Namespace, Network
-from .process import Process, wait_until
+from .process import Process, at_once, wait_until
 from .quick import QuickCase
 from .traffic import curl, free_port, iperf3, ping, serve_files
 from .tunnel import (Peer, configure, genkey, genpsk, pubkey, run_wireguard, thalweg, thalweg_wg,
                      tun_has_udp_tunnels, unique_interface, wg, wireguard_go)
 
-__all__ = ["NetTest", "main", "ClientsTest", "Namespace", "Network", "Process", "QuickCase", "wait_until",
-           "curl", "free_port", "iperf3", "ping", "serve_files", "Peer", "configure", "genkey", "genpsk",
-           "pubkey", "run_wireguard", "thalweg", "thalweg_wg", "tun_has_udp_tunnels",
+__all__ = ["NetTest", "main", "ClientsTest", "Namespace", "Network", "Process", "QuickCase", "at_once",
+           "wait_until", "curl", "free_port", "iperf3", "ping", "serve_files", "Peer", "configure", "genkey",
+           "genpsk", "pubkey", "run_wireguard", "thalweg", "thalweg_wg", "tun_has_udp_tunnels",
            "unique_interface", "wg", "wireguard_go"]

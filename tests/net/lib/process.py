@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from . import leftovers
 
@@ -32,6 +33,15 @@ def wait_until(condition, what, timeout=10):
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {timeout} s in vain: {what}")
         time.sleep(0.02)
+
+
+def at_once(function, items):
+    """Calls function with each item, all at the same time; raises the first failure once all have ended.
+
+    For steps that mostly wait. Nothing may be made meanwhile that is noted in leftovers.py."""
+    items = list(items)
+    with ThreadPoolExecutor(max_workers=max(1, len(items))) as pool:
+        return list(pool.map(function, items))
 
 
 class Process:
