@@ -64,6 +64,25 @@ class Answer(test_node.Node):
         both = self.host.run([*command, "--socket", f"{self.folder}/node.sock"], check=False)
         self.assertEqual(both.returncode, 2)
 
+    def test_peers_in_files_of_their_own(self):
+        os.mkdir(f"{self.folder}/peers.d", 0o700)
+        included = TOML.replace("[[peer]]", 'include = ["peers.d/*.toml"]\n[[peer]]', 1)
+        self.configure(included)
+        self.assertIn("tunnel.include: changed", self.taken())
+        ben = '[[peer]]\nname = "ben"\npublic_key = "{ben}"\npreshared_key_file = "ben.psk"\n'
+        test_node.write(f"{self.folder}/peers.d/ben.psk", lib.genpsk() + "\n", 0o600)
+        self.configure(ben + 'allowed_ips = ["10.9.0.2/32"]\n', f"{self.folder}/peers.d/ben.toml")
+        self.turned_down(r"peers\.d/ben\.toml:5:16: peer\[1\]\.allowed_ips\[1\]: 10\.9\.0\.2/32 is "
+                         r"peer\[1\]\.allowed_ips\[1\] in \S+/node\.toml, line \d+ too")
+        self.assertEqual(self.peers(), ["anna", "mute"])
+        checked = self.host.run([BINARY, "check", "-c", self.file], check=False)
+        self.assertRegex(checked.stderr, r"peers\.d/ben\.toml:5:16: ")
+        self.configure(ben + 'allowed_ips = ["10.9.0.3/32"]\n', f"{self.folder}/peers.d/ben.toml")
+        self.assertIn("peer ben: added", self.taken())
+        self.assertEqual(self.peers(), ["anna", "mute", "ben"])
+        os.unlink(f"{self.folder}/peers.d/ben.toml")
+        self.assertIn("peer ben: removed", self.taken())
+
     def test_it_says_why_nothing_is_changed(self):
         started = self.status()["reload"]
         self.assertTrue(started["succeeded"])

@@ -1,13 +1,31 @@
 #include "node/config/config.h"
 
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
 #include "node/config/config_checks.h"
 #include "node/config/config_file.h"
+#include "node/config/config_include.h"
 #include "node/config/config_reader.h"
 #include "node/config/config_secret.h"
 #include "node/config/config_sections.h"
 #include "node/config/config_tree.h"
 
 namespace tw::node {
+namespace {
+
+/// Returns those of the main file, then those of each included one.
+std::vector<ConfigMistake> all_mistakes(MistakeList& mistakes, ConfigDraft& draft) {
+  std::vector<ConfigMistake> all = mistakes.take();
+  for (MistakeList& included : draft.included) {
+    if (all.size() > MistakeList::most) break;
+    std::ranges::move(included.take(), std::back_inserter(all));
+  }
+  return all;
+}
+
+}  // namespace
 
 std::expected<NodeConfig, std::vector<ConfigMistake>> parse_config(std::string_view text,
                                                                    const std::string& path) {
@@ -17,11 +35,14 @@ std::expected<NodeConfig, std::vector<ConfigMistake>> parse_config(std::string_v
   TableReader root{*tree, {}, mistakes};
   ConfigDraft draft;
   read_tunnel_sections(root, folder_of(path), draft);
+  read_included(draft, folder_of(path), mistakes);
   read_relay_sections(root, draft);
   root.close();
   check_tunnel(draft, mistakes);
   check_relay(draft, mistakes);
-  if (!mistakes.empty()) return std::unexpected{mistakes.take()};
+  if (auto found = all_mistakes(mistakes, draft); !found.empty()) {
+    return std::unexpected{std::move(found)};
+  }
   return std::move(draft).finish();
 }
 

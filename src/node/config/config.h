@@ -28,6 +28,7 @@ struct TunnelConfig {
   std::vector<InterfaceAddress> addresses;
   std::uint16_t mtu = default_mtu;
   std::uint32_t fwmark = 0;               ///< 0: none
+  std::vector<std::string> include;       ///< files with further peers, as written
   bool install_routes = true;             ///< a route to each peer's allowed IPs, as wg-quick does
   std::uint32_t tx_queue_packets = 4096;  ///< TUN queue: a turbo-started flight must fit
   DeviceTuning tuning;
@@ -111,11 +112,11 @@ struct ConfigMistake {
   std::string text() const;
 };
 
-/// Reads and validates a file and the key files it names. Either a configuration without a mistake,
-/// or every mistake that was found. Reads files; changes nothing.
+/// Reads and validates a file, those it includes, and the key files they name. Either a
+/// configuration without a mistake, or every mistake that was found. Reads files; changes nothing.
 std::expected<NodeConfig, std::vector<ConfigMistake>> load_config(const std::string& path);
-/// The same for text that is already here; `path` names it in mistakes, and key files are relative
-/// to its folder. What load_config and the fuzz target share.
+/// The same for text that is already here; `path` names it in mistakes, and the files that it names
+/// are relative to its folder. What load_config and the fuzz target share.
 std::expected<NodeConfig, std::vector<ConfigMistake>> parse_config(std::string_view text,
                                                                    const std::string& path);
 

@@ -12,27 +12,40 @@
 namespace tw::node {
 namespace {
 
+/// A key in one of the files.
+struct Owner {
+  std::string key;
+  const MistakeList* file;
+};
+
 /// Remembers who has each value first, and reports the second.
 template <typename T>
 class Owners {
  public:
-  /// The key of the earlier owner, if there is one.
-  const std::string* claim(const T& value, const std::string& key) {
-    const auto [place, is_new] = owners_.try_emplace(value, key);
-    return is_new ? nullptr : &place->second;
+  /// The earlier owner as `file` has to name it; nothing if there is none.
+  std::optional<std::string> claim(const T& value, const std::string& key,
+                                   const MistakeList& file) {
+    const auto [place, is_new] = owners_.try_emplace(value, Owner{key, &file});
+    if (is_new) return std::nullopt;
+    return key_seen_from(file, place->second.key, *place->second.file);
   }
-  const std::map<T, std::string>& all() const noexcept { return owners_; }
 
  private:
-  std::map<T, std::string> owners_;
+  std::map<T, Owner> owners_;
 };
+
+/// Claims the name of a peer or PoP that has a name.
+std::optional<std::string> claim_name(Owners<std::string>& names, const std::string& name,
+                                      const std::string& key, const MistakeList& file) {
+  return name.empty() ? std::nullopt : names.claim(name, key, file);
+}
 
 void check_addresses(const ConfigDraft& draft, MistakeList& mistakes) {
   Owners<IpAddress> owners;
   bool has_v6 = false;
   for (const auto& [address, key] : draft.addresses) {
     has_v6 = has_v6 || !address.address.is_v4();
-    if (const std::string* earlier = owners.claim(address.address, key)) {
+    if (const auto earlier = owners.claim(address.address, key, mistakes)) {
       mistakes.add(key, "the same address as " + *earlier, "take one out");
     }
   }
@@ -51,47 +64,50 @@ void check_peers(const ConfigDraft& draft, MistakeList& mistakes) {
     own = crypto::public_key_of(draft.config.tunnel.private_key);
   }
   if (draft.peers.size() > most_peers) {
-    mistakes.add(draft.peers[most_peers].key,
-                 "is one peer more than the " + std::to_string(most_peers) + " of a device",
-                 "divide the peers among several nodes");
+    const PeerDraft& beyond = draft.peers[most_peers];
+    beyond.mistakes(mistakes).add(
+        beyond.key, "is one peer more than the " + std::to_string(most_peers) + " of a device",
+        "divide the peers among several nodes");
   }
   for (const PeerDraft& peer : draft.peers) {
+    MistakeList& file = peer.mistakes(mistakes);
     const std::string& name = peer.peer.name;
-    if (const std::string* earlier = name.empty() ? nullptr : names.claim(name, peer.key)) {
-      mistakes.add(peer.key + ".name", "the same name as " + *earlier + ", " + shown(name),
-                   "give each peer a name of its own");
+    if (const auto earlier = claim_name(names, name, peer.key, file)) {
+      file.add(peer.key + ".name", "the same name as " + *earlier + ", " + shown(name),
+               "give each peer a name of its own");
     }
     if (peer.peer.public_key != crypto::PublicKey{}) {
-      if (const std::string* earlier = keys.claim(peer.peer.public_key, peer.key)) {
-        mistakes.add(peer.key + ".public_key", "the same key as " + *earlier,
-                     "make the two one, or give each machine a key of its own");
+      if (const auto earlier = keys.claim(peer.peer.public_key, peer.key, file)) {
+        file.add(peer.key + ".public_key", "the same key as " + *earlier,
+                 "make the two one, or give each machine a key of its own");
       }
       if (peer.peer.public_key == own) {
-        mistakes.add(peer.key + ".public_key", "is this node's own key",
-                     "write the peer's: it is made on the peer's machine");
+        file.add(peer.key + ".public_key", "is this node's own key",
+                 "write the peer's: it is made on the peer's machine");
       }
     }
     for (const auto& [prefix, key] : peer.allowed_ips) {
-      if (const std::string* earlier = allowed.claim(prefix, key)) {
-        mistakes.add(key, prefix.text() + " is " + *earlier + " too",
-                     "an allowed IP belongs to one peer: take one out");
+      if (const auto earlier = allowed.claim(prefix, key, file)) {
+        file.add(key, prefix.text() + " is " + *earlier + " too",
+                 "an allowed IP belongs to one peer: take one out");
       }
     }
   }
 }
 
-/// The peer that packets to `address` go to: its key, or empty if there is none.
-std::string peer_towards(const IpAddress& address, const std::map<Prefix, std::string>& peers) {
+/// The peer that packets to `address` go to; null if there is none.
+const PeerDraft* peer_towards(const IpAddress& address,
+                              const std::map<Prefix, const PeerDraft*>& peers) {
   for (std::size_t length = address.bits() + 1; length-- > 0;) {
     const auto found = peers.find(Prefix::of(address, static_cast<std::uint8_t>(length)));
     if (found != peers.end()) return found->second;
   }
-  return {};
+  return nullptr;
 }
 
 /// Says what is wrong with the one PoP by itself; `by_prefix` leads from allowed IPs to peers.
 void check_pop(const PopDraft& pop, const ConfigDraft& draft,
-               const std::map<Prefix, std::string>& by_prefix, MistakeList& mistakes) {
+               const std::map<Prefix, const PeerDraft*>& by_prefix, MistakeList& mistakes) {
   const std::string& name = pop.pop.peer;
   const auto peer = std::ranges::find_if(
       draft.peers, [&](const PeerDraft& candidate) { return candidate.peer.name == name; });
@@ -112,9 +128,9 @@ void check_pop(const PopDraft& pop, const ConfigDraft& draft,
   if (std::ranges::any_of(draft.addresses, is_own)) {
     mistakes.add(key, address.text() + " is this node's own address",
                  "write the address that the PoP has in the tunnel");
-  } else if (peer != draft.peers.end() && peer_towards(address, by_prefix) != peer->key) {
+  } else if (peer != draft.peers.end() && peer_towards(address, by_prefix) != &*peer) {
     mistakes.add(key, address.text() + " is not routed to peer " + shown(name),
-                 "add it to allowed_ips of " + peer->key);
+                 "add it to allowed_ips of " + peer->seen_from(mistakes));
   }
   if (draft.config.relay.enabled && !draft.addresses.empty() &&
       std::ranges::none_of(draft.addresses, has_family)) {
@@ -124,34 +140,34 @@ void check_pop(const PopDraft& pop, const ConfigDraft& draft,
 }
 
 void check_pops(const ConfigDraft& draft, MistakeList& mistakes) {
-  std::map<Prefix, std::string> by_prefix;
+  std::map<Prefix, const PeerDraft*> by_prefix;
   for (const PeerDraft& peer : draft.peers) {
-    for (const auto& allowed : peer.allowed_ips) by_prefix.try_emplace(allowed.value, peer.key);
+    for (const auto& allowed : peer.allowed_ips) by_prefix.try_emplace(allowed.value, &peer);
   }
   Owners<std::string> names;
   Owners<IpAddress> addresses;
   for (const PopDraft& pop : draft.pops) {
     check_pop(pop, draft, by_prefix, mistakes);
     const std::string& name = pop.pop.pop.name;
-    if (const std::string* earlier = name.empty() ? nullptr : names.claim(name, pop.key)) {
+    if (const auto earlier = claim_name(names, name, pop.key, mistakes)) {
       mistakes.add(pop.key + ".name", "the same name as " + *earlier + ", " + shown(name),
                    "give each PoP a name of its own");
     }
     if (pop.has_overlay_address) {
-      if (const std::string* earlier = addresses.claim(pop.pop.pop.overlay_address, pop.key)) {
+      if (const auto earlier = addresses.claim(pop.pop.pop.overlay_address, pop.key, mistakes)) {
         mistakes.add(pop.key + ".overlay_address", "the same address as " + *earlier,
                      "each PoP has an address of its own");
       }
     }
     Owners<Prefix> routes;  // two PoPs may have the same one: the second stands in for the first
     for (const auto& [prefix, key] : pop.routes) {
-      if (const std::string* earlier = routes.claim(prefix, key)) {
+      if (const auto earlier = routes.claim(prefix, key, mistakes)) {
         mistakes.add(key, prefix.text() + " is " + *earlier + " too", "take one out");
       }
     }
     Owners<Prefix> clients;
     for (const auto& [prefix, key] : pop.clients) {
-      if (const std::string* earlier = clients.claim(prefix, key)) {
+      if (const auto earlier = clients.claim(prefix, key, mistakes)) {
         mistakes.add(key, prefix.text() + " is " + *earlier + " too", "take one out");
       }
     }

@@ -54,14 +54,12 @@ void wipe_text(std::string& text) noexcept {
   text.clear();
 }
 
-std::expected<std::string, ConfigMistake> read_config_file(const std::string& path,
-                                                           WrittenBy writers) {
-  const UniqueFd fd = open_file(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-  struct stat status{};
-  if (!fd || ::fstat(fd.get(), &status) != 0) return unreadable(path, errno);
-  if (writers == WrittenBy::trusted) {
-    if (const auto good = check_writers(path, status); !good) return std::unexpected{good.error()};
-  }
+namespace {
+
+/// All of an open file, whose name is for messages.
+std::expected<std::string, ConfigMistake> read_open_file(const UniqueFd& fd,
+                                                         const struct stat& status,
+                                                         const std::string& path) {
   if (S_ISREG(status.st_mode) && std::cmp_greater(status.st_size, largest_config_bytes)) {
     return unreadable(path, "larger than 16 MiB", "is it the right file?");
   }
@@ -82,6 +80,32 @@ std::expected<std::string, ConfigMistake> read_config_file(const std::string& pa
       return unreadable(path, "larger than 16 MiB", "is it the right file?");
     }
   }
+}
+
+}  // namespace
+
+std::expected<std::string, ConfigMistake> read_config_file(const std::string& path,
+                                                           WrittenBy writers) {
+  const UniqueFd fd = open_file(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+  struct stat status{};
+  if (!fd || ::fstat(fd.get(), &status) != 0) return unreadable(path, errno);
+  if (writers == WrittenBy::trusted) {
+    if (const auto good = check_writers(path, status); !good) return std::unexpected{good.error()};
+  }
+  return read_open_file(fd, status, path);
+}
+
+std::expected<std::string, ConfigMistake> read_included_file(const std::string& path) {
+  struct stat status{};
+  const auto is_file = [&] { return S_ISREG(status.st_mode); };
+  // Asked before it is opened: to open a device can do things.
+  if (::stat(path.c_str(), &status) != 0) return unreadable(path, errno);
+  if (!is_file()) return unreadable(path, "is not a regular file", "name files alone");
+  const UniqueFd fd = open_file(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+  if (!fd || ::fstat(fd.get(), &status) != 0) return unreadable(path, errno);
+  if (!is_file()) return unreadable(path, "is not a regular file", "name files alone");
+  if (const auto good = check_writers(path, status); !good) return std::unexpected{good.error()};
+  return read_open_file(fd, status, path);
 }
 
 }  // namespace tw::node

@@ -18,6 +18,10 @@ enum class WrittenBy : std::uint8_t { anybody, trusted };
 std::expected<std::string, ConfigMistake> read_config_file(const std::string& path,
                                                            WrittenBy writers = WrittenBy::anybody);
 
+/// The same of a file that another names: a regular one, and `trusted`. Never waits for one that is
+/// something else.
+std::expected<std::string, ConfigMistake> read_included_file(const std::string& path);
+
 /// Overwrites a text and empties it.
 void wipe_text(std::string& text) noexcept;
 

@@ -130,6 +130,12 @@ void MistakeList::add_at(Place place, std::string key, std::string what, std::st
                     .mend = std::move(mend)});
 }
 
+std::string key_seen_from(const MistakeList& reader, const std::string& key,
+                          const MistakeList& owner) {
+  if (&owner == &reader) return key;
+  return key + " in " + owner.file() + ", line " + std::to_string(owner.place_of(key).line);
+}
+
 std::vector<ConfigMistake> MistakeList::take() {
   std::ranges::sort(found_, {}, [](const ConfigMistake& mistake) {
     return std::tie(mistake.line, mistake.column, mistake.key, mistake.what);

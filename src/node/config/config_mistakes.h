@@ -55,6 +55,8 @@ class MistakeList {
 
   explicit MistakeList(std::string file) : file_(std::move(file)) {}
 
+  const std::string& file() const noexcept { return file_; }
+
   void remember(const std::string& key, Place place) { places_.insert_or_assign(key, place); }
   /// The place of `key`, or of the nearest table or list around it that was remembered.
   Place place_of(std::string_view key) const;
@@ -72,5 +74,10 @@ class MistakeList {
   std::unordered_map<std::string, Place> places_;
   std::vector<ConfigMistake> found_;
 };
+
+/// `key` of the file of `owner`, as whoever mends the file of `reader` finds it: with its place if
+/// that is another file.
+std::string key_seen_from(const MistakeList& reader, const std::string& key,
+                          const MistakeList& owner);
 
 }  // namespace tw::node

@@ -62,7 +62,7 @@ void expand(const std::string& word, const std::string& key, const ConfigDraft& 
                  did_you_mean(word, names, R"(write "10.9.0.0/24", or a name of a [[peer]])"));
   } else if (peer->allowed_ips.empty()) {
     mistakes.add(key, "peer " + shown(word) + " has no allowed IPs to stand for",
-                 "give " + peer->key + " its allowed_ips, or write prefixes");
+                 "give " + peer->seen_from(mistakes) + " its allowed_ips, or write prefixes");
   }
   if (peer == draft.peers.end()) return;
   for (const auto& prefix : peer->allowed_ips) out.push_back(prefix.value);

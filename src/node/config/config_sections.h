@@ -2,6 +2,7 @@
 // themselves. Whether they fit each other is asked afterwards (config_checks.h).
 #pragma once
 
+#include <deque>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,17 @@ struct PeerDraft {
   PeerConfig peer;  ///< without its allowed IPs
   std::string key;  ///< "peer[1]"
   std::vector<Listed<Prefix>> allowed_ips;
+  MistakeList* included =
+      nullptr;  ///< of the included file that it stands in; null: of the main one
+
+  /// The list that the peer's mistakes belong to; `main` is the main file's.
+  MistakeList& mistakes(MistakeList& main) const noexcept {
+    return included == nullptr ? main : *included;
+  }
+  /// The peer's key, for whoever mends the main file.
+  std::string seen_from(MistakeList& main) const {
+    return key_seen_from(main, key, mistakes(main));
+  }
 };
 
 /// A [[pop]] that keeps the keys of its routes and clients.
@@ -30,6 +42,8 @@ struct ConfigDraft {
   std::vector<Listed<InterfaceAddress>> addresses;
   std::vector<PeerDraft> peers;
   std::vector<PopDraft> pops;
+  std::vector<Listed<std::string>> includes;  ///< of [tunnel] include
+  std::deque<MistakeList> included;           ///< of each included file
 
   /// The configuration, put together.
   NodeConfig finish() &&;
@@ -37,6 +51,8 @@ struct ConfigDraft {
 
 /// [node], [tunnel], [workers], [[peer]] and [gateway]. Key files are relative to `folder`.
 void read_tunnel_sections(TableReader& root, const std::string& folder, ConfigDraft& draft);
+/// [[peer]] of the main file, or of the included one whose list of mistakes is the draft's last.
+void read_peers(TableReader& root, const std::string& folder, ConfigDraft& draft);
 /// [relay], [[pop]] and [[policy]], whose rules may name the peers that are in the draft already.
 void read_relay_sections(TableReader& root, ConfigDraft& draft);
 

@@ -1,4 +1,5 @@
 // [node], [tunnel], [workers], [[peer]] and [gateway].
+#include "node/config/config_include.h"
 #include "node/config/config_secret.h"
 #include "node/config/config_sections.h"
 #include "node/config/config_values.h"
@@ -41,6 +42,7 @@ void read_tunnel(KeyReading at) {
 void read_peer(KeyReading at) {
   PeerDraft& peer = at.draft.peers.emplace_back();
   peer.key = at.table.key();
+  if (!at.draft.included.empty()) peer.included = &at.draft.included.back();
   const auto read = read_keys(at, peer_keys, peer);
   if (peer.peer.name.empty() && read.has("public_key")) {
     peer.peer.name = default_name(peer.peer.public_key);
@@ -62,6 +64,12 @@ bool read_preshared_key(KeyReading& at, const Key<PeerDraft>& key, PeerDraft& pe
 
 bool read_addresses(KeyReading& at, const Key<TunnelConfig>& key, TunnelConfig&) {
   return at.table.list(key.name, at.draft.addresses, read_interface_address);
+}
+
+bool read_includes(KeyReading& at, const Key<TunnelConfig>& key, TunnelConfig& tunnel) {
+  if (!at.table.list(key.name, at.draft.includes, read_include)) return false;
+  for (const auto& include : at.draft.includes) tunnel.include.push_back(include.value);
+  return true;
 }
 
 bool read_dscp_key(KeyReading& at, const Key<TunnelConfig>& key, TunnelConfig& tunnel) {
@@ -91,10 +99,14 @@ void read_tunnel_sections(TableReader& root, const std::string& folder, ConfigDr
   TableReader workers = root.table("workers");
   read_keys({workers, draft, folder}, worker_keys, draft.config.workers);
   workers.close();
-  for (TableReader& table : root.tables("peer")) read_peer({table, draft, folder});
+  read_peers(root, folder, draft);
   TableReader gateway = root.table("gateway");
   read_keys({gateway, draft, folder}, gateway_keys, draft.config.gateway);
   gateway.close();
+}
+
+void read_peers(TableReader& root, const std::string& folder, ConfigDraft& draft) {
+  for (TableReader& table : root.tables("peer")) read_peer({table, draft, folder});
 }
 
 NodeConfig ConfigDraft::finish() && {

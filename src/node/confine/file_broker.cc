@@ -35,7 +35,7 @@ constexpr std::size_t longest_question = sizeof(Question) + PATH_MAX;
 using Answer = std::int32_t;
 constexpr std::size_t longest_report = 512;
 
-constexpr int harmless = O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW;
+constexpr int harmless = O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW | O_DIRECTORY;
 constexpr int appending = O_WRONLY | O_CREAT | O_APPEND;
 constexpr mode_t widest_mode = 0640;
 
@@ -71,6 +71,7 @@ class Authority {
     auto text = read_config_file(config_path_);
     named_ = text ? named_files(*text, config_path_) : NamedFiles{};
     if (text) wipe_text(*text);
+    add_included(named_);
   }
 
   const std::string config_path_;

@@ -4,9 +4,9 @@
 // A reload may name a new log in a folder that nobody thought of, or a key in a home. The node,
 // once confined, reaches neither. The broker is made before the node has read a key, keeps no
 // capability, and answers one question: "open this, to read" or "to append to". It does so only for
-// the configuration file it was started with, and for names that stand in that file as the broker
-// itself reads it: an intruder in the node gets by it what the administrator has written, and
-// nothing else. It ends with the node, however the node ends.
+// the configuration file it was started with, and for names that stand in that file, or in those
+// that it includes, as the broker itself reads them: an intruder in the node gets by it what the
+// administrator has written, and nothing else. It ends with the node, however the node ends.
 #pragma once
 
 #include <sys/types.h>

@@ -10,6 +10,8 @@
 #include <functional>
 #include <string>
 
+#include "node/config/config_file.h"
+#include "node/config/config_include.h"
 #include "node/config/test_config_folder.h"
 #include "node/confine/test_child.h"
 
@@ -112,6 +114,26 @@ TEST_F(Brokered, AChangedConfigurationIsReadAgain) {
               if (opening(in("node.toml"), to_read) != 0) return 5;
               // The old names are none any more.
               return opening(in("node.key"), to_read) != EACCES ? 6 : 0;
+            }),
+            0);
+}
+
+// A peer that is added while the node runs is in a file that nothing named before.
+TEST_F(Brokered, IncludedFilesAreListedAndRead) {
+  ASSERT_EQ(::mkdir(in("peers.d").c_str(), 0700), 0);
+  folder.write("peers.d/a.toml", "[[peer]]\npreshared_key_file = \"a.psk\"\n");
+  folder.write("peers.d/a.psk", "key");
+  folder.write("peers.d/other", "secret");
+  folder.write("node.toml", "[tunnel]\ninclude = [\"peers.d\"]\n");
+  EXPECT_EQ(brokered([this](FileBroker&) {
+              if (opening(in("peers.d/a.psk"), to_read) != 0) return 1;
+              if (opening(in("peers.d/"), to_read | O_DIRECTORY) != 0) return 2;
+              const auto listed = included_files(IncludePattern::of("peers.d", in("")));
+              if (!listed || listed->size() != 1) return 3;
+              if (!read_included_file(listed->front())) return 4;
+              if (opening(in("peers.d/other"), to_read) != EACCES) return 5;
+              if (opening(in(""), to_read | O_DIRECTORY) != EACCES) return 6;
+              return opening(in("peers.d/a.toml"), to_append, 0600) != EACCES ? 7 : 0;
             }),
             0);
 }

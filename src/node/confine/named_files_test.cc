@@ -3,7 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sys/stat.h>
+
 #include "node/config/keys/key_list.h"
+#include "node/config/test_config_folder.h"
 
 namespace tw::node {
 namespace {
@@ -50,6 +53,28 @@ TEST(NamedFiles, AFileElsewhereIsNone) {
   const NamedFiles files =
       named_files("[other]\nfile = \"/etc/shadow\"\n[relay]\nlog = \"x\"\n", "x");
   EXPECT_THAT(files.readable, IsEmpty());
+  EXPECT_THAT(files.appendable, IsEmpty());
+}
+
+TEST(NamedFiles, WhatIsIncludedNamesFilesToo) {
+  const TestFolder folder;
+  ASSERT_EQ(::mkdir((folder.path() + "peers.d").c_str(), 0700), 0);
+  folder.write("peers.d/a.toml",
+               "include = [\"/etc\"]\n[tunnel]\ninclude = [\"/etc\"]\n"
+               "[node]\nlog_file = \"/var/log/other\"\n"
+               "[[peer]]\npreshared_key_file = \"a.psk\"\n");
+  folder.write("peers.d/b.toml", "[[peer]]\npreshared_key_file = \"/b.psk\"\n", 0666);
+  NamedFiles files = named_files(
+      "[other]\ninclude = [\"/etc\"]\n[tunnel]\ninclude = "
+      "[\"peers.d/*.toml\", \"*/x\", 7, \"one.toml\"]\n",
+      folder.path() + "node.toml");
+  EXPECT_THAT(files.readable, IsEmpty());
+  add_included(files);
+  const std::string in = folder.path();
+  // The second file is one that others may write: the node refuses it, and its key is not named.
+  EXPECT_THAT(files.readable,
+              testing::UnorderedElementsAre(in + "one.toml", in + "peers.d/", in + "peers.d/a.toml",
+                                            in + "peers.d/a.psk", in + "peers.d/b.toml"));
   EXPECT_THAT(files.appendable, IsEmpty());
 }
 

@@ -15,6 +15,7 @@ bool read_private_key(KeyReading& at, const Key<TunnelConfig>& key, TunnelConfig
 bool read_preshared_key(KeyReading& at, const Key<PeerDraft>& key, PeerDraft& peer);
 /// Reads into the draft, which keeps the place of each address.
 bool read_addresses(KeyReading& at, const Key<TunnelConfig>& key, TunnelConfig& tunnel);
+bool read_includes(KeyReading& at, const Key<TunnelConfig>& key, TunnelConfig& tunnel);
 /// Reads a word, or a number with or without quotes.
 bool read_dscp_key(KeyReading& at, const Key<TunnelConfig>& key, TunnelConfig& tunnel);
 
@@ -76,6 +77,11 @@ inline constexpr auto tunnel_keys = std::to_array<Key<TunnelConfig>>({
     {.name = "fwmark",
      .kind = InTunnel::number<&TunnelConfig::fwmark>(0),
      .help = "mark of outgoing datagrams; 0: none"},
+    {.name = "include",
+     .kind = InTunnel::special<read_includes, &TunnelConfig::include>("list of file names"),
+     .help = "files with further `[[peer]]`, or folders, or `\"peers.d/*.toml\"`: see [Peers in "
+             "files of their own](#peers-in-files-of-their-own)",
+     .otherwise = "`[]`"},
     {.name = "install_routes",
      .kind = InTunnel::boolean<&TunnelConfig::install_routes>(),
      .help = "a route to each peer's allowed IPs, but never a default route"},
