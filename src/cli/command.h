@@ -16,6 +16,7 @@ void add_wg(CLI::App& app, int& exit_code);         ///< wg.cc
 void add_wg_quick(CLI::App& wg, int& exit_code);    ///< wg_quick.cc; below `wg`
 void add_status(CLI::App& app, int& exit_code);     ///< status.cc
 void add_reload(CLI::App& app, int& exit_code);     ///< reload.cc
+void add_peer(CLI::App& app, int& exit_code);       ///< peer/peer.cc
 void add_set(CLI::App& app, int& exit_code);        ///< set.cc
 void add_clean(CLI::App& app, int& exit_code);      ///< clean.cc
 void add_reference(CLI::App& app, int& exit_code);  ///< reference.cc

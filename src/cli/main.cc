@@ -37,6 +37,7 @@ int main(int argc, char** argv) {
   tw::cli::add_wg(app, exit_code);
   tw::cli::add_status(app, exit_code);
   tw::cli::add_reload(app, exit_code);
+  tw::cli::add_peer(app, exit_code);
   tw::cli::add_set(app, exit_code);
   tw::cli::add_drain(app, exit_code);
   tw::cli::add_clean(app, exit_code);

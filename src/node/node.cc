@@ -8,7 +8,9 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <filesystem>
 #include <iterator>
+#include <system_error>
 #include <utility>
 
 #include "base/file/new_file.h"
@@ -41,10 +43,19 @@ int sooner(int left, int right) noexcept {
   return std::min(left, right);
 }
 
+std::string from_root(const std::string& path) {
+  std::error_code ignored;
+  const auto whole = std::filesystem::absolute(path, ignored);
+  return ignored ? path : whole.lexically_normal().string();
+}
+
 }  // namespace
 
 Node::Node(NodeConfig config, std::string config_path)
-    : config_(std::move(config)), config_path_(std::move(config_path)), started_(clock_.now()) {
+    : config_(std::move(config)),
+      config_path_(std::move(config_path)),
+      config_file_(from_root(config_path_)),
+      started_(clock_.now()) {
   reloads_.in_force_since_s = unix_now_s();
 }
 

@@ -102,6 +102,7 @@ class Node {
   int foreign_wait_ms() const noexcept;
   void drain(int signal_fd);
   std::uint64_t active_connections();
+  std::string identity();
   std::string answer(std::string_view request);
   Result<void> set(std::string_view key, std::string_view value);
   Result<std::uint64_t> drain_relay();
@@ -122,6 +123,7 @@ class Node {
     std::uint64_t connections = 0, flows = 0;
   } ended_;  // by the reload that is under way, or by the last
   const std::string config_path_;
+  const std::string config_file_;  // the same, from the root on: for others than this process
   SystemClock clock_;
   Instant started_;
   Confinement confinement_;

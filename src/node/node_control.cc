@@ -100,10 +100,21 @@ std::string Node::answer(std::string_view request) {
       return answer_json(this->set(asked->key, asked->value));
     case drain:
       break;
+    case identify:
+      return identity();
   }
   const Result<std::uint64_t> active = drain_relay();
   if (!active) return control_error(active.error().text());
   return nlohmann::json{{"ok", true}, {"active", *active}}.dump();
+}
+
+std::string Node::identity() {
+  const std::lock_guard lock{mutex_};
+  return nlohmann::json{{"ok", true},
+                        {"config_file", config_file_},
+                        {"interface", config_.tunnel.interface},
+                        {"listen_port", device_->listen_port()}}
+      .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 std::uint64_t Node::active_connections() {

@@ -51,7 +51,7 @@ std::string json_string(std::string_view text) {
 }
 
 std::string written(const ControlRequest& request) {
-  constexpr std::array words{"status", "reload", "set", "drain"};
+  constexpr std::array words{"status", "reload", "set", "drain", "identify"};
   return "{\"command\":" + json_string(words[static_cast<std::size_t>(request.command)]) +
          ",\"key\":" + json_string(request.key) + ",\"value\":" + json_string(request.value) +
          ",\"dry_run\":" + (request.dry_run ? "true}" : "false}");

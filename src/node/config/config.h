@@ -20,6 +20,13 @@ namespace tw::node {
 inline constexpr std::uint16_t default_mtu =
     1420;  ///< 1,500 − 80: IPv6 underlay, as wg-quick has it
 
+/// Host and port as written; a host name is resolved when the configuration is applied.
+struct EndpointName {
+  std::string host;
+  std::uint16_t port = 0;
+  friend bool operator==(const EndpointName&, const EndpointName&) noexcept = default;
+};
+
 /// [tunnel]
 struct TunnelConfig {
   std::string interface;
@@ -27,18 +34,12 @@ struct TunnelConfig {
   std::uint16_t listen_port = 0;   ///< 0: any
   std::vector<InterfaceAddress> addresses;
   std::uint16_t mtu = default_mtu;
-  std::uint32_t fwmark = 0;               ///< 0: none
-  std::vector<std::string> include;       ///< files with further peers, as written
+  std::uint32_t fwmark = 0;                     ///< 0: none
+  std::vector<std::string> include;             ///< files with further peers, as written
+  std::optional<EndpointName> public_endpoint;  ///< where clients reach this node
   bool install_routes = true;             ///< a route to each peer's allowed IPs, as wg-quick does
   std::uint32_t tx_queue_packets = 4096;  ///< TUN queue: a turbo-started flight must fit
   DeviceTuning tuning;
-};
-
-/// Host and port as written; a host name is resolved when the configuration is applied.
-struct EndpointName {
-  std::string host;
-  std::uint16_t port = 0;
-  friend bool operator==(const EndpointName&, const EndpointName&) noexcept = default;
 };
 
 /// [[peer]]

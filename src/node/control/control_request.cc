@@ -12,10 +12,12 @@ namespace {
 using Json = nlohmann::json;
 using Command = ControlRequest::Command;
 
-constexpr std::array<std::pair<std::string_view, Command>, 4> commands{{{"status", Command::status},
-                                                                        {"reload", Command::reload},
-                                                                        {"set", Command::set},
-                                                                        {"drain", Command::drain}}};
+constexpr std::array<std::pair<std::string_view, Command>, 5> commands{
+    {{"status", Command::status},
+     {"reload", Command::reload},
+     {"set", Command::set},
+     {"drain", Command::drain},
+     {"identify", Command::identify}}};
 
 std::optional<std::string> text_of(const Json& request, const char* name) {
   const auto member = request.find(name);
@@ -35,7 +37,7 @@ std::expected<ControlRequest, std::string> ControlRequest::parse(std::string_vie
   const auto* const known =
       std::ranges::find_if(commands, [&](const auto& one) { return word == one.first; });
   if (known == commands.end()) {
-    return std::unexpected{"unknown command; known are status, reload, set and drain"};
+    return std::unexpected{"unknown command; known are status, reload, set, drain and identify"};
   }
   request.command = known->second;
   if (request.command == Command::reload) {

@@ -10,7 +10,7 @@
 namespace tw::node {
 
 struct ControlRequest {
-  enum class Command : std::uint8_t { status, reload, set, drain };
+  enum class Command : std::uint8_t { status, reload, set, drain, identify };
 
   Command command = Command::status;
   std::string key{}, value{};  ///< of `set`, else empty

@@ -20,6 +20,7 @@ TEST(ControlRequest, SaysWhatIsAskedFor) {
   EXPECT_EQ(ControlRequest::parse(R"({"command":"reload","dry_run":true})"), dry);
   EXPECT_EQ(ControlRequest::parse(R"({"command":"drain","key":"x"})"),
             ControlRequest{Command::drain});
+  EXPECT_EQ(ControlRequest::parse(R"({"command":"identify"})"), ControlRequest{Command::identify});
   EXPECT_EQ(ControlRequest::parse(R"({"command":"set","key":"relay.pool.low","value":"3"})"),
             (ControlRequest{Command::set, "relay.pool.low", "3"}));
 }

@@ -25,7 +25,8 @@ inline constexpr auto node_keys = std::to_array<Key<ProcessConfig>>({
      .kind = InNode::text<read_socket_path, &ProcessConfig::control_socket>("path"),
      .change = Change::restart,
      .help =
-         "where `status`, `set`, `reload` and `drain` find the node; absolute, at most 107 bytes",
+         "where `status`, `set`, `reload`, `drain` and `peer` find the node; absolute, at most 107 "
+         "bytes",
      .otherwise = "`/run/thalweg/INTERFACE.sock`"},
     {.name = "log_level",
      .kind = InNode::word<log_level_words, &ProcessConfig::log_level>(),
@@ -82,6 +83,10 @@ inline constexpr auto tunnel_keys = std::to_array<Key<TunnelConfig>>({
      .help = "files with further `[[peer]]`, or folders, or `\"peers.d/*.toml\"`: see [Peers in "
              "files of their own](#peers-in-files-of-their-own)",
      .otherwise = "`[]`"},
+    {.name = "public_endpoint",
+     .kind = InTunnel::text<read_endpoint_name, &TunnelConfig::public_endpoint>("`\"HOST:PORT\"`"),
+     .help = "where clients reach this node: what `peer add` writes into their files",
+     .otherwise = "none"},
     {.name = "install_routes",
      .kind = InTunnel::boolean<&TunnelConfig::install_routes>(),
      .help = "a route to each peer's allowed IPs, but never a default route"},

@@ -1,0 +1,169 @@
+#include "cli/peer/peer_site.h"
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <chrono>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "node/config/config_socket.h"
+#include "node/control/control_server.h"
+
+namespace tw::cli {
+namespace {
+
+using Json = nlohmann::json;
+
+/// Ten thousand peers, and a machine that is busy.
+constexpr std::chrono::seconds patience{60};
+constexpr const char* default_file = "/etc/thalweg/thalweg.toml";
+
+/// The answer as an object; an error of the node's is one of ours.
+Result<Json> answer_of(const std::string& socket, const Json& request) {
+  const auto line = node::ask_control(socket, request.dump(), patience);
+  if (!line) return std::unexpected(line.error());
+  Json json = Json::parse(*line, nullptr, false);
+  if (!json.is_object()) {
+    return make_error(Error::Kind::protocol, socket + " answered something else: " + *line);
+  }
+  return json;
+}
+
+std::string text_in(const Json& json, const char* name) {
+  const auto found = json.find(name);
+  return found == json.end() || !found->is_string() ? std::string{} : found->get<std::string>();
+}
+
+std::vector<std::string> lines_in(const Json& json, const char* name) {
+  std::vector<std::string> lines;
+  const auto found = json.find(name);
+  if (found == json.end() || !found->is_array()) return lines;
+  for (const Json& line : *found) {
+    if (line.is_string()) lines.push_back(line.get<std::string>());
+  }
+  return lines;
+}
+
+bool nobody_listens(const Error& error) noexcept {
+  return error.os_errno == ENOENT || error.os_errno == ECONNREFUSED;
+}
+
+}  // namespace
+
+std::string dumped(const nlohmann::ordered_json& json, int indent) {
+  return json.dump(indent, ' ', false, Json::error_handler_t::replace);
+}
+
+Result<void> PeerSite::identify(bool must_answer) {
+  const auto answer = answer_of(socket_, Json{{"command", "identify"}});
+  if (!answer) {
+    if (must_answer || !nobody_listens(answer.error())) return std::unexpected(answer.error());
+    socket_.clear();
+    return {};
+  }
+  if (answer->contains("error")) {
+    return make_error(Error::Kind::unavailable, socket_ + ": " + text_in(*answer, "error"));
+  }
+  const std::string named = text_in(*answer, "config_file");
+  std::error_code ignored;
+  if (!file_.empty() && !std::filesystem::equivalent(file_, named, ignored)) {
+    return make_error(Error::Kind::config, "the node at " + socket_ + " runs with " + named +
+                                               ", not with " + file_ + ": name that file");
+  }
+  file_ = named;
+  const auto port = answer->find("listen_port");
+  if (port != answer->end() && port->is_number_unsigned())
+    listen_port_ = port->get<std::uint16_t>();
+  return {};
+}
+
+Result<void> PeerSite::find(const ControlTarget& target) {
+  ControlTarget wanted = target;
+  std::error_code ignored;
+  const bool any = target.socket.empty() && target.interface.empty() && target.config_file.empty();
+  auto path = control_path(wanted);
+  if (!path && any && std::filesystem::exists(default_file, ignored) &&
+      path.error().kind == Error::Kind::unavailable) {
+    wanted.config_file = default_file;
+    path = control_path(wanted);
+  }
+  if (!path) {
+    return any ? make_error(path.error().kind, path.error().text() + ", or --config FILE")
+               : std::unexpected(path.error());
+  }
+  socket_ = *path;
+  file_ = wanted.config_file;
+  return identify(file_.empty());
+}
+
+// The file itself is what is locked: whoever else changes peers has to have it in common.
+Result<void> PeerSite::lock() {
+  for (;;) {
+    UniqueFd fd{::open(file_.c_str(), O_RDONLY | O_CLOEXEC)};
+    if (!fd) return system_error("open " + file_);
+    while (::flock(fd.get(), LOCK_EX) != 0) {
+      if (errno != EINTR) return system_error("lock " + file_);
+    }
+    // An editor may have put another file in its place while we waited.
+    struct stat locked{}, named{};
+    if (::fstat(fd.get(), &locked) != 0 || ::stat(file_.c_str(), &named) != 0) {
+      return system_error("look at " + file_);
+    }
+    if (locked.st_ino != named.st_ino || locked.st_dev != named.st_dev) continue;
+    lock_ = std::move(fd);
+    return {};
+  }
+}
+
+Result<PeerSite> PeerSite::open(const ControlTarget& target, bool alone) {
+  PeerSite site;
+  if (auto found = site.find(target); !found) return std::unexpected(found.error());
+  if (alone) {
+    if (auto locked = site.lock(); !locked) return std::unexpected(locked.error());
+  }
+  auto config = node::load_config(site.file_);
+  if (!config) {
+    for (const node::ConfigMistake& mistake : config.error()) {
+      fmt::print(stderr, "{}\n", mistake.text());
+    }
+    return make_error(Error::Kind::config, site.file_ + " has mistakes: mend them first");
+  }
+  site.config_ = *std::move(config);
+  if (site.listen_port_ == 0) site.listen_port_ = site.config_.tunnel.listen_port;
+  return site;
+}
+
+Result<std::vector<std::string>> PeerSite::take_over(node::FileChanges& changes) {
+  const auto refuse = [&](std::vector<std::string> mistakes, const std::string& why) {
+    for (const std::string& mistake : mistakes) fmt::print(stderr, "{}\n", mistake);
+    for (const std::string& left : changes.undo()) fmt::print(stderr, "{}\n", left);
+    return make_error(Error::Kind::config, why + "; the files are as they were");
+  };
+  if (!runs()) {
+    const auto checked = node::load_config(file_);
+    if (checked) return std::vector<std::string>{};
+    std::vector<std::string> mistakes;
+    for (const node::ConfigMistake& mistake : checked.error()) mistakes.push_back(mistake.text());
+    return refuse(std::move(mistakes), "refused");
+  }
+  const auto answer = answer_of(socket_, Json{{"command", "reload"}});
+  if (answer && !answer->contains("error")) return lines_in(*answer, "changes");
+  const auto mistakes = answer ? lines_in(*answer, "mistakes") : std::vector<std::string>{};
+  const std::string why = answer ? text_in(*answer, "error") : answer.error().text();
+  auto refused = refuse(mistakes, why);
+  // With mistakes nothing was changed. Else a part may have been, and goes back to what it was.
+  if (mistakes.empty()) static_cast<void>(answer_of(socket_, Json{{"command", "reload"}}));
+  return refused;
+}
+
+void PeerSite::give_up(node::FileChanges& changes) {
+  for (const std::string& left : changes.undo()) fmt::print(stderr, "{}\n", left);
+  if (runs()) static_cast<void>(answer_of(socket_, Json{{"command", "reload"}}));
+}
+
+}  // namespace tw::cli
