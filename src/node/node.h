@@ -1,38 +1,35 @@
 // The PoP put together: device, network, relay, control socket, metrics, from one configuration.
 //
-// What needs root is opened first, then privileges are dropped, and only then do threads start. A
-// reload is validated whole and diffed: peers and connections that did not change do not notice it.
+// What needs root is opened first, then privileges are dropped, and only then do threads start.
+// This class starts the parts, gives each its turn on the control thread, and takes them down; how
+// they follow a changed configuration is running_config.h.
 #pragma once
 
 #include <chrono>
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/result.h"
-#include "exec/worker.h"
+#include "base/time.h"
 #include "node/config/config.h"
 #include "node/confine/confine.h"
 #include "node/confine/file_broker.h"
+#include "node/control/control_answers.h"
 #include "node/control/control_server.h"
-#include "node/control/reload_report.h"
-#include "node/device/device_diff.h"
-#include "node/endpoints/endpoint_resolver.h"
-#include "node/endpoints/named_endpoints.h"
+#include "node/device/applied_device.h"
+#include "node/endpoints/endpoint_names.h"
+#include "node/endpoints/peer_recall.h"
 #include "node/links/links.h"
-#include "node/relaying/leg_keys.h"
-#include "node/relaying/syn_watches.h"
-#include "node/relaying/tunnel_syns.h"
-#include "node/relaying/window_opener.h"
+#include "node/links/machine_watch.h"
+#include "node/relaying/relay_service.h"
 #include "node/report/metrics.h"
 #include "node/report/status.h"
+#include "node/running_config.h"
 #include "node/tunnel/tunnel_device.h"
 #include "node/uapi/uapi_server.h"
-#include "relay/relay.h"
 
 namespace tw::node {
 
@@ -53,96 +50,46 @@ class Node {
   /// Serves control, UAPI and signals on the calling thread until SIGTERM or SIGINT (0), or until
   /// somebody removes the interface (an error). SIGHUP reloads. Blocks those signals itself.
   Result<void> serve();
-
-  /// Reads the file again. On mistakes (logged) or failure the old configuration stays in force.
-  /// `dry_run`: only says what there would be to change; whether ports are free is not tried.
-  ReloadReport reload(bool dry_run);
   /// Any thread.
   NodeStatus status();
 
  private:
-  Node(NodeConfig config, std::string config_path);
-  Result<void> open(FileBroker& files);
-  Result<void> give_up_power();
-  Result<void> open_sockets();
-  Result<void> start_parts();
-  Result<void> start_relay();
-  Result<void> start_relay_parts();
-  void stop_relay() noexcept;
-  Result<void> tell_relay(const NodeConfig& config, std::vector<relay::OpenDoor> doors = {});
-  relay::RelaySettings door_settings(const NodeConfig& config) const;
-  relay::RelaySettings wanted_relay(const NodeConfig& config);
-  void follow_leg_keys();
-  std::vector<relay::SynSource*> syn_sources() const;
-  void recall_peers();
-  void greet_some();
-  void remember_peers();
-  int tend_memory();
+  explicit Node(const std::string& config_path);
+  Result<void> open(NodeConfig config, std::string config_path, FileBroker& files);
+  Result<void> open_sockets(const NodeConfig& config);
+  Result<void> open_device(const NodeConfig& config);
+  Result<void> give_up_power(const NodeConfig& config);
+  Result<void> start_parts(NodeConfig config, std::string config_path);
+  Result<void> start_links(const NodeConfig& config);
+  Result<void> start_tunnel(const NodeConfig& config);
+  PeerRecall::Device recalled_device();
+
+  const NodeConfig& config() const noexcept { return running_->config(); }
   Result<void> serve_requests();
-  Result<void> start_resolver();
-  void await_names();
-  void ask_for_unanswered();
-  /// Asks for names that have no address yet, when it is their turn; returns in how many
-  /// milliseconds the next one has its turn, or -1.
-  int ask_for_unresolved();
-  void take_resolved();
-  Result<void> move_endpoints(std::span<const NamedEndpoints::Move> moves);
-  std::string name_of(const crypto::PublicKey& peer) const;
-  Result<void> apply_device(WantedDevice wanted);
-  Result<void> apply_relay(const NodeConfig& next, std::vector<relay::OpenDoor> doors = {});
-  Result<std::vector<relay::OpenDoor>> open_next_doors(const NodeConfig& next);
-  Result<void> end_refused_flows();
-  Result<void> reload_into(ReloadReport& report);
-  Result<void> apply(NodeConfig next);
   bool handle_signal(int signal);
   void attend_machine();
-  void follow_client_devices();
-  void follow_tunnel();
-  void report_foreign();
-  int foreign_wait_ms() const noexcept;
-  void drain(int signal_fd);
-  std::uint64_t active_connections();
-  std::string identity();
+  void attend_uapi();
+  void take_resolved();
+  int tend_recall();
+  NodeIdentity identity();
   std::string answer(std::string_view request);
-  Result<void> set(std::string_view key, std::string_view value);
-  Result<std::uint64_t> drain_relay();
+  void drain(int signal_fd);
 
-  // Destroyed from the last to the first: whoever uses a part goes before it.
-  std::mutex mutex_;  // config_ and relay_: status is asked for from the metrics thread
-  NodeConfig config_;
-  WantedDevice wanted_;                 // what the device was last told
-  NamedEndpoints named_;                // of config_: what its host names stand for
-  std::uint64_t followed_changes_ = 0;  // of the device, that the firewall knows
-  std::uint64_t foreign_packets_ = 0;   // that are said already
-  std::optional<Instant> foreign_looked_, foreign_said_;
-  std::vector<unsigned> client_device_indexes_;  // when doors were last looked at; 0: away
-  bool drained_ = false;                         // the relay, by hand: until the file is read again
-  std::vector<std::string> set_by_hand_;         // keys, likewise
-  ReloadStatus reloads_;
-  struct Ended {
-    std::uint64_t connections = 0, flows = 0;
-  } ended_;  // by the reload that is under way, or by the last
-  const std::string config_path_;
-  const std::string config_file_;  // the same, from the root on: for others than this process
+  const std::string config_file_;  // from the root on: for others than this process
   SystemClock clock_;
-  Instant started_;
+  const Instant started_;
   Confinement confinement_;
-  std::optional<PeerMemory> memory_;
-  std::vector<RememberedPeer> recalled_;  // at the start, until their sessions would have ended
-  std::size_t greeted_ = 0;               // the first of them, who spoke last
-  Instant greet_at_, remember_at_;
-  std::uint64_t remembered_traffic_ = 0;  // of the device, when its peers were last written down
-  bool told_of_memory_ = false;           // that it cannot be written
-  std::unique_ptr<EndpointResolver> resolver_;
+  // Excludes the control thread, which changes what a status is made of, from the metrics thread.
+  std::mutex mutex_;
+  // Destroyed from the last to the first: whoever uses a part goes before it.
+  std::unique_ptr<EndpointNames> names_;
   std::unique_ptr<Device> device_;
+  std::optional<AppliedDevice> applied_;
+  std::optional<PeerRecall> recall_;
   std::optional<Links> links_;
-  std::unique_ptr<TunnelSyns> tunnel_syns_;  // between the device and the relay
-  SynWatches syn_watches_;
-  WindowOpener window_opener_;
-  LegIdentities leg_identities_;         // that the relay has the keys of
-  std::vector<relay::OpenDoor> doors_;   // of the relay, before it is there
-  std::unique_ptr<relay::Relay> relay_;  // once there, to the end: it keeps its ports from others
-  std::unique_ptr<Worker> relay_worker_;
+  std::optional<MachineWatch> machine_;
+  std::unique_ptr<RelayService> relay_;
+  std::optional<RunningConfig> running_;  // once all before it are up
   std::unique_ptr<UapiServer> uapi_;
   std::unique_ptr<ControlServer> control_;
   HttpCounters scrapes_;
