@@ -36,6 +36,7 @@ std::expected<NodeConfig, std::vector<ConfigMistake>> parse_config(std::string_v
   ConfigDraft draft;
   read_tunnel_sections(root, folder_of(path), draft);
   read_included(draft, folder_of(path), mistakes);
+  draft.index_peers();
   read_relay_sections(root, draft);
   root.close();
   check_tunnel(draft, mistakes);

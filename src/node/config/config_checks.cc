@@ -95,6 +95,37 @@ void check_peers(const ConfigDraft& draft, MistakeList& mistakes) {
   }
 }
 
+void check_groups(const ConfigDraft& draft, MistakeList& mistakes) {
+  Owners<std::string> names;
+  std::vector<std::string> known;
+  for (const GroupDraft& group : draft.groups) {
+    MistakeList& file = group.included == nullptr ? mistakes : *group.included;
+    if (const auto earlier = claim_name(names, group.name, group.key, file)) {
+      file.add(group.key + ".name", "the same name as " + *earlier + ", " + shown(group.name),
+               "make the two one, or give each a name of its own");
+    }
+    if (const auto peer = draft.by_name.find(group.name);
+        !group.name.empty() && peer != draft.by_name.end()) {
+      const PeerDraft& other = *peer->second;
+      file.add(group.key + ".name",
+               "the same name as " + key_seen_from(file, other.key, other.mistakes(mistakes)),
+               "rules would not know which is meant: take another");
+    }
+    Owners<std::string> members;
+    for (const auto& [name, key] : group.peers) {
+      if (const auto earlier = members.claim(name, key, file)) {
+        file.add(key, shown(name) + " is " + *earlier + " too", "take one out");
+      }
+      if (draft.by_name.contains(name)) continue;
+      if (known.empty()) {
+        for (const PeerDraft& peer : draft.peers) known.push_back(peer.peer.name);
+      }
+      file.add(key, "no [[peer]] has the name " + shown(name),
+               did_you_mean(name, known, "name a peer, or take it out"));
+    }
+  }
+}
+
 /// The peer that packets to `address` go to; null if there is none.
 const PeerDraft* peer_towards(const IpAddress& address,
                               const std::map<Prefix, const PeerDraft*>& peers) {
@@ -205,6 +236,7 @@ void check_relay(const ConfigDraft& draft, MistakeList& mistakes) {
     mistakes.add("relay.enabled", "a relay needs an address in the tunnel",
                  R"(give [tunnel] addresses, such as ["10.9.0.1/24"])");
   }
+  check_groups(draft, mistakes);
   check_pops(draft, mistakes);
 }
 

@@ -9,7 +9,7 @@ namespace tw::node {
 
 /// Checks any tunnel, imported ones too: addresses, MTU, peers.
 void check_tunnel(const ConfigDraft& draft, MistakeList& mistakes);
-/// Checks the relay and its PoPs.
+/// Checks the relay, its PoPs, and the groups that rules name.
 void check_relay(const ConfigDraft& draft, MistakeList& mistakes);
 
 }  // namespace tw::node

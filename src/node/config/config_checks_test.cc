@@ -248,7 +248,8 @@ TEST(ConfigRules, Policy) {
       {rule + "action = \"route\"\nprotocol = \"udp\"\nports = [\"9-8\"]\n",
        "14:10: policy[1].ports[1]: \"9-8\" ends before it begins — write the lower port first"},
       {rule + "action = \"route\"\nfrom = [\"sgp\"]\n",
-       "13:9: policy[1].from[1]: \"sgp\" is neither a prefix nor the name of a peer — did you mean "
+       "13:9: policy[1].from[1]: \"sgp\" is neither a prefix nor the name of a peer or a group — "
+       "did you mean "
        "\"sg\"?"},
   });
 }

@@ -1,5 +1,5 @@
-// The files that [tunnel] include names: peers that stand in files of their own, so that one can be
-// added or removed without touching what people wrote.
+// The files that [tunnel] include names: peers, and groups of them, that stand in files of their
+// own, so that one can be added or removed without touching what people wrote.
 #pragma once
 
 #include <string>
@@ -34,8 +34,8 @@ Parsed<std::string> read_include(std::string_view text);
 /// looked at here.
 Parsed<std::vector<std::string>> included_files(const IncludePattern& pattern);
 
-/// Reads the peers of all included files behind those of the draft; `mistakes` is the including
-/// file's. What is wrong in an included file is kept in the draft, by its own list.
+/// Reads the peers and groups of all included files behind those of the draft; `mistakes` is the
+/// including file's. What is wrong in an included file is kept in the draft, by its own list.
 void read_included(ConfigDraft& draft, const std::string& folder, MistakeList& mistakes);
 
 }  // namespace tw::node

@@ -44,28 +44,48 @@ void read_pop(KeyReading at) {
   at.table.close();
 }
 
-/// Adds the prefixes that one word of `from` or `to` stands for: itself, or a peer's allowed IPs. A
-/// word that stands for nothing is a mistake: an empty list would match everything.
+/// Adds the allowed IPs of a peer. One that has none would stand for nothing, and an empty list
+/// matches everything: that is a mistake, at `key`, where `word` stands.
+void expand_peer(const PeerDraft& peer, const std::string& key, MistakeList& mistakes,
+                 std::vector<Prefix>& out) {
+  if (peer.allowed_ips.empty()) {
+    mistakes.add(key, "peer " + shown(peer.peer.name) + " has no allowed IPs to stand for",
+                 "give " + peer.seen_from(mistakes) + " its allowed_ips, or write prefixes");
+  }
+  for (const auto& prefix : peer.allowed_ips) out.push_back(prefix.value);
+}
+
+/// Adds the prefixes that one word of `from` or `to` stands for: itself, a peer's allowed IPs, or
+/// those of a group's peers. A word that stands for nothing is a mistake.
 void expand(const std::string& word, const std::string& key, const ConfigDraft& draft,
             MistakeList& mistakes, std::vector<Prefix>& out) {
   if (const auto prefix = Prefix::parse(word)) {
     out.push_back(*prefix);
     return;
   }
-  const auto named = [&](const PeerDraft& peer) { return peer.peer.name == word; };
-  const auto peer = std::ranges::find_if(draft.peers, named);
-  if (peer == draft.peers.end()) {
-    std::vector<std::string> names;
-    names.reserve(draft.peers.size());
-    for (const PeerDraft& known : draft.peers) names.push_back(known.peer.name);
-    mistakes.add(key, shown(word) + " is neither a prefix nor the name of a peer",
-                 did_you_mean(word, names, R"(write "10.9.0.0/24", or a name of a [[peer]])"));
-  } else if (peer->allowed_ips.empty()) {
-    mistakes.add(key, "peer " + shown(word) + " has no allowed IPs to stand for",
-                 "give " + peer->seen_from(mistakes) + " its allowed_ips, or write prefixes");
+  if (const auto peer = draft.by_name.find(word); peer != draft.by_name.end()) {
+    expand_peer(*peer->second, key, mistakes, out);
+    return;
   }
-  if (peer == draft.peers.end()) return;
-  for (const auto& prefix : peer->allowed_ips) out.push_back(prefix.value);
+  const auto group = std::ranges::find(draft.groups, word, &GroupDraft::name);
+  if (group == draft.groups.end()) {
+    std::vector<std::string> names;
+    names.reserve(draft.peers.size() + draft.groups.size());
+    for (const PeerDraft& known : draft.peers) names.push_back(known.peer.name);
+    for (const GroupDraft& known : draft.groups) names.push_back(known.name);
+    mistakes.add(key, shown(word) + " is neither a prefix nor the name of a peer or a group",
+                 did_you_mean(word, names, R"(write "10.9.0.0/24", or a name of a [[peer]])"));
+    return;
+  }
+  if (group->peers.empty()) {
+    mistakes.add(key, "group " + shown(word) + " has no peers to stand for",
+                 "name its peers, or take the rule out");
+  }
+  for (const auto& member : group->peers) {
+    // A name that nobody has is a mistake of the group: check_relay() says it.
+    const auto peer = draft.by_name.find(member.value);
+    if (peer != draft.by_name.end()) expand_peer(*peer->second, key, mistakes, out);
+  }
 }
 
 bool read_side(KeyReading& at, std::string_view name, std::vector<Prefix>& out) {

@@ -4,6 +4,8 @@
 
 #include <deque>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "node/config/config.h"
@@ -29,6 +31,15 @@ struct PeerDraft {
   }
 };
 
+/// A [[group]]: names of peers that rules name together. Only the reader knows of groups: rules are
+/// made of what their peers have.
+struct GroupDraft {
+  std::string name;
+  std::string key;  ///< "group[1]"
+  std::vector<Listed<std::string>> peers;
+  MistakeList* included = nullptr;  ///< as of a peer
+};
+
 /// A [[pop]] that keeps the keys of its routes and clients.
 struct PopDraft {
   PopConfig pop;  ///< without those
@@ -41,19 +52,27 @@ struct ConfigDraft {
   NodeConfig config;  ///< without what follows
   std::vector<Listed<InterfaceAddress>> addresses;
   std::vector<PeerDraft> peers;
+  std::vector<GroupDraft> groups;
   std::vector<PopDraft> pops;
-  std::vector<Listed<std::string>> includes;  ///< of [tunnel] include
-  std::deque<MistakeList> included;           ///< of each included file
+  std::vector<Listed<std::string>> includes;                       ///< of [tunnel] include
+  std::deque<MistakeList> included;                                ///< of each included file
+  std::unordered_map<std::string_view, const PeerDraft*> by_name;  ///< all peers: index_peers()
+
+  /// Call when all peers are there; none may be added after that.
+  void index_peers();
 
   /// The configuration, put together.
   NodeConfig finish() &&;
 };
 
-/// [node], [tunnel], [workers], [[peer]] and [gateway]. Key files are relative to `folder`.
+/// [node], [tunnel], [workers], [[peer]], [[group]] and [gateway]. Key files are relative to
+/// `folder`.
 void read_tunnel_sections(TableReader& root, const std::string& folder, ConfigDraft& draft);
-/// [[peer]] of the main file, or of the included one whose list of mistakes is the draft's last.
+/// [[peer]] and [[group]] of the main file, or of the included one whose list of mistakes is the
+/// draft's last.
 void read_peers(TableReader& root, const std::string& folder, ConfigDraft& draft);
-/// [relay], [[pop]] and [[policy]], whose rules may name the peers that are in the draft already.
+/// [relay], [[pop]] and [[policy]], whose rules may name the peers and groups that are in the
+/// draft.
 void read_relay_sections(TableReader& root, ConfigDraft& draft);
 
 /// [relay] alone; what the file does not name stays as it is, but lists grow.

@@ -1,4 +1,4 @@
-// [node], [tunnel], [workers], [[peer]] and [gateway].
+// [node], [tunnel], [workers], [[peer]], [[group]] and [gateway].
 #include "node/config/config_include.h"
 #include "node/config/config_secret.h"
 #include "node/config/config_sections.h"
@@ -54,6 +54,10 @@ void read_peer(KeyReading at) {
 
 }  // namespace
 
+void ConfigDraft::index_peers() {
+  for (const PeerDraft& peer : peers) by_name.emplace(peer.peer.name, &peer);
+}
+
 bool read_private_key(KeyReading& at, const Key<TunnelConfig>& key, TunnelConfig& tunnel) {
   return read_secret(at, key.name, tunnel.private_key);
 }
@@ -107,6 +111,13 @@ void read_tunnel_sections(TableReader& root, const std::string& folder, ConfigDr
 
 void read_peers(TableReader& root, const std::string& folder, ConfigDraft& draft) {
   for (TableReader& table : root.tables("peer")) read_peer({table, draft, folder});
+  for (TableReader& table : root.tables("group")) {
+    GroupDraft& group = draft.groups.emplace_back();
+    group.key = table.key();
+    if (!draft.included.empty()) group.included = &draft.included.back();
+    read_keys({table, draft, folder}, group_keys, group);
+    table.close();
+  }
 }
 
 NodeConfig ConfigDraft::finish() && {

@@ -56,6 +56,7 @@ std::vector<KeyFacts> make_keys() {
   add("tunnel.offloads", offload_keys);
   add("workers", worker_keys);
   add("peer", peer_keys, true);
+  add("group", group_keys, true);
   add("gateway", gateway_keys);
   add("relay", relay_keys);
   add("relay.turbo", turbo_keys);

@@ -10,7 +10,7 @@ namespace tw::node {
 
 // Readers of keys that need more than their own text: config_relay.cc.
 
-/// Reads prefixes, and names of peers of the draft, which stand for their allowed IPs.
+/// Reads prefixes, and names of peers and groups of the draft, which stand for their allowed IPs.
 bool read_from(KeyReading& at, const Key<relay::PolicyRule>& key, relay::PolicyRule& rule);
 bool read_to(KeyReading& at, const Key<relay::PolicyRule>& key, relay::PolicyRule& rule);
 /// Reads ports: 80, or "8000-8100".
@@ -276,7 +276,8 @@ using InPolicy = Kinds<relay::PolicyRule>;
 inline constexpr auto policy_keys = std::to_array<Key<relay::PolicyRule>>({
     {.name = "from",
      .kind = InPolicy::special<read_from>("list"),
-     .help = "prefixes, or names of peers, which stand for their allowed IPs; what can be read as "
+     .help = "prefixes, or names of peers and groups, which stand for their allowed IPs; what can "
+             "be read as "
              "a prefix is one",
      .otherwise = "everything"},
     {.name = "to",

@@ -1,4 +1,4 @@
-// The keys of [node], [tunnel], [workers], [[peer]] and [gateway].
+// The keys of [node], [tunnel], [workers], [[peer]], [[group]] and [gateway].
 #pragma once
 
 #include <array>
@@ -80,7 +80,8 @@ inline constexpr auto tunnel_keys = std::to_array<Key<TunnelConfig>>({
      .help = "mark of outgoing datagrams; 0: none"},
     {.name = "include",
      .kind = InTunnel::special<read_includes, &TunnelConfig::include>("list of file names"),
-     .help = "files with further `[[peer]]`, or folders, or `\"peers.d/*.toml\"`: see [Peers in "
+     .help = "files with further `[[peer]]` and `[[group]]`, or folders, or `\"peers.d/*.toml\"`: "
+             "see [Peers in "
              "files of their own](#peers-in-files-of-their-own)",
      .otherwise = "`[]`"},
     {.name = "public_endpoint",
@@ -202,6 +203,18 @@ inline constexpr auto peer_keys = std::to_array<Key<PeerDraft>>({
      .kind = InPeer::number<&PeerDraft::peer, &PeerConfig::persistent_keepalive_s>(0, InPeer::any,
                                                                                    "seconds"),
      .help = "between keepalives; 0: off"},
+});
+
+using InGroup = Kinds<GroupDraft>;
+inline constexpr auto group_keys = std::to_array<Key<GroupDraft>>({
+    {.name = "name",
+     .kind = InGroup::text<read_name, &GroupDraft::name>("string"),
+     .help = "for `[[policy]]`; no peer's, and at most 64 bytes",
+     .required = R"(name the group: name = "staff")"},
+    {.name = "peers",
+     .kind = InGroup::list<read_name, &GroupDraft::peers>("list of names"),
+     .help = "the peers in it, in whichever file they stand",
+     .required = R"(name its peers: peers = ["anna", "ben"])"},
 });
 
 using InGateway = Kinds<GatewayConfig>;
