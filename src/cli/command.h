@@ -21,6 +21,7 @@ void add_set(CLI::App& app, int& exit_code);        ///< set.cc
 void add_clean(CLI::App& app, int& exit_code);      ///< clean.cc
 void add_reference(CLI::App& app, int& exit_code);  ///< reference.cc
 void add_drain(CLI::App& app, int& exit_code);      ///< drain.cc
+void add_host(CLI::App& app, int& exit_code);       ///< host/host.cc
 void add_lab(CLI::App& app, int& exit_code);        ///< lab.cc; `demo` and what is below `lab`
 
 }  // namespace tw::cli

@@ -42,6 +42,7 @@ int main(int argc, char** argv) {
   tw::cli::add_drain(app, exit_code);
   tw::cli::add_clean(app, exit_code);
   tw::cli::add_reference(app, exit_code);
+  tw::cli::add_host(app, exit_code);
   tw::cli::add_lab(app, exit_code);
 
   std::vector<std::string> arguments = arguments_of(argc, argv);
