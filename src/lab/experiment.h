@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -78,10 +79,11 @@ class Rounds {
 
 /// The parts of a report that are the experiment's own.
 struct Findings {
-  std::string table{};                     ///< for people; "": the frame's table of rows
-  ReportJson json = ReportJson::object();  ///< members beside those of the frame
-  std::string_view page = {};              ///< template of the page; "": the frame's
-  std::string fault = {};                  ///< the fault of a run that ends with 1
+  std::string table{};                              ///< for people; "": the frame's table of rows
+  ReportJson json = ReportJson::object();           ///< members beside those of the frame
+  std::map<std::size_t, ReportJson> row_members{};  ///< by level: members of its row beside figures
+  std::string_view page = {};                       ///< template of the page; "": the frame's
+  std::string fault = {};                           ///< the fault of a run that ends with 1
 };
 
 class Experiment {

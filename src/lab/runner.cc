@@ -145,7 +145,7 @@ ReportJson estimate_json(const Estimate& estimate) {
   return json;
 }
 
-ReportJson rows_json(const Results& results) {
+ReportJson rows_json(const Results& results, const Findings& findings) {
   ReportJson rows = ReportJson::array();
   for (const ResultRow& row : results.rows()) {
     ReportJson json = ReportJson::object();
@@ -155,6 +155,8 @@ ReportJson rows_json(const Results& results) {
     for (const Estimate& estimate : row.estimates) json[estimate.name] = estimate_json(estimate);
     if (row.failed > 0) json["failed"] = row.failed;
     if (row.disturbed > 0) json["disturbed"] = row.disturbed;
+    const auto more = findings.row_members.find(row.level);
+    if (more != findings.row_members.end()) json.update(more->second);
     rows.push_back(std::move(json));
   }
   return rows;
@@ -191,7 +193,7 @@ ReportJson RunReport::json() const {
                   {"settings", std::move(options)},
                   {"noise", noise_json(provenance, results)},
                   {"interrupted", results.interrupted},
-                  {"rows", rows_json(results)}};
+                  {"rows", rows_json(results, findings)}};
   json.update(findings.json);
   return json;
 }

@@ -74,5 +74,67 @@ class Steer(lib.NetTest):
         self.assertEqual(process.returncode, 130)
 
 
+SMALL_CONTEXTS = ["sim", "contexts", "--cores", "3", "--clients", "20,40", "--time", "3",
+                  "--runs", "2"]
+
+
+class Contexts(lib.NetTest):
+    def test_a_table_for_people(self):
+        told = sim(*SMALL_CONTEXTS)
+        self.assertEqual(told.returncode, 0, told.stderr)
+        for word in ("Simulation: 3 cores", "Costs, ns (paper, stages times", "Costs, ns (own)", "affine",
+                     "softirq", "thread-pinned", "workqueue", "Shapes of the paper"):
+            self.assertIn(word, told.stdout)
+
+    def test_json_has_a_row_for_each_level_and_a_seed_plays_the_same(self):
+        first, again = (json.loads(sim(*SMALL_CONTEXTS, "--json", "--seed", "3").stdout) for _ in range(2))
+        self.assertEqual(first["rows"], again["rows"])
+        self.assertEqual((first["experiment"], first["machine"]), ("contexts", "simulation"))
+        self.assertEqual(len(first["rows"]), 5 * 2 * 2 * 2)
+        self.assertEqual(set(first["costs_ns"]), {"paper", "own"})
+        for row in first["rows"]:
+            self.assertEqual(row["gbps"]["runs"], 2)
+            self.assertEqual(row["reordered"]["mean"], 0)
+            self.assertLessEqual(row["p50_us"]["mean"], row["p99_us"]["mean"])
+            self.assertLessEqual(row["gbps"]["mean"], row["offered"] * 1.2)
+            self.assertEqual([core["core"] for core in row["deliver_by_core"]], [0, 1, 2])
+            busy = [core["busy"]["mean"] for core in row["deliver_by_core"]]
+            self.assertEqual(busy, sorted(busy, reverse=True))
+            self.assertAlmostEqual(sum(core["calls"]["mean"] for core in row["deliver_by_core"]),
+                                   row["deliver_calls"]["mean"], delta=1)
+            self.assertNotIn("paper", row)  # the paper's machine is another
+            if row["context"] != "softirq":
+                self.assertEqual(row["preempted_share"]["mean"], 0)
+
+    def test_the_papers_figures_stand_beside_what_is_played_as_it_did(self):
+        told = json.loads(sim("sim", "contexts", "--clients", "1000", "--contexts", "workqueue",
+                              "--costs", "paper", "--direction", "receive", "--time", "1",
+                              "--runs", "1", "--json").stdout)
+        self.assertEqual([row["paper"] for row in told["rows"]], [{"gbps": 18.0, "p99_us": 7300.0}])
+
+    def test_a_page_and_a_file(self):
+        page, file = pathlib.Path(self.net.folder, "page.html"), pathlib.Path(self.net.folder, "file.csv")
+        told = sim(*SMALL_CONTEXTS, "--contexts", "affine,softirq", "--costs", "own",
+                   "--direction", "transmit", "--html", str(page), "--csv", str(file))
+        self.assertEqual(told.returncode, 0, told.stderr)
+        report = re.search(r'<script id="report" type="application/json">(.*?)</script>',
+                           page.read_text(encoding="utf-8"), re.S).group(1)
+        self.assertEqual([row["context"] for row in json.loads(report)["rows"]], ["affine", "softirq"] * 2)
+        with file.open(encoding="utf-8") as stream:
+            self.assertEqual(len(list(csv.DictReader(stream))), 2 * 2 * 2)
+
+    def test_what_is_refused_says_what_and_how(self):
+        for arguments, words in ((["--clients", "5..1"], "write 100..1000"),
+                                 (["--clients", "0"], "--clients"),
+                                 (["--rate", "fast"], "write 25M"), (["--rate", "1"], "--rate"),
+                                 (["--rate", "nan"], "--rate"), (["--cores", "0"], "--cores"),
+                                 (["--cores", "65"], "--cores"),
+                                 (["--contexts", "tasklet"], "softirq"), (["--direction", "up"], "receive"),
+                                 (["--costs", "mine"], "paper"), (["--time", "0"], "--time")):
+            told = sim("sim", "contexts", *arguments)
+            self.assertNotEqual(told.returncode, 0, arguments)
+            self.assertIn(words, told.stderr + told.stdout)
+
+
 if __name__ == "__main__":
     lib.main()
