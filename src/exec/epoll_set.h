@@ -20,15 +20,18 @@ class EpollSet {
   void add(std::span<const int> fds);
   void remove(std::span<const int> fds) noexcept;
 
-  /// Sleeps until a descriptor is readable, ring() is called, or `timeout` is over (max: never), to
-  /// the nanosecond where the kernel can (5.11). Zero looks without sleeping. Time in suspension
-  /// counts, as in SystemClock: who wakes up with the machine finds that `timeout` was over long
-  /// ago. Of sleeps below unaided_sleep it does not, which delays them by no more than that.
+  /// Sleeps until a descriptor is readable, ring() is called, or `timeout` is over (max: never). Zero
+  /// looks without sleeping. May return early for nothing: callers look at their deadlines again.
+  ///
+  /// A sleep below unaided_sleep is exact to the nanosecond where the kernel can be (5.11), and sets
+  /// a timer of the kernel's each time: two writes to the CPU's timer, which a hypervisor traps. A longer
+  /// one uses one timer for many sleeps. Its time in suspension counts, as in SystemClock: what was
+  /// due meanwhile is done as soon as the machine is awake.
   void wait(Duration timeout) noexcept;
   /// Any thread: ends wait(), or the next one.
   void ring() noexcept;
 
-  static constexpr Duration unaided_sleep = 1s;
+  static constexpr Duration unaided_sleep = 20ms;
 
  private:
   struct Watched {
@@ -38,12 +41,13 @@ class EpollSet {
   };
   EpollSet(UniqueFd epoll, UniqueFd wake_event, UniqueFd alarm) noexcept
       : epoll_(std::move(epoll)), wake_event_(std::move(wake_event)), alarm_(std::move(alarm)) {}
-  void set_alarm(Duration timeout) noexcept;
+  void keep_alarm(Duration timeout) noexcept;
   void silence_if_dead(int fd, unsigned events) noexcept;
 
   UniqueFd epoll_;
   UniqueFd wake_event_;
   UniqueFd alarm_;
+  Instant alarm_at_{};  // past: it is not set
   std::vector<Watched> watched_;
 };
 
