@@ -75,9 +75,9 @@ void EpollSet::remove(std::span<const int> fds) noexcept {
   }
 }
 
-// Sets the alarm only if it would go off too late, or has gone off. Under traffic a worker sleeps some
-// thousand times before its deadline comes, which moves away all the while: setting it each time would
-// cost more than the one sleep in vain.
+// Sets the alarm only if it would go off too late, or has gone off. Under traffic a worker sleeps
+// some thousand times before its deadline comes, which moves away all the while: setting it each
+// time would cost more than the one sleep in vain.
 void EpollSet::keep_alarm(Duration timeout) noexcept {
   const Instant now = SystemClock{}.now();
   const Instant due = now + timeout;

@@ -20,13 +20,14 @@ class EpollSet {
   void add(std::span<const int> fds);
   void remove(std::span<const int> fds) noexcept;
 
-  /// Sleeps until a descriptor is readable, ring() is called, or `timeout` is over (max: never). Zero
-  /// looks without sleeping. May return early for nothing: callers look at their deadlines again.
+  /// Sleeps until a descriptor is readable, ring() is called, or `timeout` is over (max: never).
+  /// Zero looks without sleeping. May return early for nothing: callers look at their deadlines
+  /// again.
   ///
-  /// A sleep below unaided_sleep is exact to the nanosecond where the kernel can be (5.11), and sets
-  /// a timer of the kernel's each time: two writes to the CPU's timer, which a hypervisor traps. A longer
-  /// one uses one timer for many sleeps. Its time in suspension counts, as in SystemClock: what was
-  /// due meanwhile is done as soon as the machine is awake.
+  /// A sleep below unaided_sleep is exact to the nanosecond where the kernel can be (5.11), and
+  /// sets a timer of the kernel's each time: two writes to the CPU's timer, which a hypervisor
+  /// traps. A longer one uses one timer for many sleeps. Its time in suspension counts, as in
+  /// SystemClock: what was due meanwhile is done as soon as the machine is awake.
   void wait(Duration timeout) noexcept;
   /// Any thread: ends wait(), or the next one.
   void ring() noexcept;

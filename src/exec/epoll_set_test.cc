@@ -49,6 +49,33 @@ TEST(EpollSet, ALongSleepHasAnAlarmThatCountsTimeInSuspension) {
   sleeper.join();
 }
 
+TEST(EpollSet, TheAlarmIsSetAnewOnlyForAnEarlierDeadline) {
+  auto opened = EpollSet::open();
+  ASSERT_TRUE(opened);
+  const auto wait_once = [&](Duration timeout) {
+    opened->ring();
+    opened->wait(timeout);
+  };
+  wait_once(100s);
+  EXPECT_LE(armed_seconds(CLOCK_BOOTTIME), 100);
+  wait_once(1000s);
+  EXPECT_GT(armed_seconds(CLOCK_BOOTTIME), 0);
+  EXPECT_LE(armed_seconds(CLOCK_BOOTTIME), 100) << "it wakes once for nothing, and then for that";
+  wait_once(30s);
+  EXPECT_LE(armed_seconds(CLOCK_BOOTTIME), 30);
+  EXPECT_GT(armed_seconds(CLOCK_BOOTTIME), 0);
+}
+
+TEST(EpollSet, AnAlarmThatHasGoneOffIsSetAgain) {
+  auto opened = EpollSet::open();
+  ASSERT_TRUE(opened);
+  const Duration longer = EpollSet::unaided_sleep + 1ms;
+  const Instant begin = SystemClock{}.now();
+  opened->wait(longer);
+  opened->wait(longer);
+  EXPECT_GE(SystemClock{}.now() - begin, 2 * longer);
+}
+
 TEST(EpollSet, AShortOneHasNone) {
   auto opened = EpollSet::open();
   ASSERT_TRUE(opened);

@@ -150,6 +150,12 @@ void Relay::State::take_paused_back(Instant now) {
     coalescing_until_ = Instant::max();
     table.take_all_back();
   }
+  gatherers_.take_due(now, [this](ConnectionId id) {
+    Connection* const connection = table.find(id);
+    if (connection == nullptr) return;
+    connection->end_gathering();
+    table.make_runnable(id);
+  });
   if (now < pipes_again_) return;
   pipes_again_ = Instant::max();
   for (const ConnectionId id : std::exchange(without_pipe_, {})) table.make_runnable(id);
@@ -187,6 +193,8 @@ void Relay::State::settle(const std::optional<Arrived>& arrived, Instant now) {
 }
 
 void Relay::State::settle(ConnectionId id, Connection& connection, Step step, Instant now) {
+  const bool has_more = step == Step::gather || step == Step::more;
+  if (!has_more && connection.gathering().is_over()) set_deaf(id, connection, false);
   switch (step) {
     case Step::header:
       return settle(id, connection, arrivals.admit_leg(id, connection, now), now);
@@ -199,13 +207,7 @@ void Relay::State::settle(ConnectionId id, Connection& connection, Step step, In
       table.make_runnable(id);
       break;
     case Step::gather:
-      if (settings.limits.coalesce == Duration::zero()) {
-        table.make_runnable(id);
-        break;
-      }
-      // All together: each wake-up then finds as much as possible.
-      if (!table.has_apart()) coalescing_until_ = now + settings.limits.coalesce;
-      table.set_apart(id);
+      gather(id, connection, now);
       break;
     case Step::no_pipe:
       without_pipe_.push_back(id);
@@ -215,6 +217,33 @@ void Relay::State::settle(ConnectionId id, Connection& connection, Step step, In
       break;
   }
   table.watch(id, connection.deadline(settings.limits));
+}
+
+// Over near paths all connections gather together, in a sleep too short for anybody to notice: each
+// wake-up then finds as much as possible. A longer one is that connection's alone.
+void Relay::State::gather(ConnectionId id, Connection& connection, Instant now) {
+  const Duration together = settings.limits.coalesce;
+  if (together == Duration::zero()) return table.make_runnable(id);
+  Gathering& gathering = connection.gathering();
+  const Duration time = gathering.time(together);
+  if (time > together) {
+    set_deaf(id, connection, true);
+    if (gathering.begin_wait()) gatherers_.add(id, now + time);
+    return;
+  }
+  if (!table.has_apart()) coalescing_until_ = now + together;
+  table.set_apart(id);
+}
+
+// A side that hears again is told of all that came while it was deaf.
+void Relay::State::set_deaf(ConnectionId id, Connection& connection, bool may) noexcept {
+  Gathering& gathering = connection.gathering();
+  for (const Side side : {Side::front, Side::back}) {
+    const bool deaf = may && gathering.is_wanted(side);
+    if (deaf == gathering.is_deaf(side)) continue;
+    gathering.set_deaf(side, deaf);
+    events.set_deaf(connection.socket(side), id, side, deaf);
+  }
 }
 
 void Relay::State::end(ConnectionId id, Connection& connection, Instant now) {
@@ -292,8 +321,9 @@ void Relay::State::reset_all() noexcept {
 }
 
 Instant Relay::State::next_deadline() const noexcept {
-  Instant next = std::min({table.next_deadline(), acceptor.next_deadline(), pipes_again_,
-                           coalescing_until_, ways.next_deadline(), liveness.next_deadline()});
+  Instant next =
+      std::min({table.next_deadline(), acceptor.next_deadline(), pipes_again_, coalescing_until_,
+                gatherers_.next_deadline(), ways.next_deadline(), liveness.next_deadline()});
   for (const Pop* const pop : pops) next = std::min(next, pop->legs().next_deadline());
   return next;
 }

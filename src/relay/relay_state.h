@@ -20,6 +20,7 @@
 #include "relay/sockets/acceptor.h"
 #include "relay/sockets/event_queue.h"
 #include "relay/stream/connection_table.h"
+#include "relay/stream/gatherers.h"
 #include "relay/stream/splice_pipe.h"
 #include "relay/syn/early_halves.h"
 #include "relay/syn/syn_sources.h"
@@ -75,6 +76,8 @@ struct Relay::State {
   void end_invalid_waiting_legs(Instant now);
   void expire(Instant now);
   void take_paused_back(Instant now);
+  void gather(ConnectionId id, Connection& connection, Instant now);
+  void set_deaf(ConnectionId id, Connection& connection, bool may) noexcept;
 
   PipePool pipes_;
   std::vector<ConnectionId> without_pipe_;
@@ -82,6 +85,7 @@ struct Relay::State {
   bool legs_ready_ = false;         // a pool of warm legs, or a probe, has something to do
   bool draining_ = false;           // no new connections
   bool refusing_ = false;           // and who had come before has been served
+  Gatherers gatherers_;
   Instant polled_at_;
   Instant pipes_again_ = Instant::max();
   Instant coalescing_until_ = Instant::max();  // max: none is set apart

@@ -32,7 +32,14 @@ bool EventQueue::add(int descriptor, std::uint32_t events, std::uint64_t token) 
 }
 
 bool EventQueue::watch_connection(int socket, ConnectionId id, Side side) noexcept {
-  return add(socket, EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP, token_of(id, side));
+  return add(socket, deaf_events | incoming_events, token_of(id, side));
+}
+
+// Urgent data too: TCP wakes whoever waits for it with each segment that comes.
+void EventQueue::set_deaf(int socket, ConnectionId id, Side side, bool deaf) noexcept {
+  epoll_event event{.events = deaf_events | (deaf ? 0 : incoming_events) | EPOLLET,
+                    .data = {.u64 = token_of(id, side)}};
+  static_cast<void>(::epoll_ctl(fd(), EPOLL_CTL_MOD, socket, &event));
 }
 
 bool EventQueue::watch_door(int socket, std::size_t door) noexcept {

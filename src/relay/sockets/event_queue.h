@@ -37,6 +37,9 @@ class EventQueue {
 
   /// Fails with errno set.
   bool watch_connection(int socket, ConnectionId id, Side side) noexcept;
+  /// Reports what comes from that side no more, or again; then also what has come meanwhile. That
+  /// it has room, has ended or has failed is reported all the while.
+  void set_deaf(int socket, ConnectionId id, Side side, bool deaf) noexcept;
   /// Watches a listening socket by that number, or gives one that is watched another number. What
   /// has come before is reported again.
   bool watch_door(int socket, std::size_t door) noexcept;
@@ -56,6 +59,8 @@ class EventQueue {
 
  private:
   static constexpr std::size_t events_per_turn = 256;
+  static constexpr std::uint32_t incoming_events = EPOLLIN | EPOLLPRI;
+  static constexpr std::uint32_t deaf_events = EPOLLOUT | EPOLLRDHUP;
   explicit EventQueue(UniqueFd epoll) noexcept : epoll_(std::move(epoll)) {}
   static Event event_of(const epoll_event& event) noexcept;
   bool add(int descriptor, std::uint32_t events, std::uint64_t token) noexcept;

@@ -42,6 +42,32 @@ TEST_F(EventQueueTest, NamesTheConnectionAndItsSide) {
   EXPECT_TRUE(take().empty()) << "edge-triggered";
 }
 
+TEST_F(EventQueueTest, ADeafSideReportsWhatHasComeWhenItListensAgain) {
+  std::array<int, 2> pair{};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair.data()), 0);
+  const UniqueFd ours{pair[0]};
+  UniqueFd theirs{pair[1]};
+  const ConnectionId id{4, 2};
+  ASSERT_TRUE(queue.watch_connection(ours.get(), id, Side::back));
+  queue.set_deaf(ours.get(), id, Side::back, true);
+  static_cast<void>(take());  // that it has room
+  ASSERT_EQ(::send(theirs.get(), "x", 1, 0), 1);
+  EXPECT_TRUE(take().empty());
+  queue.set_deaf(ours.get(), id, Side::back, false);
+  auto events = take();
+  ASSERT_EQ(events.size(), 1U);
+  EXPECT_EQ(events[0].id, id);
+  EXPECT_EQ(events[0].side, Side::back);
+  EXPECT_NE(events[0].epoll_events & EPOLLIN, 0U);
+
+  queue.set_deaf(ours.get(), id, Side::back, true);
+  static_cast<void>(take());
+  theirs.reset();
+  events = take();
+  ASSERT_EQ(events.size(), 1U);
+  EXPECT_NE(events[0].epoll_events & EPOLLRDHUP, 0U) << "an end is no byte that may wait";
+}
+
 TEST_F(EventQueueTest, TellsDoorsPoolsAndSynsApart) {
   const UniqueFd door = ringing(), pool = ringing(), syns = ringing();
   ASSERT_TRUE(queue.watch_door(door.get(), 7));

@@ -8,12 +8,6 @@
 #include "relay/sockets/sockets.h"
 
 namespace tw::relay {
-namespace {
-
-// A transfer that has paused for so long has ended, as far as anybody who waits knows.
-constexpr Duration pause_in_transfer = 2ms;
-
-}  // namespace
 
 Connection::Connection(Journey journey, UniqueFd front, Endpoint peer, Instant now) noexcept
     : journey_(std::move(journey)),
@@ -125,6 +119,12 @@ void Connection::on_events(Side side, std::uint32_t epoll_events) noexcept {
     if ((epoll_events & EPOLLPRI) != 0) down_.source_urgent();
     if (writable) up_.sink_ready();
   }
+}
+
+void Connection::end_gathering() noexcept {
+  gathering_.end_wait();
+  if (gathering_.is_deaf(Side::front)) up_.source_ready();
+  if (gathering_.is_deaf(Side::back)) down_.source_ready();
 }
 
 Progress Connection::advance(Instant now, PipePool& pipes, std::size_t quantum) noexcept {
@@ -327,7 +327,8 @@ Step Connection::relay(Instant now, PipePool& pipes, std::size_t quantum,
   }
   windows_.before_turn(window_ends(), up_.has_source() || down_.has_source(), now);
   down_.set_cautious(windows_.awaits_client());
-  if (now - journey_.last_activity() > pause_in_transfer) {
+  gathering_.learn(up_.bytes() + down_.bytes(), sockets_.front(), sockets_.back());
+  if (now - journey_.last_activity() > gathering_.pause()) {
     up_.interrupt_run();
     down_.interrupt_run();
   }
@@ -342,6 +343,7 @@ Step Connection::relay(Instant now, PipePool& pipes, std::size_t quantum,
   }
 
   if (up == Flow::ended && down == Flow::ended) return end(Outcome::closed);
+  gathering_.note(up == Flow::gather, down == Flow::gather);
   if (up == Flow::more || down == Flow::more) return Step::more;
   if (up == Flow::gather || down == Flow::gather) return Step::gather;
   if (up == Flow::no_pipe || down == Flow::no_pipe) return Step::no_pipe;

@@ -30,6 +30,7 @@
 #include "relay/stream/connection_starts.h"
 #include "relay/stream/connection_windows.h"
 #include "relay/stream/direction.h"
+#include "relay/stream/gathering.h"
 #include "relay/stream/liveness.h"
 #include "relay/stream/socket_pair.h"
 #include "relay/stream/splice_pipe.h"
@@ -88,6 +89,11 @@ class Connection {
   Instant deadline(const RelayLimits& limits) const noexcept;
   /// See Journey::expire().
   Step expire(Instant now) noexcept;
+
+  // ---- After Step::gather
+  Gathering& gathering() noexcept { return gathering_; }
+  /// Its time is over: the deaf sides may have bytes.
+  void end_gathering() noexcept;
 
   // ---- After Step::stale and Step::silent
 
@@ -196,6 +202,7 @@ class Connection {
   bool front_ended_ = false;  // nothing will follow what has been received
   FrontAnswer front_answer_ = FrontAnswer::not_wanted;
   std::uint8_t hops_ = 1;
+  Gathering gathering_;
 };
 
 }  // namespace tw::relay

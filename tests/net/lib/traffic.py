@@ -7,7 +7,7 @@ import json
 import os
 import re
 
-from .process import wait_until
+from .process import SLOWNESS, wait_until
 
 
 @dataclasses.dataclass
@@ -94,7 +94,7 @@ def curl(namespace, url, extra=(), timeout=60):
     """Downloads a URL. A failed transfer is no failure here: see exit_code."""
     folder = namespace.network.folder
     body = os.path.join(folder, f"download-{os.getpid()}")
-    done = namespace.run(["curl", "-s", "-o", body, "--noproxy", "*", "-m", timeout, *extra, "-w",
+    done = namespace.run(["curl", "-s", "-o", body, "--noproxy", "*", "-m", timeout * SLOWNESS, *extra, "-w",
                           "%{http_code} %{time_starttransfer} %{time_total}", url],
                          check=False, timeout=timeout + 10)
     content = b""

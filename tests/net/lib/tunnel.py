@@ -5,6 +5,7 @@ import fcntl
 import itertools
 import os
 import pathlib
+import re
 import struct
 import subprocess
 
@@ -119,6 +120,16 @@ def _await_socket(process, interface):
         return path.is_socket()
     wait_until(ready, f"{path} of {process}")
     return process
+
+
+def resumes_transfers():
+    """True if this kernel lets eBPF open the window of a single socket (Linux 6.4)."""
+    return tuple(map(int, re.match(r"(\d+)\.(\d+)", os.uname().release).groups())) >= (6, 4)
+
+
+def is_about_the_kernel(line):
+    """True of a line of the log that says what this kernel lacks; newer ones have no such line."""
+    return re.search(r"this kernel's TUN has no|legs to other PoPs start with their route's window", line)
 
 
 def tun_has_udp_tunnels():
