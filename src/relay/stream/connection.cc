@@ -106,17 +106,19 @@ void Connection::on_events(Side side, std::uint32_t epoll_events) noexcept {
   const bool readable = (epoll_events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP)) != 0;
   const bool writable = (epoll_events & (EPOLLOUT | EPOLLHUP)) != 0;
   if (failed) sockets_.report_failure(side);
+  // epoll tells a deaf side of its end, but not of an urgent byte before it.
+  const bool urgent = (epoll_events & EPOLLPRI) != 0 || (readable && gathering_.is_deaf(side));
   if (side == Side::front) {
     front_ended_ |= (epoll_events & (EPOLLRDHUP | EPOLLHUP)) != 0;
     if (readable) up_.source_ready();
     if (front_ended_) up_.source_closing();
-    if ((epoll_events & EPOLLPRI) != 0) up_.source_urgent();
+    if (urgent) up_.source_urgent();
     if (writable) down_.sink_ready();
   } else {
     if (auto* const connecting = journey_.in<Connecting>()) connecting->writable |= writable;
     if (readable) down_.source_ready();
     if ((epoll_events & (EPOLLRDHUP | EPOLLHUP)) != 0) down_.source_closing();
-    if ((epoll_events & EPOLLPRI) != 0) down_.source_urgent();
+    if (urgent) down_.source_urgent();
     if (writable) up_.sink_ready();
   }
 }

@@ -287,6 +287,34 @@ TEST_F(ConnectionTest, AHalfCloseWaitsForASlowReader) {
   EXPECT_EQ(connection.outcome(), Outcome::idle);
 }
 
+// epoll says of a deaf side that it has ended, and not that an urgent byte comes first: splice
+// takes that for the end.
+TEST_F(ConnectionTest, AnUrgentByteThatADeafSideWasNotToldOfIsNotTheEnd) {
+  Connection connection = relaying();
+  std::string received;
+  const auto take_on = [&](std::size_t bytes) {
+    for (int round = 0; round < 1000 && received.size() < bytes; ++round) {
+      connection.on_events(Side::front, EPOLLOUT);
+      connection.advance(start, pipes, quantum);
+      received += get(client.get()).bytes;
+    }
+  };
+  const std::string much(64'000, 'x');  // so that the next bytes go by splice
+  put(server.get(), much);
+  ASSERT_TRUE(wait_for_bytes(connection.socket(Side::back), much.size()));
+  connection.on_events(Side::back, EPOLLIN);
+  take_on(much.size());
+  connection.gathering().note(false, true);
+  connection.gathering().set_deaf(Side::back, true);
+  ASSERT_EQ(::send(server.get(), "!", 1, MSG_OOB), 1);
+  put(server.get(), "after");
+  ::shutdown(server.get(), SHUT_WR);
+  ASSERT_TRUE(wait_for(connection.socket(Side::back), POLLRDHUP) & POLLRDHUP);
+  connection.on_events(Side::back, EPOLLRDHUP);
+  take_on(much.size() + 6);
+  EXPECT_EQ(received.substr(much.size()), "!after");
+}
+
 TEST_F(ConnectionTest, NotesWhenEachStageWasReached) {
   Connection connection = Connection::half({}, {}, start + 3s, start);
   EXPECT_EQ(connection.via(), Via::direct);
