@@ -6,7 +6,8 @@
 namespace tw::sim {
 namespace {
 
-/// Linux's scheduler since 6.6 (EEVDF) on 8 cores or more: base_slice_ns.
+/// Linux's scheduler since 6.6 (EEVDF) on 8 cores or more: base_slice_ns. With rules of older ones
+/// other contexts come out ahead (docs/contexts.md).
 constexpr Duration slice = 3ms;
 
 }  // namespace
