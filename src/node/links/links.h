@@ -19,6 +19,9 @@
 #include "machine/firewall/firewall.h"
 #include "machine/journal.h"
 #include "node/config/config.h"
+#include "node/links/device_watch.h"
+#include "node/links/links_plan.h"
+#include "node/links/machine_network.h"
 
 namespace tw::node {
 
@@ -63,8 +66,6 @@ class Links {
   std::vector<std::string> attend();
   /// False once the tunnel's device is no longer in this network namespace.
   bool has_tunnel() const;
-  /// SO_MARK of the relay's sockets, by which the firewall knows them.
-  std::uint32_t own_mark() const noexcept;
   /// True if foreign packets are dropped: those that are forwarded only because we turned
   /// forwarding on, and that neither come from nor go to devices of ours.
   bool drops_foreign() const noexcept;
@@ -81,9 +82,15 @@ class Links {
   Result<std::size_t> end_refused_flows();
 
  private:
-  struct State;
-  explicit Links(std::unique_ptr<State> state) noexcept;
-  std::unique_ptr<State> state_;
+  explicit Links(std::unique_ptr<MachineNetwork> network, DeviceWatch devices, LeftToOthers left);
+  NetworkPlan plan(const NodeConfig& config) const;
+  Result<void> look_around_for(const NodeConfig& config);
+
+  std::unique_ptr<MachineNetwork> network_;
+  DeviceWatch devices_;
+  LeftToOthers left_;
+  NodeConfig config_;  // in force
+  Surroundings around_;
 };
 
 }  // namespace tw::node
