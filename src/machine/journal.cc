@@ -103,8 +103,9 @@ Result<std::uint64_t> namespace_cookie() {
 }
 
 Result<void> undo(const Change& change, Netlink& netlink) {
-  if (const auto* rule = std::get_if<RuleSpec>(&change)) return netlink.remove_rule(*rule);
-  if (const auto* route = std::get_if<RouteSpec>(&change)) return netlink.remove_route(*route);
+  if (const auto* rule = std::get_if<RuleSpec>(&change)) return netlink.routes.remove_rule(*rule);
+  if (const auto* route = std::get_if<RouteSpec>(&change))
+    return netlink.routes.remove_route(*route);
   if (const auto* table = std::get_if<TableChange>(&change)) {
     return Firewall::remove_floor(table->table);
   }

@@ -215,8 +215,8 @@ TEST_F(JournalFile, UndoesEverythingLatestFirst) {
   const SysctlChange second{"net/ipv4/conf/lo/rp_filter", "1", "2"};
   {
     Journal journal = open();
-    ASSERT_TRUE(journal.record(route) && netlink->replace_route(route));
-    ASSERT_TRUE(journal.record(rule) && netlink->add_rule(rule));
+    ASSERT_TRUE(journal.record(route) && netlink->routes.replace_route(route));
+    ASSERT_TRUE(journal.record(rule) && netlink->routes.add_rule(rule));
     ASSERT_TRUE(journal.record(first) && make(first));
     ASSERT_TRUE(journal.record(second) && make(second));
     ASSERT_TRUE(journal.record(sysctl));  // announced, but the process died before it was made
@@ -230,7 +230,7 @@ TEST_F(JournalFile, UndoesEverythingLatestFirst) {
   }
   EXPECT_EQ(read_sysctl("net/ipv4/conf/lo/rp_filter"), first.old_value);
   EXPECT_EQ(read_sysctl("net/ipv4/ip_forward"), "0");
-  EXPECT_TRUE(netlink->add_route(route)) << "the old one is gone";
+  EXPECT_TRUE(netlink->routes.add_route(route)) << "the old one is gone";
   EXPECT_TRUE(fs::is_empty(directory_));
 }
 

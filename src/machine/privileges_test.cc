@@ -118,7 +118,7 @@ TEST_F(Privileges, TheNetworkCanStillBeChangedAndFilesOfOthersCannot) {
   EXPECT_EQ(in_child([] {
               auto netlink = Netlink::open();
               if (!netlink || !drop_privileges()) return 1;
-              if (!netlink->set_mtu("lo", 9000)) return 2;
+              if (!netlink->links.set_mtu("lo", 9000)) return 2;
               const UniqueFd file{::open("/proc/sys/net/ipv4/ip_forward", O_WRONLY)};
               if (!file || ::write(file.get(), "1", 1) != 1) return 3;
               if (::setuid(65534) == 0) return 4;

@@ -11,7 +11,7 @@
 
 #include "machine/conntrack.h"
 #include "machine/firewall/firewall_text.h"
-#include "machine/netlink/netlink.h"
+#include "machine/netlink/netlink_routes.h"
 
 namespace tw {
 

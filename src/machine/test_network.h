@@ -34,7 +34,7 @@ class ScratchNamespace {
   ScratchNamespace() : home_(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)) {
     entered_ = ::geteuid() == 0 && home_ && ::unshare(CLONE_NEWNET) == 0;
     if (!entered_) return;
-    if (auto netlink = Netlink::open()) static_cast<void>(netlink->set_up("lo", true));
+    if (auto netlink = Netlink::open()) static_cast<void>(netlink->links.set_up("lo", true));
   }
   ScratchNamespace(const ScratchNamespace&) = delete;
   ScratchNamespace& operator=(const ScratchNamespace&) = delete;

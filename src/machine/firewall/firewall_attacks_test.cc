@@ -79,7 +79,7 @@ TEST_F(FirewallInKernel, AnOverlayAddressOfOursObeysThePolicyFromEverywhere) {
 bool renames(std::uint32_t index, const std::string& name) {
   auto netlink = Netlink::open();
   EXPECT_TRUE(netlink);
-  const Result<void> renamed = netlink->rename(index, name);
+  const Result<void> renamed = netlink->links.rename(index, name);
   const bool refuses = !renamed && renamed.error().os_errno == EBUSY;
   EXPECT_TRUE(renamed || refuses) << renamed.error().text();
   return renamed.has_value();

@@ -140,7 +140,7 @@ TEST_F(FirewallInKernel, MasqueradesInnerSourcesAndClampsTheMss) {
   spec_.clamp_mss = true;
   apply({rule(Action::route)});
   auto netlink = Netlink::open();
-  ASSERT_TRUE(netlink && netlink->set_mtu("tw0", 1280));
+  ASSERT_TRUE(netlink && netlink->links.set_mtu("tw0", 1280));
   ASSERT_EQ(machine_->fate(machine_->world, tcp_packet({server, client, 6, 1, 80}, {.mss = 1460})),
             Fate::to_tunnel);
   EXPECT_EQ(get16(transport_of(machine_->last), 22), 1240);
@@ -171,7 +171,7 @@ TEST_F(FirewallInKernel, StopsMasqueradingAndClampingWhenAskedNoMore) {
   ASSERT_EQ(from_tunnel({client, server, 17, 1002, 53}), Fate::to_world);
   EXPECT_EQ(flow_of(machine_->last)->source, client);
   auto netlink = Netlink::open();
-  ASSERT_TRUE(netlink && netlink->set_mtu("tw0", 1280));
+  ASSERT_TRUE(netlink && netlink->links.set_mtu("tw0", 1280));
   ASSERT_EQ(machine_->fate(machine_->world, tcp_packet({server, client, 6, 1, 80}, {.mss = 1460})),
             Fate::to_tunnel);
   EXPECT_EQ(get16(transport_of(machine_->last), 22), 1460);

@@ -43,28 +43,28 @@ class Machine {
     const auto check = [&wrong](Result<void> result) {
       if (!result && wrong.empty()) wrong = result.error().text();
     };
-    check(opened->add_address("tw0", {ip("10.50.0.1"), 24}));
-    check(opened->add_address("tw0", {ip("fd50::1"), 64}));
-    check(opened->add_address("out0", {ip("192.0.2.1"), 24}));
-    check(opened->add_address("out0", {ip("2001:db8:2::1"), 64}));
-    for (const char* device : {"tw0", "out0"}) check(opened->set_up(device, true));
+    check(opened->links.add_address("tw0", {ip("10.50.0.1"), 24}));
+    check(opened->links.add_address("tw0", {ip("fd50::1"), 64}));
+    check(opened->links.add_address("out0", {ip("192.0.2.1"), 24}));
+    check(opened->links.add_address("out0", {ip("2001:db8:2::1"), 64}));
+    for (const char* device : {"tw0", "out0"}) check(opened->links.set_up(device, true));
     for (const char* prefix : {"10.0.0.0/8", "fd00::/8"}) {
-      check(opened->add_route({.prefix = net(prefix), .device = "tw0", .metrics = {}}));
+      check(opened->routes.add_route({.prefix = net(prefix), .device = "tw0", .metrics = {}}));
     }
     for (const char* prefix : {"0.0.0.0/0", "::/0"}) {
-      check(opened->add_route({.prefix = net(prefix), .device = "out0", .metrics = {}}));
+      check(opened->routes.add_route({.prefix = net(prefix), .device = "out0", .metrics = {}}));
     }
     for (const Family family : {Family::v4, Family::v6}) {
       const char* all = family == Family::v4 ? "0.0.0.0/0" : "::/0";
-      check(opened->add_route(
+      check(opened->routes.add_route(
           {.prefix = net(all), .device = "lo", .table = mark, .local = true, .metrics = {}}));
-      check(opened->add_rule(
+      check(opened->routes.add_rule(
           {.family = family, .priority = 9700, .mark = mark, .table = mark, .in_device = "tw0"}));
     }
     for (const char* own : {"fd50::1", "2001:db8:2::1"}) {
       bool local = false;
       for (int attempt = 0; attempt < 1000 && !local; ++attempt) {
-        local = opened->delivers(ip(own)).value_or(false);
+        local = opened->routes.delivers(ip(own)).value_or(false);
         if (!local) ::poll(nullptr, 0, 2);
       }
       if (!local) return std::string{own} + " did not come into use";

@@ -1,11 +1,11 @@
-// Routes and rules, and what the kernel makes of them.
+#include "machine/netlink/netlink_routes.h"
+
 #include <fmt/format.h>
 #include <linux/fib_rules.h>
 
 #include <cerrno>
 #include <optional>
 
-#include "machine/netlink/netlink.h"
 #include "machine/netlink/netlink_socket.h"
 
 namespace tw {
@@ -38,10 +38,10 @@ void put_metrics(Request& request, const RouteMetrics& metrics) {
 
 }  // namespace
 
-Result<void> Netlink::change_route(int type, int flags, const RouteSpec& route,
-                                   std::string_view verb) {
+Result<void> NetlinkRoutes::change_route(int type, int flags, const RouteSpec& route,
+                                         std::string_view verb) {
   const std::string doing = fmt::format("{} route {}", verb, describe(route));
-  auto device = link(route.device);
+  auto device = links_.link(route.device);
   if (!device) {
     // The kernel takes a device's routes away with it.
     if (type == RTM_DELROUTE && device.error().kind == Error::Kind::unavailable) return {};
@@ -61,13 +61,13 @@ Result<void> Netlink::change_route(int type, int flags, const RouteSpec& route,
   return socket_->ask(request, doing);
 }
 
-Result<void> Netlink::add_route(const RouteSpec& route) {
+Result<void> NetlinkRoutes::add_route(const RouteSpec& route) {
   return change_route(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, route, "add");
 }
-Result<void> Netlink::replace_route(const RouteSpec& route) {
+Result<void> NetlinkRoutes::replace_route(const RouteSpec& route) {
   return change_route(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, route, "replace");
 }
-Result<void> Netlink::remove_route(const RouteSpec& route) {
+Result<void> NetlinkRoutes::remove_route(const RouteSpec& route) {
   return unless({ESRCH, ENOENT, ENODEV}, change_route(RTM_DELROUTE, 0, route, "remove"));
 }
 
@@ -95,7 +95,7 @@ std::uint32_t table_of(nlmsghdr* header) {
 
 }  // namespace
 
-Result<std::optional<AddressWay>> Netlink::way_to(const IpAddress& address) {
+Result<std::optional<AddressWay>> NetlinkRoutes::way_to(const IpAddress& address) {
   rtmsg header{};
   header.rtm_family = static_cast<std::uint8_t>(family_number(address.family()));
   header.rtm_dst_len = static_cast<std::uint8_t>(address.bits());
@@ -113,21 +113,21 @@ Result<std::optional<AddressWay>> Netlink::way_to(const IpAddress& address) {
   return std::unexpected(asked.error());
 }
 
-Result<bool> Netlink::delivers(const IpAddress& address) {
+Result<bool> NetlinkRoutes::delivers(const IpAddress& address) {
   const auto way = way_to(address);
   if (!way) return std::unexpected(way.error());
   return *way && (*way)->local;
 }
 
-Result<std::uint32_t> Netlink::path_mtu(const IpAddress& target) {
+Result<std::uint32_t> NetlinkRoutes::path_mtu(const IpAddress& target) {
   const auto way = way_to(target);
   if (!way) return std::unexpected(way.error());
   if (!*way) return 0U;
   if ((*way)->mtu != 0 || (*way)->link_index == 0) return (*way)->mtu;
-  return link_mtu((*way)->link_index);
+  return links_.mtu_of((*way)->link_index);
 }
 
-Result<std::uint32_t> Netlink::default_route_mtu() {
+Result<std::uint32_t> NetlinkRoutes::default_route_mtu() {
   rtmsg header{};
   header.rtm_family = AF_INET;
   Request request(RTM_GETROUTE, NLM_F_DUMP, header);
@@ -143,10 +143,10 @@ Result<std::uint32_t> Netlink::default_route_mtu() {
   if (!asked) return std::unexpected(asked.error());
   if (!way) return 0U;
   if (way->mtu != 0 || way->link_index == 0) return way->mtu;
-  return link_mtu(way->link_index);
+  return links_.mtu_of(way->link_index);
 }
 
-Result<bool> Netlink::is_table_used(std::uint32_t table) {
+Result<bool> NetlinkRoutes::is_table_used(std::uint32_t table) {
   bool used = false;
   for (const int family : {AF_INET, AF_INET6}) {
     rtmsg header{};
@@ -185,13 +185,13 @@ Request rule_request(int type, int flags, const RuleSpec& rule) {
 
 }  // namespace
 
-Result<void> Netlink::add_rule(const RuleSpec& rule) {
+Result<void> NetlinkRoutes::add_rule(const RuleSpec& rule) {
   if (auto valid = check_in_device(rule); !valid) return valid;
   Request request = rule_request(RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, rule);
   return unless({EEXIST}, socket_->ask(request, "add " + describe(rule)));
 }
 
-Result<void> Netlink::remove_rule(const RuleSpec& rule) {
+Result<void> NetlinkRoutes::remove_rule(const RuleSpec& rule) {
   if (auto valid = check_in_device(rule); !valid) return valid;
   Request request = rule_request(RTM_DELRULE, 0, rule);
   return unless({ENOENT, ESRCH}, socket_->ask(request, "remove " + describe(rule)));

@@ -82,19 +82,31 @@ Result<void> exchange(nl_sock& socket, Request& request, const OnMessage& on_mes
   return system_error(under_way.os_errno, fmt::format("{}{}", doing, remark));
 }
 
-Result<void> Netlink::Socket::ask_once(Request& request, const OnMessage& on_message,
-                                       std::string_view doing, bool& interrupted) {
-  return exchange(*handle, request, on_message, doing, interrupted);
+Result<std::shared_ptr<NetlinkSocket>> NetlinkSocket::open() {
+  std::unique_ptr<nl_sock, FreedByLibnl> handle{nl_socket_alloc()};
+  if (!handle) return make_error(Error::Kind::exhausted, "rtnetlink socket: out of memory");
+  if (const int rc = nl_connect(handle.get(), NETLINK_ROUTE); rc < 0) {
+    return make_error(Error::Kind::unavailable,
+                      fmt::format("rtnetlink socket: {}", nl_geterror(rc)));
+  }
+  // Only makes errors say more: an old kernel without it is as good.
+  const int on = 1;
+  setsockopt(nl_socket_get_fd(handle.get()), SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof on);
+  return std::shared_ptr<NetlinkSocket>{new NetlinkSocket(std::move(handle))};
 }
 
-Result<void> Netlink::Socket::ask(Request& request, std::string_view doing) {
+Result<void> NetlinkSocket::ask_once(Request& request, const OnMessage& on_message,
+                                     std::string_view doing, bool& interrupted) {
+  return exchange(*handle_, request, on_message, doing, interrupted);
+}
+
+Result<void> NetlinkSocket::ask(Request& request, std::string_view doing) {
   bool interrupted = false;
   return ask_once(request, [](nlmsghdr*) {}, doing, interrupted);
 }
 
-Result<void> Netlink::Socket::set_link(const std::string& device, std::string_view doing,
-                                       const ifinfomsg& change, int attribute,
-                                       std::uint32_t value) {
+Result<void> NetlinkSocket::set_link(const std::string& device, std::string_view doing,
+                                     const ifinfomsg& change, int attribute, std::uint32_t value) {
   if (auto valid = check_name(device); !valid) return valid;
   Request request(RTM_NEWLINK, 0, change);
   request.text(IFLA_IFNAME, device);

@@ -15,10 +15,10 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/assert.h"
 #include "base/result.h"
-#include "machine/netlink/netlink.h"
 #include "wire/address.h"
 
 namespace tw {
@@ -75,17 +75,25 @@ class Request {
 Result<void> exchange(nl_sock& socket, Request& request, const OnMessage& on_message,
                       std::string_view doing, bool& interrupted);
 
-struct Netlink::Socket {
-  std::unique_ptr<nl_sock, FreedByLibnl> handle;
+/// An rtnetlink socket, shared by the classes that speak by it.
+class NetlinkSocket {
+ public:
+  /// Fails only where the kernel has no rtnetlink or no descriptor is left.
+  static Result<std::shared_ptr<NetlinkSocket>> open();
 
   /// exchange() over this socket.
   Result<void> ask_once(Request& request, const OnMessage& on_message, std::string_view doing,
                         bool& interrupted);
-  /// Of a request whose only answer is whether it was granted.
+  /// Sends a request whose only answer is whether it was granted.
   Result<void> ask(Request& request, std::string_view doing);
-  /// `attribute` IFLA_UNSPEC: only what is in `change`.
+  /// Changes a link. `attribute` IFLA_UNSPEC: only what is in `change`.
   Result<void> set_link(const std::string& device, std::string_view doing, const ifinfomsg& change,
                         int attribute, std::uint32_t value);
+
+ private:
+  explicit NetlinkSocket(std::unique_ptr<nl_sock, FreedByLibnl> handle) noexcept
+      : handle_(std::move(handle)) {}
+  std::unique_ptr<nl_sock, FreedByLibnl> handle_;
 };
 
 int family_number(Family family) noexcept;

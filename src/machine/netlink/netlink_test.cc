@@ -25,52 +25,52 @@ class NetlinkInKernel : public ::testing::Test, protected MachineWithTunnel {
     ASSERT_EQ(make_tunnel(), "");
   }
   bool has(const InterfaceAddress& address) {
-    auto addresses = netlink_->addresses();
+    auto addresses = netlink_->links.addresses();
     if (!addresses) return false;
     return std::ranges::any_of(*addresses, [&](const DeviceAddress& one) {
-      return one.address == address && one.link_index == netlink_->link("tw0")->index;
+      return one.address == address && one.link_index == netlink_->links.link("tw0")->index;
     });
   }
 };
 
 TEST_F(NetlinkInKernel, SetsALinkUpAndReadsItBack) {
-  ASSERT_TRUE(netlink_->set_mtu("tw0", 1380));
-  ASSERT_TRUE(netlink_->set_tx_queue("tw0", 4096));
-  ASSERT_TRUE(netlink_->set_up("tw0", true));
-  auto link = netlink_->link("tw0");
+  ASSERT_TRUE(netlink_->links.set_mtu("tw0", 1380));
+  ASSERT_TRUE(netlink_->links.set_tx_queue("tw0", 4096));
+  ASSERT_TRUE(netlink_->links.set_up("tw0", true));
+  auto link = netlink_->links.link("tw0");
   ASSERT_TRUE(link) << link.error().text();
   EXPECT_TRUE(link->up);
   EXPECT_EQ(link->mtu, 1380);
   EXPECT_EQ(link->tx_queue_packets, 4096);
   EXPECT_EQ(link->tx_dropped, 0);
-  ASSERT_TRUE(netlink_->set_up("tw0", false));
-  EXPECT_FALSE(netlink_->link("tw0")->up);
+  ASSERT_TRUE(netlink_->links.set_up("tw0", false));
+  EXPECT_FALSE(netlink_->links.link("tw0")->up);
 }
 
 TEST_F(NetlinkInKernel, SaysWhatWasTriedAndWhatTheKernelSaid) {
-  const auto missing = netlink_->link("nosuch0");
+  const auto missing = netlink_->links.link("nosuch0");
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().kind, Error::Kind::unavailable);
   EXPECT_EQ(missing.error().text(), "there is no device nosuch0");
-  const auto small = netlink_->set_mtu("tw0", 1);
+  const auto small = netlink_->links.set_mtu("tw0", 1);
   ASSERT_FALSE(small);
   EXPECT_EQ(small.error().os_errno, EINVAL);
   EXPECT_THAT(small.error().text(), ::testing::HasSubstr("set the MTU of tw0 to 1"));
   EXPECT_THAT(small.error().text(), ::testing::HasSubstr("mtu less than device minimum"));
-  EXPECT_FALSE(netlink_->set_mtu("", 1400));
-  EXPECT_FALSE(netlink_->link("sixteencharacter"));
+  EXPECT_FALSE(netlink_->links.set_mtu("", 1400));
+  EXPECT_FALSE(netlink_->links.link("sixteencharacter"));
 }
 
 TEST_F(NetlinkInKernel, ADeviceLosesItsQueueingDiscipline) {
-  ASSERT_TRUE(netlink_->set_up("tw0", true));
+  ASSERT_TRUE(netlink_->links.set_up("tw0", true));
   const std::string before = output("ip -o link show tw0");
   EXPECT_THAT(before, ::testing::Not(::testing::HasSubstr("qdisc noqueue")));
   for (int twice = 0; twice < 2; ++twice) {
-    const auto removed = netlink_->remove_discipline("tw0");
+    const auto removed = netlink_->links.remove_discipline("tw0");
     ASSERT_TRUE(removed) << removed.error().text();
     EXPECT_THAT(output("ip -o link show tw0"), ::testing::HasSubstr("qdisc noqueue"));
   }
-  const auto missing = netlink_->remove_discipline("nosuch0");
+  const auto missing = netlink_->links.remove_discipline("nosuch0");
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().text(),
             "remove the queueing discipline of nosuch0: there is no device nosuch0");
@@ -78,22 +78,22 @@ TEST_F(NetlinkInKernel, ADeviceLosesItsQueueingDiscipline) {
 
 TEST_F(NetlinkInKernel, AddressesCanBeAddedAndRemovedTwice) {
   for (const InterfaceAddress& address : {own("10.7.0.1", 24), own("fd07::1", 64)}) {
-    EXPECT_TRUE(netlink_->add_address("tw0", address));
-    EXPECT_TRUE(netlink_->add_address("tw0", address));
+    EXPECT_TRUE(netlink_->links.add_address("tw0", address));
+    EXPECT_TRUE(netlink_->links.add_address("tw0", address));
     EXPECT_TRUE(has(address));
-    EXPECT_TRUE(netlink_->remove_address("tw0", address));
-    EXPECT_TRUE(netlink_->remove_address("tw0", address));
+    EXPECT_TRUE(netlink_->links.remove_address("tw0", address));
+    EXPECT_TRUE(netlink_->links.remove_address("tw0", address));
     EXPECT_FALSE(has(address));
   }
-  EXPECT_FALSE(netlink_->add_address("nosuch0", own("10.7.0.1", 24)));
-  EXPECT_TRUE(netlink_->remove_address("nosuch0", own("10.7.0.1", 24)));
+  EXPECT_FALSE(netlink_->links.add_address("nosuch0", own("10.7.0.1", 24)));
+  EXPECT_TRUE(netlink_->links.remove_address("nosuch0", own("10.7.0.1", 24)));
 }
 
 TEST_F(NetlinkInKernel, RoutesCarryMetrics) {
-  ASSERT_TRUE(netlink_->set_up("tw0", true));
+  ASSERT_TRUE(netlink_->links.set_up("tw0", true));
   const RouteMetrics turbo{.initcwnd = 400, .initrwnd = 200, .congestion_control = "reno"};
   for (const char* prefix : {"10.8.0.2/32", "fd08::2/128"}) {
-    const auto added = netlink_->add_route(by_tunnel(prefix, turbo));
+    const auto added = netlink_->routes.add_route(by_tunnel(prefix, turbo));
     ASSERT_TRUE(added) << added.error().text();
   }
   const std::string shown = output("ip -4 route show; ip -6 route show");
@@ -101,7 +101,7 @@ TEST_F(NetlinkInKernel, RoutesCarryMetrics) {
               ::testing::ContainsRegex("10.8.0.2 [^\n]*initcwnd 400 initrwnd 200 congctl reno"));
   EXPECT_THAT(shown,
               ::testing::ContainsRegex("fd08::2 [^\n]*initcwnd 400 initrwnd 200 congctl reno"));
-  const auto replaced = netlink_->replace_route(by_tunnel("10.8.0.2/32", {.initcwnd = 50}));
+  const auto replaced = netlink_->routes.replace_route(by_tunnel("10.8.0.2/32", {.initcwnd = 50}));
   ASSERT_TRUE(replaced) << replaced.error().text();
   const std::string after = output("ip -4 route show 10.8.0.2");
   EXPECT_THAT(after, ::testing::HasSubstr("initcwnd 50"));
@@ -110,14 +110,14 @@ TEST_F(NetlinkInKernel, RoutesCarryMetrics) {
 
 TEST_F(NetlinkInKernel, NeverReplacesARouteThatSomebodyElseMade) {
   const ScratchTun other("other0");
-  ASSERT_TRUE(netlink_->set_up("tw0", true) && netlink_->set_up("other0", true));
-  ASSERT_TRUE(
-      netlink_->add_route({.prefix = net("10.9.0.0/16"), .device = "other0", .metrics = {}}));
-  const auto refused = netlink_->add_route(by_tunnel("10.9.0.0/16"));
+  ASSERT_TRUE(netlink_->links.set_up("tw0", true) && netlink_->links.set_up("other0", true));
+  ASSERT_TRUE(netlink_->routes.add_route(
+      {.prefix = net("10.9.0.0/16"), .device = "other0", .metrics = {}}));
+  const auto refused = netlink_->routes.add_route(by_tunnel("10.9.0.0/16"));
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().os_errno, EEXIST);
   EXPECT_THAT(refused.error().text(), ::testing::HasSubstr("add route 10.9.0.0/16 dev tw0"));
-  EXPECT_TRUE(netlink_->remove_route(by_tunnel("10.9.0.0/16"))) << "ours is not there";
+  EXPECT_TRUE(netlink_->routes.remove_route(by_tunnel("10.9.0.0/16"))) << "ours is not there";
   EXPECT_THAT(output("ip route show"), ::testing::HasSubstr("10.9.0.0/16 dev other0"));
 }
 
@@ -128,15 +128,15 @@ TEST_F(NetlinkInKernel, RulesThatAreInvertedOrSuppress) {
         .family = family, .priority = 9701, .mark = 7, .table = table, .inverted = true};
     const RuleSpec better{
         .family = family, .priority = 9702, .table = main_table, .suppressed_length = 0};
-    ASSERT_TRUE(netlink_->add_rule(unmarked));
-    ASSERT_TRUE(netlink_->add_rule(better));
+    ASSERT_TRUE(netlink_->routes.add_rule(unmarked));
+    ASSERT_TRUE(netlink_->routes.add_rule(better));
     const std::string which = family == Family::v4 ? "ip -4 " : "ip -6 ";
     EXPECT_EQ(output(which + "rule show priority 9701"),
               "9701:\tnot from all fwmark 0x7 lookup 1414987784\n");
     EXPECT_EQ(output(which + "rule show priority 9702"),
               "9702:\tfrom all lookup main suppress_prefixlength 0\n");
-    EXPECT_TRUE(netlink_->remove_rule(unmarked));
-    EXPECT_TRUE(netlink_->remove_rule(better));
+    EXPECT_TRUE(netlink_->routes.remove_rule(unmarked));
+    EXPECT_TRUE(netlink_->routes.remove_rule(better));
     EXPECT_EQ(output(which + "rule show priority 9701"), "");
     EXPECT_EQ(output(which + "rule show priority 9702"), "");
   }
@@ -154,9 +154,9 @@ TEST_F(NetlinkInKernel, RulesAndLocalRoutesComeAndGo) {
     const RuleSpec rule{
         .family = family, .priority = 9700, .mark = 7, .table = table, .in_device = "tw0"};
     for (int twice = 0; twice < 2; ++twice) {
-      const auto routed = netlink_->replace_route(local);
+      const auto routed = netlink_->routes.replace_route(local);
       ASSERT_TRUE(routed) << routed.error().text();
-      const auto ruled = netlink_->add_rule(rule);
+      const auto ruled = netlink_->routes.add_rule(rule);
       ASSERT_TRUE(ruled) << ruled.error().text();
     }
     const std::string which = v4 ? "ip -4 " : "ip -6 ";
@@ -165,8 +165,8 @@ TEST_F(NetlinkInKernel, RulesAndLocalRoutesComeAndGo) {
     EXPECT_THAT(output(which + "route show table 1414987783"),
                 ::testing::StartsWith("local default dev lo"));
     for (int twice = 0; twice < 2; ++twice) {
-      EXPECT_TRUE(netlink_->remove_rule(rule));
-      EXPECT_TRUE(netlink_->remove_route(local));
+      EXPECT_TRUE(netlink_->routes.remove_rule(rule));
+      EXPECT_TRUE(netlink_->routes.remove_route(local));
     }
     EXPECT_EQ(output(which + "rule show priority 9700"), "");
     EXPECT_EQ(output(which + "route show table 1414987783 2>/dev/null"), "");

@@ -36,7 +36,7 @@ bool DeviceWatch::take_changes() noexcept {
   }
 }
 
-Result<void> look_around(Netlink& netlink, std::uint32_t link_index,
+Result<void> look_around(NetlinkLinks& links, std::uint32_t link_index,
                          const std::vector<std::string>& client_devices, Surroundings& around) {
   std::vector<std::uint32_t>& indexes = around.client_indexes;
   for (const std::string& device : client_devices) {
@@ -48,7 +48,7 @@ Result<void> look_around(Netlink& netlink, std::uint32_t link_index,
   indexes.erase(again.begin(), again.end());
   std::erase_if(indexes, [](std::uint32_t index) { return device_name(index).empty(); });
 
-  auto addresses = netlink.addresses();
+  auto addresses = links.addresses();
   if (!addresses) return std::unexpected(addresses.error());
   around.elsewhere.clear();
   for (const DeviceAddress& local : *addresses) {

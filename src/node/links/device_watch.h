@@ -9,7 +9,7 @@
 
 #include "base/result.h"
 #include "base/unique_fd.h"
-#include "machine/netlink/netlink.h"
+#include "machine/netlink/netlink_links.h"
 #include "node/links/links_plan.h"
 
 namespace tw::node {
@@ -30,7 +30,7 @@ class DeviceWatch {
 
 /// Brings up to date what `around` says of devices. A device that once was a client device stays
 /// one until it is gone, whatever it is called by then: to what it sends the policy still applies.
-Result<void> look_around(Netlink& netlink, std::uint32_t link_index,
+Result<void> look_around(NetlinkLinks& links, std::uint32_t link_index,
                          const std::vector<std::string>& client_devices, Surroundings& around);
 
 /// The name of the device with this index; "" if there is none.

@@ -40,7 +40,7 @@ NetworkPlan Links::plan(const NodeConfig& config) const {
 }
 
 Result<void> Links::look_around_for(const NodeConfig& config) {
-  return look_around(network_->netlink(), network_->link_index(), config.relay.client_devices,
+  return look_around(network_->netlink().links, network_->link_index(), config.relay.client_devices,
                      around_);
 }
 

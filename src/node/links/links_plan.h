@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "machine/firewall/firewall_text.h"
-#include "machine/netlink/netlink.h"
+#include "machine/netlink/netlink_routes.h"
 #include "node/config/config.h"
 
 namespace tw::node {

@@ -75,7 +75,7 @@ class LinksInKernel : public ::testing::Test, protected MachineWithTunnel {
 TEST_F(LinksInKernel, BringsUpEverythingAndTakesEverythingDown) {
   {
     Links links = up();
-    const auto link = netlink_->link("tw0");
+    const auto link = netlink_->links.link("tw0");
     ASSERT_TRUE(link);
     EXPECT_TRUE(link->up);
     EXPECT_EQ(link->mtu, 1380);
@@ -98,21 +98,21 @@ TEST_F(LinksInKernel, BringsUpEverythingAndTakesEverythingDown) {
     const auto down = links.down();
     EXPECT_TRUE(down) << down.error().text();
     EXPECT_EQ(machine(), untouched_);
-    EXPECT_FALSE(netlink_->link("tw0")->up);
+    EXPECT_FALSE(netlink_->links.link("tw0")->up);
     EXPECT_TRUE(links.down()) << "again does nothing";
   }
   EXPECT_TRUE(fs::is_empty(directory_));
 }
 
 TEST_F(LinksInKernel, AQueueThatIsTheTunsOwnKeepsItsLength) {
-  ASSERT_TRUE(netlink_->set_tx_queue("tw0", 40));
+  ASSERT_TRUE(netlink_->links.set_tx_queue("tw0", 40));
   auto links = Links::up(config_, {.queue_length = true}, directory_);
   ASSERT_TRUE(links) << links.error().text();
-  EXPECT_EQ(netlink_->link("tw0")->tx_queue_packets, 40);
+  EXPECT_EQ(netlink_->links.link("tw0")->tx_queue_packets, 40);
   config_.tunnel.tx_queue_packets = 500;
   ASSERT_TRUE(links->apply(config_));
-  EXPECT_EQ(netlink_->link("tw0")->tx_queue_packets, 40);
-  EXPECT_EQ(netlink_->link("tw0")->mtu, 1380) << "the rest of the link is as configured";
+  EXPECT_EQ(netlink_->links.link("tw0")->tx_queue_packets, 40);
+  EXPECT_EQ(netlink_->links.link("tw0")->mtu, 1380) << "the rest of the link is as configured";
 }
 
 TEST_F(LinksInKernel, ItsEndIsItsUndoing) {
@@ -138,8 +138,8 @@ TEST_F(LinksInKernel, GoesDownAlthoughTheDeviceIsGone) {
 
 TEST_F(LinksInKernel, AFailureHalfWayLeavesNothing) {
   const ScratchTun other("other0");
-  ASSERT_TRUE(netlink_->set_up("other0", true));
-  ASSERT_TRUE(netlink_->add_route({.prefix = net("10.10.0.0/16"), .device = "other0"}));
+  ASSERT_TRUE(netlink_->links.set_up("other0", true));
+  ASSERT_TRUE(netlink_->routes.add_route({.prefix = net("10.10.0.0/16"), .device = "other0"}));
   const std::string before = machine();
   const auto links = Links::up(config_, {}, directory_);
   ASSERT_FALSE(links);
@@ -206,8 +206,8 @@ TEST_F(LinksInKernel, RoutesAndAddressesSurviveAChangeOfAddress) {
 
 TEST_F(LinksInKernel, AnApplyThatFailsGoesBack) {
   const ScratchTun other("other0");
-  ASSERT_TRUE(netlink_->set_up("other0", true));
-  ASSERT_TRUE(netlink_->add_route({.prefix = net("10.12.0.0/16"), .device = "other0"}));
+  ASSERT_TRUE(netlink_->links.set_up("other0", true));
+  ASSERT_TRUE(netlink_->routes.add_route({.prefix = net("10.12.0.0/16"), .device = "other0"}));
   Links links = up();
   const std::string before = machine();
   NodeConfig next = config_;
@@ -276,15 +276,16 @@ TEST_F(LinksInKernel, WhatOthersDoToTheMachineIsFollowed) {
   ASSERT_TRUE(Firewall::remove_floor("thalweg_tw0_floor"));
   EXPECT_THAT(links.attend(), ::testing::ElementsAre(HasSubstr("it is put back")));
   EXPECT_THAT(machine(), HasSubstr("thalweg_tw0_floor"));
-  const auto link = netlink_->link("tw0");
+  const auto link = netlink_->links.link("tw0");
   ASSERT_TRUE(link);
-  if (!netlink_->rename(link->index, "other")) {  // before Linux 6.2 only of a device that is down
-    ASSERT_TRUE(netlink_->set_up("tw0", false));
-    ASSERT_TRUE(netlink_->rename(link->index, "other"));
-    ASSERT_TRUE(netlink_->set_up("other", true));
+  if (!netlink_->links.rename(link->index,
+                              "other")) {  // before Linux 6.2 only of a device that is down
+    ASSERT_TRUE(netlink_->links.set_up("tw0", false));
+    ASSERT_TRUE(netlink_->links.rename(link->index, "other"));
+    ASSERT_TRUE(netlink_->links.set_up("other", true));
   }
   EXPECT_THAT(links.attend(), ::testing::ElementsAre(HasSubstr("has its name again")));
-  EXPECT_TRUE(netlink_->link("tw0"));
+  EXPECT_TRUE(netlink_->links.link("tw0"));
   EXPECT_THAT(machine(), HasSubstr("10.10.0.0/16 dev tw0"));
   EXPECT_TRUE(links.has_tunnel());
   EXPECT_TRUE(links.drops_foreign());

@@ -72,7 +72,7 @@ Result<std::unique_ptr<MachineNetwork>> MachineNetwork::open(const std::string& 
   if (!firewall) return std::unexpected(firewall.error());
   auto netlink = Netlink::open();
   if (!netlink) return std::unexpected(netlink.error());
-  auto link = netlink->link(device);
+  auto link = netlink->links.link(device);
   if (!link) return std::unexpected(link.error());
   auto journal = Journal::open(directory, device);
   if (!journal) return std::unexpected(journal.error());
@@ -113,7 +113,7 @@ Result<void> MachineNetwork::remove_routes(const NetworkPlan& target) {
       ++route;
       continue;
     }
-    auto removed = netlink_.remove_route({.prefix = route->first, .device = device_});
+    auto removed = netlink_.routes.remove_route({.prefix = route->first, .device = device_});
     if (!removed) return removed;
     route = made_.routes.erase(route);
   }
@@ -124,14 +124,14 @@ Result<void> MachineNetwork::remove_addresses(const NetworkPlan& target) {
   const std::vector<InterfaceAddress> before = made_.addresses;
   for (const InterfaceAddress& address : std::views::reverse(before)) {
     if (has(target.addresses, address)) continue;
-    if (auto removed = netlink_.remove_address(device_, address); !removed) return removed;
+    if (auto removed = netlink_.links.remove_address(device_, address); !removed) return removed;
     std::erase(made_.addresses, address);
     uncertain_.insert(address.address.family());
   }
   if (made_.addresses.size() == before.size()) return {};
   // With a primary address Linux may take the secondary ones of its subnet away, and with the last
   // address of a family every route by the device.
-  auto present = netlink_.addresses();
+  auto present = netlink_.links.addresses();
   if (!present) return std::unexpected(present.error());
   std::erase_if(made_.addresses, [&](const InterfaceAddress& address) {
     return std::ranges::none_of(*present, [&](const DeviceAddress& local) {
@@ -153,11 +153,11 @@ Result<void> MachineNetwork::remove_journalled(const NetworkPlan& target) {
 
 Result<void> MachineNetwork::set_link(const NetworkPlan& target) {
   if (target.mtu != 0 && made_.mtu != target.mtu) {
-    if (auto set = netlink_.set_mtu(device_, target.mtu); !set) return set;
+    if (auto set = netlink_.links.set_mtu(device_, target.mtu); !set) return set;
     made_.mtu = target.mtu;
   }
   if (target.tx_queue_packets != 0 && made_.tx_queue_packets != target.tx_queue_packets) {
-    if (auto set = netlink_.set_tx_queue(device_, target.tx_queue_packets); !set) return set;
+    if (auto set = netlink_.links.set_tx_queue(device_, target.tx_queue_packets); !set) return set;
     made_.tx_queue_packets = target.tx_queue_packets;
   }
   return {};
@@ -166,7 +166,7 @@ Result<void> MachineNetwork::set_link(const NetworkPlan& target) {
 Result<void> MachineNetwork::add_addresses(const NetworkPlan& target) {
   for (const InterfaceAddress& address : target.addresses) {
     if (has(made_.addresses, address)) continue;
-    if (auto added = netlink_.add_address(device_, address); !added) return added;
+    if (auto added = netlink_.links.add_address(device_, address); !added) return added;
     made_.addresses.push_back(address);
   }
   return {};
@@ -180,7 +180,7 @@ Result<void> MachineNetwork::bring_up(const NetworkPlan&) {
   if (quiet) {
     if (auto set = make(*quiet); !set) return set;
   }
-  if (auto set = netlink_.set_up(device_, true); !set) return set;
+  if (auto set = netlink_.links.set_up(device_, true); !set) return set;
   is_up_ = true;
   return {};
 }
@@ -190,7 +190,7 @@ Result<void> MachineNetwork::bring_up(const NetworkPlan&) {
 Result<void> MachineNetwork::await_addresses(const NetworkPlan& target) {
   for (const InterfaceAddress& own : target.addresses) {
     for (int attempt = 0;; ++attempt) {
-      auto delivered = netlink_.delivers(own.address);
+      auto delivered = netlink_.routes.delivers(own.address);
       if (!delivered) return std::unexpected(delivered.error());
       if (*delivered) break;
       if (attempt == address_attempts) {
@@ -212,7 +212,7 @@ Result<void> MachineNetwork::set_routes(const NetworkPlan& target) {
       continue;
     }
     const RouteSpec route{.prefix = prefix, .device = device_, .metrics = metrics};
-    auto set = known ? netlink_.replace_route(route) : netlink_.add_route(route);
+    auto set = known ? netlink_.routes.replace_route(route) : netlink_.routes.add_route(route);
     if (!set) return explained(set.error(), prefix);
     made_.routes[prefix] = metrics;
   }
@@ -223,7 +223,8 @@ Result<void> MachineNetwork::set_routes(const NetworkPlan& target) {
 Result<void> MachineNetwork::set_policy_routing(const NetworkPlan& target) {
   for (const RouteSpec& route : target.local_routes) {
     if (stands(journal_, route)) continue;
-    auto added = make_journalled(journal_, route, [&] { return netlink_.replace_route(route); });
+    auto added =
+        make_journalled(journal_, route, [&] { return netlink_.routes.replace_route(route); });
     if (!added) {
       if (added.error().os_errno == ENETDOWN) {
         return in_context("the relay needs lo to be up (ip link set lo up)", added.error());
@@ -234,7 +235,8 @@ Result<void> MachineNetwork::set_policy_routing(const NetworkPlan& target) {
   // The rule last: it must not lead to an empty table.
   for (const RuleSpec& rule : target.rules) {
     if (stands(journal_, rule)) continue;
-    if (auto added = make_journalled(journal_, rule, [&] { return netlink_.add_rule(rule); });
+    if (auto added =
+            make_journalled(journal_, rule, [&] { return netlink_.routes.add_rule(rule); });
         !added) {
       return added;
     }
@@ -271,14 +273,15 @@ Result<void> MachineNetwork::move_to(const NetworkPlan& target) {
 Result<bool> MachineNetwork::restore_name() {
   const std::string present = device_name(link_index_);
   if (present.empty() || present == device_) return false;
-  auto named = netlink_.rename(link_index_, device_);
+  auto named = netlink_.links.rename(link_index_, device_);
   if (named || named.error().os_errno != EBUSY) {
     if (!named) return std::unexpected(named.error());
     return true;
   }
   // Before Linux 6.2 only a device that is down takes a name, and with that all its routes go.
-  if (auto down = netlink_.set_up(present, false); !down) return std::unexpected(down.error());
-  named = netlink_.rename(link_index_, device_);
+  if (auto down = netlink_.links.set_up(present, false); !down)
+    return std::unexpected(down.error());
+  named = netlink_.links.rename(link_index_, device_);
   is_up_ = false;
   if (!named) return std::unexpected(named.error());
   made_.addresses.clear();
@@ -294,7 +297,7 @@ Result<void> MachineNetwork::take_down() {
   };
   if (is_up_) {
     // Nothing enters or leaves from here on. The device may be gone before us.
-    if (auto set = netlink_.set_up(device_, false); !set && set.error().os_errno != ENODEV)
+    if (auto set = netlink_.links.set_up(device_, false); !set && set.error().os_errno != ENODEV)
       note(set);
     is_up_ = false;
   }
@@ -316,7 +319,7 @@ Result<void> MachineNetwork::take_down() {
 // ---- What there is to ask
 
 Result<std::uint64_t> MachineNetwork::tx_dropped() {
-  auto link = netlink_.link(device_);
+  auto link = netlink_.links.link(device_);
   if (!link) return std::unexpected(link.error());
   return link->tx_dropped;
 }
@@ -327,11 +330,12 @@ Result<std::size_t> MachineNetwork::end_refused_flows() {
   const FirewallSpec& spec = in_force_.firewall;
   std::set<std::uint32_t> client_devices;
   for (const std::string& device : spec.client_devices) {
-    if (const auto link = netlink_.link(device)) client_devices.insert(link->index);
+    if (const auto link = netlink_.links.link(device)) client_devices.insert(link->index);
   }
-  RefusedFlows refused{
-      spec, link_index_, std::move(client_devices),
-      [this](const IpAddress& address) { return netlink_.way_to(address).value_or(std::nullopt); }};
+  RefusedFlows refused{spec, link_index_, std::move(client_devices),
+                       [this](const IpAddress& address) {
+                         return netlink_.routes.way_to(address).value_or(std::nullopt);
+                       }};
   return tracking->end_flows([&](const TrackedFlow& flow) { return refused.refuses(flow); });
 }
 

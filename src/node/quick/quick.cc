@@ -60,9 +60,9 @@ bool is_the_kernels(const QuickConf& conf, const InterfaceAddress& address) {
 
 /// The addresses that the interface has now, name servers, and what the device does not know of.
 Result<std::string> saved_head(const QuickConf& conf, Netlink& netlink) {
-  const Result<LinkState> link = netlink.link(conf.tunnel.interface);
+  const Result<LinkState> link = netlink.links.link(conf.tunnel.interface);
   if (!link) return std::unexpected(link.error());
-  const auto addresses = netlink.addresses();
+  const auto addresses = netlink.links.addresses();
   if (!addresses) return std::unexpected(addresses.error());
   std::string head;
   for (const DeviceAddress& local : *addresses) {

@@ -57,17 +57,17 @@ Result<QuickNetwork> QuickNetwork::open(const QuickConf& conf) {
   return network;
 }
 
-bool QuickNetwork::has_link() { return netlink_.link(conf_.tunnel.interface).has_value(); }
+bool QuickNetwork::has_link() { return netlink_.links.link(conf_.tunnel.interface).has_value(); }
 
 Result<void> QuickNetwork::set_up() {
   const std::string& interface = conf_.tunnel.interface;
   for (const InterfaceAddress& address : conf_.tunnel.addresses) {
-    if (Result<void> added = netlink_.add_address(interface, address); !added) return added;
+    if (Result<void> added = netlink_.links.add_address(interface, address); !added) return added;
   }
   const Result<std::uint32_t> bytes = mtu();
   if (!bytes) return std::unexpected(bytes.error());
-  if (Result<void> set = netlink_.set_mtu(interface, *bytes); !set) return set;
-  return netlink_.set_up(interface, true);
+  if (Result<void> set = netlink_.links.set_mtu(interface, *bytes); !set) return set;
+  return netlink_.links.set_up(interface, true);
 }
 
 /// Returns the MTU of the paths to the endpoints, the widest as wg-quick has it, less what a tunnel
@@ -80,11 +80,11 @@ Result<std::uint32_t> QuickNetwork::mtu() {
   for (const Endpoint& endpoint : peers->endpoints) {
     if (endpoint.scope_id != 0) continue;  // wg-quick leaves these out too
     // Where there is no route now there is no MTU to learn, and one may come.
-    const Result<std::uint32_t> path = netlink_.path_mtu(endpoint.address);
+    const Result<std::uint32_t> path = netlink_.routes.path_mtu(endpoint.address);
     if (path) widest = std::max(widest, *path);
   }
   if (widest == 0) {
-    const Result<std::uint32_t> path = netlink_.default_route_mtu();
+    const Result<std::uint32_t> path = netlink_.routes.default_route_mtu();
     if (!path) return path;
     widest = *path;
   }
@@ -100,7 +100,8 @@ Result<void> QuickNetwork::add_routes() {
     const RouteSpec spec{.prefix = route.prefix,
                          .device = conf_.tunnel.interface,
                          .table = conf_.table.value_or(main_table)};
-    Result<void> added = route.is_default ? add_default(route.prefix) : netlink_.add_route(spec);
+    Result<void> added =
+        route.is_default ? add_default(route.prefix) : netlink_.routes.add_route(spec);
     if (!added) return added;
   }
   return {};
@@ -109,7 +110,7 @@ Result<void> QuickNetwork::add_routes() {
 Result<std::uint32_t> QuickNetwork::choose_table() {
   if (mark_ != 0) return mark_;
   for (std::uint32_t table = first_table;; ++table) {
-    const Result<bool> used = netlink_.is_table_used(table);
+    const Result<bool> used = netlink_.routes.is_table_used(table);
     if (!used) return std::unexpected(used.error());
     if (*used) continue;
     if (Result<void> set = set_device_mark(conf_.tunnel.interface, table); !set) {
@@ -127,7 +128,7 @@ Result<void> QuickNetwork::add_default(const Prefix& prefix) {
   if (!table) return std::unexpected(table.error());
   const Family family = prefix.address.family();
   const RouteSpec route{.prefix = prefix, .device = conf_.tunnel.interface, .table = *table};
-  if (Result<void> added = netlink_.add_route(route); !added) return added;
+  if (Result<void> added = netlink_.routes.add_route(route); !added) return added;
   const RuleSpec unmarked{.family = family, .mark = *table, .table = *table, .inverted = true};
   if (Result<void> added = add_rule(unmarked); !added) return added;
   const RuleSpec better{.family = family, .table = main_table, .suppressed_length = 0};
@@ -144,9 +145,9 @@ Result<void> QuickNetwork::add_default(const Prefix& prefix) {
 }
 
 Result<void> QuickNetwork::add_firewall(Family family) {
-  const Result<LinkState> link = netlink_.link(conf_.tunnel.interface);
+  const Result<LinkState> link = netlink_.links.link(conf_.tunnel.interface);
   if (!link) return std::unexpected(link.error());
-  const Result<std::vector<DeviceAddress>> all = netlink_.addresses();
+  const Result<std::vector<DeviceAddress>> all = netlink_.links.addresses();
   if (!all) return std::unexpected(all.error());
   // The interface's addresses, not the file's: it has a link-local one too.
   std::vector<IpAddress> addresses;
@@ -160,7 +161,7 @@ Result<void> QuickNetwork::add_firewall(Family family) {
 Result<void> QuickNetwork::add_rule(const RuleSpec& rule) {
   const Result<std::uint64_t> id = journal_.record(rule);
   if (!id) return std::unexpected(id.error());
-  Result<void> added = netlink_.add_rule(rule);
+  Result<void> added = netlink_.routes.add_rule(rule);
   if (!added) static_cast<void>(journal_.strike(*id));  // else it is undone in vain, no more
   return added;
 }
@@ -169,7 +170,7 @@ Result<void> QuickNetwork::remove() {
   const bool had_link = has_link();
   if (remove_firewall(conf_.tunnel.interface) && !had_link) found_leftovers_ = true;
   Result<void> undone = journal_.undo_all(netlink_);
-  const Result<void> removed = netlink_.remove_link(conf_.tunnel.interface);
+  const Result<void> removed = netlink_.links.remove_link(conf_.tunnel.interface);
   return undone ? removed : undone;
 }
 

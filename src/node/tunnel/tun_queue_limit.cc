@@ -20,8 +20,8 @@ constexpr std::uint32_t without_program_packets = 40;
 Result<void> make_queue(const std::string& interface, std::uint32_t packets) {
   Result<Netlink> netlink = Netlink::open();
   if (!netlink) return std::unexpected(netlink.error());
-  if (Result<void> set = netlink->set_tx_queue(interface, packets); !set) return set;
-  return netlink->remove_discipline(interface);
+  if (Result<void> set = netlink->links.set_tx_queue(interface, packets); !set) return set;
+  return netlink->links.remove_discipline(interface);
 }
 
 }  // namespace

@@ -53,7 +53,7 @@ void TunQueues::limit_trains(std::uint32_t mtu) const {
   constexpr std::uint32_t most = 65'536;
   const std::uint32_t bytes = gives_udp_tunnels_ ? most : tun_gso_max_size(mtu);
   Result<Netlink> netlink = Netlink::open();
-  const Result<void> limited = netlink ? netlink->set_gso_max_size(interface_, bytes)
+  const Result<void> limited = netlink ? netlink->links.set_gso_max_size(interface_, bytes)
                                        : Result<void>{std::unexpected(netlink.error())};
   if (!limited) log::warning("{}", limited.error().text());
 }
