@@ -161,8 +161,8 @@ def kind_of_block(head):
     return "function"
 
 
-def functions(code):
-    """(first line, last line, name) of each function; lambdas count as part of what holds them."""
+def function_heads(code):
+    """(first line, last line, head) of each function; lambdas count as part of what holds them."""
     code = re.sub(r"^[ \t]*#(?:[^\n\\]|\\\n|\\.)*", lambda m: "\n" * m.group(0).count("\n"), code, flags=re.M)
     stack, head_start, line = [], 0, 1
     for index, character in enumerate(code):
@@ -178,14 +178,54 @@ def functions(code):
         elif character == "}" and stack:
             kind, first, head = stack.pop()
             if kind == "function":
-                name = re.search(r"([\w:~]+|operator\W+)\s*\(", skip_template(head))
-                yield first, line, name.group(1) if name else "?"
+                yield first, line, skip_template(head)
             if kind in ("scope", "function"):
                 head_start = index + 1
         elif character == ";" and (not stack or stack[-1][0] == "scope"):
             head_start = index + 1
         elif character == ":" and re.search(r"\b(public|private|protected)\s*$", code[head_start:index]):
             head_start = index + 1
+
+
+def functions(code):
+    """(first line, last line, name) of each function."""
+    for first, last, head in function_heads(code):
+        name = re.search(r"([\w:~]+|operator\W+)\s*\(", head)
+        yield first, last, name.group(1) if name else "?"
+
+
+# `A::B::name(`, whose class is A::B. Namespaces are written in lower case.
+MEMBER = re.compile(r"(?<![\w:])((?:[a-z_]\w*::)*)((?:[A-Z]\w*(?:<[^<>]*>)?::)+)"
+                    r"(?:operator[^(]*|~?\w+)\s*\(")
+
+
+def classes_defined(source):
+    """{class: line of the first} of the classes that have member functions defined in this .cc,
+    but for those that it declares itself."""
+    code = blank(source.text)
+    namespace = re.search(r"^namespace ([\w:]+)", code, re.M)
+    found = {}
+    for first, _, head in function_heads(code):
+        member = MEMBER.search(head)
+        if member:
+            name = re.sub(r"<[^<>]*>", "", member.group(2)).removesuffix("::")
+            if not re.search(rf"\b(?:class|struct|union)\s+{name}\b[^;{{()]*{{", code):
+                found.setdefault(f"{namespace.group(1) if namespace else ''}::{name}", first)
+    return found
+
+
+def check_classes(sources):
+    """A class's member functions are defined in one .cc; a nested class counts as one of its own."""
+    homes = {}
+    for source in sources:
+        if source.path.endswith(".cc") and not source.is_test:
+            for name, line in classes_defined(source).items():
+                homes.setdefault(name, []).append((source.path, line))
+    for name, places in sorted(homes.items()):
+        first = places[0][0]
+        for path, line in places[1:]:
+            yield Finding(path, line, f"{name} has members in {first} too — divide it by subject into "
+                                      "classes, each in one .cc")
 
 
 def check_shape(source, code):

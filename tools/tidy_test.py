@@ -183,6 +183,25 @@ class Tree(unittest.TestCase):
         self.assertEqual(found("src/wg/a.h", "src/wg/a_test.cc", "src/wg/a.cc"), [])
         self.assertEqual(found("src/wg/a.h", "bench/a.cc"), [])
 
+    def test_a_class_lives_in_one_file(self):
+        def found(*texts):
+            sources = [tidy.Source(f"src/wg/a{number}.cc", text) for number, text in enumerate(texts)]
+            return [str(finding) for finding in tidy.tidy_cpp.check_classes(sources)]
+
+        first = "namespace tw {\nA::A() : b_{1} {\n}\n"
+        second = "namespace tw {\nint\nA::c(D::E e) const {\n}\n"
+        self.assertIn("src/wg/a1.cc:2: tw::A has members in src/wg/a0.cc too", found(first, second)[0])
+        for member in ("A& A::operator=(A&& a) {", "std::map<B, C::D> A::f() {", "A::~A() {",
+                       "template <class T>\nvoid A<T>::f(T t) {", "A::operator bool() {"):
+            self.assertEqual(len(found(first, f"namespace tw {{\n{member}\n}}\n")), 1, member)
+        for other in ("namespace tw {\nA::B::B() {\n}\n", "namespace tw::wg {\nA::A() {\n}\n",
+                      "namespace tw {\nB b(A::C c) {\nreturn A::d();\n}\n",
+                      "namespace tw {\nstruct A {\nvoid f();\n};\nvoid A::f() {\n}\n",
+                      "namespace tw {\nA a{B::c(1)};\n// void A::f() {}\n"):
+            self.assertEqual(found(first, other), [], other)
+        test = tidy.Source("src/wg/a_test.cc", second)
+        self.assertEqual(list(tidy.tidy_cpp.check_classes([tidy.Source("src/wg/a.cc", first), test])), [])
+
     def test_readmes(self):
         code = tidy.Source("src/wg/a.cc", "")
         found = list(tidy.check_readmes([code]))
