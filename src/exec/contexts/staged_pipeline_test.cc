@@ -258,6 +258,34 @@ TEST(StagedPipeline, AFlowStaysOnTheCoreThatIsBehind) {
   EXPECT_EQ(pipeline.counters(0).delivered.value(), 2U);
 }
 
+/// Finds nothing, and is asked for by somebody else in just that moment, a few times.
+class AskedForMeanwhile final : public StageItem {
+ public:
+  AskedForMeanwhile() : StageItem(no_limit) {}
+  bool step(const StageTurn&) noexcept override {
+    ++steps;
+    if (steps < 3) must_queue |= schedule();
+    return false;
+  }
+  int steps = 0;
+  bool must_queue = false;  // by whoever asked
+};
+
+// Work that is published when a stage has just looked for it must not wait for the next.
+TEST(StageQueue, AnItemThatIsAskedForWhileItRunsRunsOnceMore) {
+  StageQueue queue{1};
+  AskedForMeanwhile item;
+  ASSERT_TRUE(item.schedule());
+  EXPECT_FALSE(item.schedule());  // is queued already
+  queue.push(item);
+  while (queue.poll(Instant{}, 1).packets > 0) {
+  }
+  EXPECT_EQ(item.steps, 3);
+  EXPECT_FALSE(item.must_queue);
+  EXPECT_TRUE(queue.empty());
+  EXPECT_TRUE(item.schedule());  // is idle again
+}
+
 TEST(StagedPipeline, AFullRingAndAFullFlowLoseNothingSilently) {
   Queues queues;
   Checks checks;
