@@ -44,8 +44,6 @@ DETACH = re.compile(r"(?:\.|->)detach\s*\(\s*\)")
 MAY_DETACH = "src/node/endpoints/endpoint_resolver.cc"
 # A comment that begins so is half a sentence: it hides its subject.
 HEADLESS_COMMENT = re.compile(r"\s*//+<?\s*(What|Of|Who|Whose|Whether|How|Which|Those)\s")
-# Files whose comments are being rewritten, and do not follow that rule yet.
-MAY_BE_HEADLESS = re.compile(r"src/(port|lane|machine/netlink)/|src/node/(node|links)")
 BANNED_FILE_NAME = re.compile(r"(^|_)(manager|helpers?|utils?|misc|common)(_|\.|$)")
 
 
@@ -265,8 +263,6 @@ def check_words(source, code):
 
 
 def check_comments(source):
-    if MAY_BE_HEADLESS.match(source.path):
-        return
     for number, line in enumerate(source.lines, 1):
         begins = number == 1 or not source.lines[number - 2].lstrip().startswith("//")
         found = begins and HEADLESS_COMMENT.match(line)

@@ -1,4 +1,4 @@
-// What a lane counts, so that per direction, in segments:
+// The counters of a lane. For each direction, in segments,
 //   received + taken over + generated = sent + consumed + passed on + dropped + queued
 // holds whenever the lane is not in the middle of a batch. `queued` is a gauge: to the wire, what
 // waits for a handshake; from the wire, SYNs held until their servers have answered. Such a SYN
@@ -39,7 +39,7 @@ struct LaneCounters {
   Counter seal_batches, seal_jobs;
 };
 
-/// Of the handshake context. Its messages were `consumed` by the lane that handed them on.
+/// The counters of the handshake context. The lane that hands a message on counts it `consumed`.
 struct HandshakeCounters {
   Counter received;
   Counter processed;

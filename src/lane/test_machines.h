@@ -112,7 +112,7 @@ class Machine {
     train.length = train.segment_size = static_cast<std::uint32_t>(packet.size());
     ASSERT_EQ(host_.send({&train, 1}).taken, 1U);
   }
-  /// What the host gets, trains split into the packets that they stand for.
+  /// Returns the packets that the host gets, trains split into the packets that they stand for.
   Packets to_host() {
     PacketBatch batch{256, 65536};
     host_.poll(batch);
@@ -127,7 +127,7 @@ class Machine {
     }
     return packets;
   }
-  /// How many trains the last to_host() took from the TUN.
+  /// Returns how many trains the last to_host() took from the TUN.
   std::size_t trains_to_host() const { return trains_to_host_; }
 
   /// One more prefix of the peer's.

@@ -47,7 +47,7 @@ LanePeer& TunnelLane::known(wg::PeerId id) noexcept {
 void TunnelLane::add_peer(wg::PeerId peer) noexcept { peers_.add(peer); }
 
 void TunnelLane::remove_peer(wg::PeerId id, Instant now) noexcept {
-  // What the handshake context still had to say of this peer must not reach the slot's next owner.
+  // Events of the handshake context about this peer must not reach the slot's next owner.
   events_.take_all(now);
   sessions_.flush(now);  // what that has queued points into keypairs that go now
   sessions_.forget(known(id));

@@ -33,8 +33,8 @@
 
 namespace tw::node {
 
-/// How long SIGTERM waits for relayed connections to end by themselves before it resets them. A
-/// second one does not wait. Well inside the 90 s that service supervisors give.
+/// The time that SIGTERM gives relayed connections to end by themselves before it resets them. A
+/// second one does not wait. It is well inside the 90 s that service supervisors give.
 inline constexpr std::chrono::seconds drain_timeout{10};
 
 class Node {

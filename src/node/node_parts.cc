@@ -19,7 +19,7 @@
 namespace tw::node {
 namespace {
 
-/// How many characters of a public key name a peer that has no name of its own.
+/// The characters of its public key that name a peer without a name of its own.
 constexpr std::size_t key_name_length = 8;
 
 PeerStatus peer_status(const PeerState& state) {

@@ -1,4 +1,4 @@
-// What a node derives from its configuration for the parts it is made of. Pure, but for the status.
+// Values that a node derives from its configuration for its parts. Pure, but for the status.
 #pragma once
 
 #include <memory>
@@ -12,9 +12,9 @@
 
 namespace tw::node {
 
-/// Without the keys of its PoPs, which are the device's to say (leg_keys.h).
+/// Returns the settings without the keys of its PoPs, which are the device's to say (leg_keys.h).
 relay::RelaySettings relay_settings(const NodeConfig& config);
-/// Whom its PoPs may name; null if there are none.
+/// Returns the clients that its PoPs may name; null if there are none.
 std::shared_ptr<const relay::PopClients> pop_clients(const NodeConfig& config);
 /// "udp port 51820 is taken by …", and what to do.
 std::unexpected<Error> port_in_use(std::string_view key, std::uint16_t port,

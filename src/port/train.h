@@ -13,7 +13,7 @@
 
 namespace tw {
 
-/// Which of this machine's addresses a datagram came to, or is to come from: on a machine with
+/// The address of this machine that a datagram came to, or is to come from: on a machine with
 /// several, a peer must hear from the one it spoke to.
 struct LocalAddress {
   IpAddress address;

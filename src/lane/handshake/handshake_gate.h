@@ -1,10 +1,10 @@
-// Which handshake messages a data worker lets through to the handshake context. The ring between
-// the two is bounded, so what is forged must die before it, or it keeps out what is genuine: a
-// message without a valid mac1 is dropped here, and one that carries no mac2 (whoever knows our
-// public key can make any number, from any address) finds half of the ring closed. Who has had a
-// handshake from its address before finds an eighth more open that strangers cannot fill, and from
-// its address and port another: an established peer renews its session in a flood of them, even if
-// they share its address, as behind a NAT.
+// Selects the handshake messages that a data worker lets through to the handshake context. The ring
+// between the two is bounded, so forged messages must die before it, or they keep out the genuine:
+// a message without a valid mac1 is dropped here, and one that carries no mac2 (anybody who knows
+// our public key can make any number, from any address) finds half of the ring closed. A sender
+// that has had a handshake from its address before finds an eighth more open that strangers cannot
+// fill, and from its address and port another: an established peer renews its session in a flood of
+// them, even if they share its address, as behind a NAT.
 #pragma once
 
 #include <cstddef>

@@ -87,7 +87,7 @@ TEST_F(HandshakeGateTest, AFloodWithoutCookiesFillsHalfTheRing) {
   EXPECT_TRUE(channel.requests.push(HandshakeRequest{})) << "a wish";
 }
 
-// What is full of strangers is not full for whoever has been here before.
+// A ring that is full for strangers still has room for a known address.
 TEST_F(HandshakeGateTest, AKnownAddressFindsRoomBesideAFloodOfStrangers) {
   train.source = remote.endpoint;
   fill(HandshakeGate::for_unproven);

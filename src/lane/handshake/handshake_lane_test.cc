@@ -162,7 +162,7 @@ TEST_F(FloodedLaneTest, LoadLastsASecond) {
   EXPECT_EQ(lane.counters().established.value(), 1U);
 }
 
-// What answers our own initiation does not line up behind the flood.
+// The answer to our own initiation does not line up behind the flood.
 TEST_F(FloodedLaneTest, AResponseOvertakesInitiations) {
   request(HandshakeRequest::Kind::initiate);
   poll();

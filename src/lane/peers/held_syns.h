@@ -1,7 +1,7 @@
-// What a lane tells the relay of its peers' SYNs, and which of them it holds back until the relay
-// has answered, so that a port which refuses looks like one (docs/relay.md, "Verified"). A packet
-// that cannot be held is reported all the same and goes its way: then its connection is accepted
-// before its server has answered.
+// Reports peers' SYNs to the relay, and holds some of them back until the relay has answered, so
+// that a port which refuses looks like one (docs/relay.md, "Verified"). A packet that cannot be
+// held is reported all the same and goes its way: then its connection is accepted before its server
+// has answered.
 #pragma once
 
 #include <array>

@@ -116,7 +116,7 @@ TEST_F(HeldSynsTest, ARepeatedOneIsDroppedAndCounted) {
   expect_conserved();
 }
 
-// What cannot wait goes on at once, and is reported as what it is.
+// A SYN that cannot be held goes on at once, and is reported as not held.
 TEST_F(HeldSynsTest, OneWithDataOrTooLongIsNotHeld) {
   const auto with_data = syn_packet(7, 0, 1);
   send(with_data);

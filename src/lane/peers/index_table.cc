@@ -50,7 +50,7 @@ void IndexTable::erase(std::uint32_t index) noexcept {
   std::size_t gap = place_of(index);
   if (entries_[gap].peer == no_peer) return;
   --size_;
-  // What follows without a gap moves up, unless it is at home behind the gap.
+  // An entry that follows without a gap moves up, unless it is at home behind the gap.
   const std::size_t mask = entries_.size() - 1;
   for (std::size_t at = next(gap); entries_[at].peer != no_peer; at = next(at)) {
     const std::size_t from_home = (at - home(entries_[at].index)) & mask;

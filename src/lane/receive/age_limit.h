@@ -1,7 +1,7 @@
-// Which transport packets a socket's queue must lose. Its wait is each datagram's age, less what is
-// excused: what came while the worker itself was away (descheduled, its machine stolen) waited for
-// no queue. CoDel's law (port/delay_law.h) says when that has lasted; then one packet is dropped,
-// not the train it came in, so that one TCP slows down.
+// Chooses the transport packets that a socket's queue must lose. The queue's wait is each
+// datagram's age, less an excuse: packets that came while the worker itself was away (descheduled,
+// its machine stolen) waited for no queue. CoDel's law (port/delay_law.h) says when that has
+// lasted; then one packet is dropped, not the train it came in, so that one TCP slows down.
 //
 // A load that does not slow down is cut: after some signals in vain each further one lowers an age
 // beyond which packets are dropped, until the wait is on target; it rises again when the wait is
@@ -19,7 +19,7 @@ namespace tw::lane {
 
 class AgeLimit {
  public:
-  /// How long a queue may stand: a long round trip, as a dropped packet is heard of after one.
+  /// A queue may stand so long: a long round trip, as a sender hears of a drop after one.
   static constexpr Duration interval = 100ms;
   /// Signals for those who slow down, before the others are cut.
   static constexpr std::uint32_t patience = 8;

@@ -1,5 +1,5 @@
-// What the outer header says of a packet's class of service (DSCP, RFC 2474). To copy it tells the
-// path what is inside, so that is a choice; the two ECN bits below it always follow RFC 6040.
+// The class of service (DSCP, RFC 2474) that the outer header gives a packet. Copying the inner one
+// shows the path what is inside, so that is a choice; the ECN bits below it always follow RFC 6040.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
-// What the lane tells the host about packets that have no way: ICMP errors, written to the TUN. At
-// a limited rate, as each costs a write, and a host that scans a dead prefix should not get them
-// all.
+// ICMP errors that the lane writes to the TUN, to tell the host about packets that have no way.
+// Their rate is limited: each costs a write, and a host that scans a dead prefix should not get
+// them all.
 #pragma once
 
 #include "base/bytes.h"

@@ -1,4 +1,4 @@
-// What leaves for the wire is padded to sixteen bytes (whitepaper, section 5.4.6), within the MTU.
+// Packets for the wire are padded to sixteen bytes (whitepaper, section 5.4.6), within the MTU.
 #include "lane/test_machines.h"
 
 namespace tw::lane::test {

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::uint32_t padding_multiple = 16;
 constexpr std::size_t overhead = wg_data_header_size + wg_tag_size;
-/// What one UDP_SEGMENT send carries: an IPv4 datagram's bytes, and the kernel's UDP_MAX_SEGMENTS.
+/// The limits of one UDP_SEGMENT send: an IPv4 datagram's bytes, and the kernel's UDP_MAX_SEGMENTS.
 constexpr std::size_t train_bytes_max = 65'507;
 constexpr std::size_t train_segments_max = 128;
 

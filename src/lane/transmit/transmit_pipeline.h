@@ -45,7 +45,7 @@ class TransmitPipeline {
   static bool too_large(std::size_t inner_bytes) noexcept;
   /// The most that is not too_large().
   static std::uint32_t largest_inner() noexcept;
-  /// What the outer headers of a packet's segments take from it: once a packet.
+  /// The fields that the outer headers of a packet's segments copy from it, read once a packet.
   struct Outer {
     std::uint8_t traffic_class;
     std::uint8_t hop_limit;

@@ -11,7 +11,7 @@
 
 namespace tw {
 
-/// What one NAPI has. Empty: this kernel does not say.
+/// The state of one NAPI. Empty: this kernel does not say.
 struct NapiState {
   std::uint32_t id = 0;
   std::uint32_t irq = 0;         ///< 0: none

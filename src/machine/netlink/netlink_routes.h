@@ -49,8 +49,8 @@ struct RuleSpec {
   std::uint32_t table = 0;
   std::string in_device{};  ///< "": any
   bool inverted = false;    ///< packets that do not match, instead
-  /// What the table says counts only for prefixes longer than this; -1: always. 0 leaves out its
-  /// default route.
+  /// The table counts only for prefixes longer than this; -1: always. 0 leaves out its default
+  /// route.
   std::int32_t suppressed_length = -1;
   friend auto operator<=>(const RuleSpec&, const RuleSpec&) = default;
 };
@@ -62,8 +62,8 @@ class NetlinkRoutes {
 
   /// The kernel's answer to `ip route get`; empty if there is no route.
   Result<std::optional<AddressWay>> way_to(const IpAddress& address);
-  /// Whether packets to the address are delivered here. Linux begins to do so a moment after
-  /// add_address() for IPv6, even without duplicate address detection.
+  /// Returns true if packets to the address are delivered here. Linux begins to do so a moment
+  /// after add_address() for IPv6, even without duplicate address detection.
   Result<bool> delivers(const IpAddress& address);
 
   /// An error with EEXIST if the table has a route to the prefix already, by whatever device.
@@ -77,7 +77,7 @@ class NetlinkRoutes {
   Result<std::uint32_t> path_mtu(const IpAddress& target);
   /// The same of the first IPv4 default route in the main table; 0 if there is none.
   Result<std::uint32_t> default_route_mtu();
-  /// Whether the table has any route, of either family.
+  /// Returns true if the table has any route, of either family.
   Result<bool> is_table_used(std::uint32_t table);
 
   Result<void> add_rule(const RuleSpec& rule);

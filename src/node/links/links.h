@@ -70,9 +70,9 @@ class Links {
   /// forwarding on, and that neither come from nor go to devices of ours.
   bool drops_foreign() const noexcept;
 
-  /// Of the configuration in force, for the operator's log.
+  /// Returns the warnings about the configuration in force, for the operator's log.
   const std::vector<std::string>& warnings() const noexcept;
-  /// Packets the kernel could not queue on the TUN since it was made.
+  /// Returns how many packets the kernel could not queue on the TUN since it was made.
   Result<std::uint64_t> tx_dropped();
   Result<std::vector<FirewallCount>> refused();
   /// Ends the established flows that the policy in force refuses, whoever allowed them once;

@@ -1,4 +1,4 @@
-// What a configuration wants of the machine's network, as a value: pure, comparable, testable.
+// A configuration's demands on the machine's network, as a value: pure, comparable, testable.
 // links.h brings the machine from one plan to the next.
 #pragma once
 

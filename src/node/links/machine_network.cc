@@ -253,7 +253,7 @@ Result<void> MachineNetwork::turn_on_settings(const NetworkPlan& target) {
 
 Result<void> MachineNetwork::move_to(const NetworkPlan& target) {
   using Step = Result<void> (MachineNetwork::*)(const NetworkPlan&);
-  // What can fail because of others comes before what only takes away.
+  // Steps that can fail because of others come before those that only take away.
   constexpr std::array<Step, 11> steps{
       &MachineNetwork::set_firewall,       &MachineNetwork::remove_routes,
       &MachineNetwork::remove_addresses,   &MachineNetwork::set_link,

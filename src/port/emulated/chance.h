@@ -1,4 +1,4 @@
-// Whether something of a given probability happens, from an injected source.
+// Draws whether something of a given probability happens, from an injected source.
 #pragma once
 
 #include "base/random.h"

@@ -24,7 +24,7 @@ struct LinkSettings {
   std::uint64_t rate_bps = 0;         ///< of IP packets, headers included; 0: unlimited
   /// The most that set_rate() is going to ask for, if it is more: memory is taken for it.
   std::uint64_t most_rate_bps = 0;
-  /// What may wait for the line, IP packets' bytes; more is dropped at the tail. 32 ms at 1 Gbps.
+  /// Bytes of IP packets that may wait for the line; more are dropped. 32 ms at 1 Gbps.
   std::size_t queue_bytes = 4'000'000;
   /// A policer instead of a line: a token bucket of queue_bytes, which rate_bps fills. Nothing
   /// waits: what finds tokens passes at once, the rest is dropped.

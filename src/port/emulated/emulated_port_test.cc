@@ -293,7 +293,7 @@ TEST_F(EmulatedPortTest, LumpsHoldPacketsWithinBounds) {
   EXPECT_NE(found, arrivals_of(8));
 }
 
-// What a TUN may say wrong about its packet is no reason to fail: it passes as one segment.
+// A wrong header of a TUN about its packet is no reason to fail: the packet passes as one segment.
 TEST_F(EmulatedPortTest, HeaderThatDoesNotHoldWaterCountsAsOne) {
   EmulatedPort link{near_, {.rate_bps = 8'000'000'000}, clock_};
   TestPacket broken = tcp_train(5000, 1000);

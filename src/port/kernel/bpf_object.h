@@ -56,7 +56,7 @@ class SharedMemory {
   /// `size` bytes of a map from `offset` on (a multiple of the page).
   static Result<SharedMemory> map(int fd, std::size_t size, Access access, std::size_t offset = 0);
 
-  /// Of the size that was asked for, valid as long as this or what it is moved to.
+  /// Returns memory of the size that was asked for, valid as long as this or its move target.
   void* get() const noexcept { return memory_.get(); }
 
  private:

@@ -55,7 +55,7 @@ class CarefulResume {
   /// Returns the state of a socket's last start. A system call. Fails if it had none.
   Result<Reached> reached(int socket) const noexcept;
 
-  /// What TCP_CONGESTION says of a socket whose start is not over; the machine's other nodes have
+  /// Returns the TCP_CONGESTION of a socket whose start is not over; the machine's other nodes have
   /// other names.
   const std::string& name() const noexcept { return name_; }
 

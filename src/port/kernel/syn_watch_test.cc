@@ -1,4 +1,4 @@
-// What is taken for a record is tested without a kernel; the program itself, with privileges, by
+// The reading of records is tested without a kernel; the program itself, with privileges, by
 // running it on built packets (BPF_PROG_TEST_RUN), and on a veth.
 #include "port/kernel/syn_watch.h"
 
@@ -108,14 +108,14 @@ class SynWatchTest : public testing::Test {
     return watch_->pop(syn) ? std::optional{syn} : std::nullopt;
   }
   SynWatchCounters counters() const { return *watch_->counters(); }
-  // Of all strangers together: five at once, and one a second.
+  // The budget of all strangers together is five SYNs at once, and one a second.
   static SynWatchBudget five_strangers() {
     SynWatchBudget budget = ample;
     budget.strangers_rate = 1;
     budget.strangers_burst = 5;
     return budget;
   }
-  // Of 200 SYNs for which five are allowed together, and what time brings.
+  // 200 SYNs were sent; five together are allowed, and those that time brings.
   void expect_five_or_more() {
     EXPECT_GE(counters().reported, 5U);
     EXPECT_LT(counters().reported, 100U);

@@ -1,6 +1,6 @@
-// How many system calls other processes make: a program in the kernel (bpf/) counts those of the
-// processes that are watched, where they enter it. For measurements: while there is one, every
-// system call of the machine takes some tens of nanoseconds longer.
+// Counts the system calls of other processes: a program in the kernel (bpf/) counts those of the
+// processes that are watched, where they enter it. It is for measurements: while there is one,
+// every system call of the machine takes some tens of nanoseconds longer.
 #pragma once
 
 #include <sys/types.h>

@@ -41,7 +41,7 @@ UniqueFd udp_socket() {
   return std::move(opened->fd);
 }
 
-// What the device sends by itself (IPv6 router solicitations and the like) is not ours to look at.
+// Packets that the device sends by itself (IPv6 router solicitations and the like) are left out.
 std::size_t poll_udp(TunPort& port, PacketBatch& batch) {
   batch.clear();
   port.poll(batch);

@@ -16,8 +16,8 @@ namespace {
 constexpr double smoothing_ns = 5e6;
 /// 8 Gbps, until it is measured.
 constexpr double assumed_bytes_per_ns = 1;
-/// What a signal of the law takes from the limit: CUBIC gives up 30 % of its window, so it stays
-/// below the new one for a while.
+/// A signal of the law lowers the limit by one part in this many: CUBIC gives up 30 % of its
+/// window, so it stays below the new one for a while.
 constexpr int lowered_by = 4;
 
 __u64 load(__u64& counter) noexcept {
@@ -69,9 +69,9 @@ void TunQueue::took(ByteView packet) noexcept {
   store(shared_.dequeued, load(shared_.dequeued) + packet.size());
 }
 
-// What was let in before the read that found nothing has been read, or was dropped behind the
-// program's back (the ring was full, the device down), or is on its way between the two on another
-// CPU. The last makes the difference negative until the next time, by a packet for each CPU.
+// Bytes let in before the read that found nothing have been read, or were dropped behind the
+// program's back (the ring was full, the device down), or are on their way between the two on
+// another CPU. The last makes the difference negative until the next time, by a packet a CPU.
 bool TunQueue::found_empty() noexcept {
   ran_dry_ = true;
   if (std::exchange(settling_, false)) {
@@ -115,7 +115,7 @@ void TunQueue::measure(Duration worked) noexcept {
   own_time_ = own_time_ + worked;
   const auto elapsed = static_cast<double>(worked.count());
   const double rate = static_cast<double>(taken_) / elapsed;
-  // What emptied the queue says only how fast it goes at least.
+  // Whenever the queue was emptied, the rate is only a lower bound.
   if (rate <= 0 || (ran_dry_ && rate <= bytes_per_ns_)) return;
   bytes_per_ns_ += (rate - bytes_per_ns_) * elapsed / (elapsed + smoothing_ns);
 }

@@ -28,9 +28,9 @@ Duration thread_time() noexcept;
 /// On the context that polls the TUN, before whoever does.
 class TunQueue final : public Poller {
  public:
-  /// How long a queue may stand. A local TCP hears of a lower limit at once, whatever its way.
+  /// A queue may stand so long. A local TCP hears of a lower limit at once, whatever its way.
   static constexpr Duration interval = 20ms;
-  /// What one destination may queue whatever that takes, unless the queue stands: the first flight
+  /// The bytes that one destination may always queue, unless the queue stands: the first flight
   /// of a connection with a large initial window fits.
   static constexpr std::uint64_t burst_bytes = std::uint64_t{1} << 20U;
   /// The limit never falls below two full packets for one destination, so that the queue is not
@@ -54,7 +54,7 @@ class TunQueue final : public Poller {
   Work poll(Instant now, std::size_t budget) noexcept override;
   Instant next_deadline() const noexcept override { return Instant::max(); }
 
-  /// How long what one destination alone queues may take to leave.
+  /// Returns the time that the queue of one destination alone may take to leave.
   Duration limit() const noexcept { return limit_; }
 
  private:

@@ -1,4 +1,4 @@
-// What the program decides is tested without a kernel (the rule is shared, bpf/abi.h) and, with
+// The program's decisions are tested without a kernel (the rule is shared, bpf/abi.h) and, with
 // privileges, by running the program itself on built packets.
 #include "port/tun/tun_queue.h"
 

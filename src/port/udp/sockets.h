@@ -25,8 +25,8 @@ struct UdpOptions {
   bool receive_local = true;
   bool receive_trains = true;  ///< UDP_GRO, where the kernel has it
   bool receive_age = false;    ///< trains say how long they have waited (Train::age)
-  /// Of each direction. A burst must find room while the worker is away (a 25 Gbps link fills this
-  /// in 2.5 ms); forced beyond the system's limit if privileges allow, else as much as it allows.
+  /// The room for a burst while the worker is away, in each direction (a 25 Gbps link fills this in
+  /// 2.5 ms); forced beyond the system's limit if privileges allow, else as much as it allows.
   std::size_t buffer_bytes = std::size_t{8} << 20U;
   std::size_t send_buffer_bytes = 0;  ///< of sending, where that differs; 0: as buffer_bytes
 };
@@ -66,7 +66,7 @@ struct TunOptions {
   std::optional<std::uint32_t> mtu{};  ///< bytes; none: the kernel's default of 1500
 };
 
-/// What the kernel may hand to us unfinished: TUN_F_… bits that it accepted.
+/// The work that the kernel may leave to us: TUN_F_… bits that it accepted.
 struct TunOffloads {
   bool checksum = false;                 ///< checksums left to us
   bool tcp_segmentation = false;         ///< TCP packets longer than the MTU

@@ -64,8 +64,8 @@ void add_local(msghdr& message, const LocalAddress& local) noexcept {
   add_control(message, IPPROTO_IPV6, IPV6_PKTINFO, info);
 }
 
-// What the kernel says of a source address that is gone, or has no route any more. It says the same
-// for other reasons.
+// Returns true for the errors by which the kernel refuses a source address that is gone, or has no
+// route any more. It says the same for other reasons.
 bool may_blame_source(int os_errno) noexcept {
   return os_errno == EINVAL || os_errno == EADDRNOTAVAIL || os_errno == ENODEV ||
          os_errno == ENETUNREACH || os_errno == EHOSTUNREACH;
@@ -214,7 +214,7 @@ std::size_t UdpPort::poll(PacketBatch& batch) noexcept {
       bytes += receive_->messages[i].msg_len;
       appended += append_received(i, batch, now) ? 1 : 0;
     }
-    // Of long trains a few at a time: the batch's byte limit is looked at between calls.
+    // Long trains come a few at a time: the batch's byte limit is looked at between calls.
     messages_wanted_ =
         std::clamp<std::size_t>(bytes_per_call * came / (bytes + 1), 1, messages_per_call);
     if (came < wanted) break;

@@ -15,7 +15,7 @@
 
 namespace tw {
 
-/// What happened that the caller of poll() and send() did not see. Readable by any thread.
+/// Events that the caller of poll() and send() did not see. Readable by any thread.
 struct UdpPortCounters {
   Counter receive_errors;  ///< errors queued by ICMP, and other receive calls that failed
   /// Trains larger than the batch's buffers, or that came without all that is said of them: dropped
@@ -69,7 +69,7 @@ class UdpPort final : public Port {
  private:
   struct Receive;
   struct Transmit;
-  /// What to do about a message that the kernel refused.
+  /// The way on after a message that the kernel refused.
   enum class Remedy : std::uint8_t { none, again, shorter, singles };
 
   std::size_t receive(unsigned wanted) noexcept;

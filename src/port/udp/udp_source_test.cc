@@ -1,4 +1,4 @@
-// Which of our addresses a datagram came to, and leaves from.
+// Tests the address of ours that a datagram came to, and that it leaves from.
 #include <gtest/gtest.h>
 
 #include <array>
