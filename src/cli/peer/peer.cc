@@ -31,10 +31,10 @@ Undisturbed::Undisturbed() noexcept {
   ::sigset_t signals;
   ::sigemptyset(&signals);
   for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) ::sigaddset(&signals, number);
-  ::sigprocmask(SIG_BLOCK, &signals, &before_);
+  ::pthread_sigmask(SIG_BLOCK, &signals, &before_);
 }
 
-Undisturbed::~Undisturbed() { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
+Undisturbed::~Undisturbed() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
 
 void add_peer(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("peer", "Add, list and remove the clients of a node");

@@ -116,6 +116,7 @@ std::vector<Prefix> default_routes(const node::NodeConfig& config) {
 std::vector<std::string> names_of(const Options& options, const node::NodeConfig& config) {
   if (options.count == 0) return {options.name};
   std::vector<std::string> taken;
+  taken.reserve(config.peers.size());
   for (const node::PeerConfig& peer : config.peers) taken.push_back(peer.name);
   std::ranges::sort(taken);
   std::vector<std::string> names;
@@ -241,6 +242,7 @@ Result<void> make_files(const Options& options, const std::vector<Client>& clien
 
 std::vector<std::string> texts_of(const std::vector<IpAddress>& addresses) {
   std::vector<std::string> texts;
+  texts.reserve(addresses.size());
   for (const IpAddress& address : addresses) texts.push_back(address.text());
   return texts;
 }

@@ -29,6 +29,7 @@ struct Options {
 
 std::vector<std::string> texts_of(const std::vector<Prefix>& prefixes) {
   std::vector<std::string> texts;
+  texts.reserve(prefixes.size());
   for (const Prefix& prefix : prefixes) texts.push_back(prefix.text());
   return texts;
 }
@@ -61,6 +62,7 @@ Result<Json> read_peers(const Options& options, PeerSite& site) {
   }
   if (options.name.empty() || !found.empty()) return found;
   std::vector<std::string> names;
+  names.reserve(peers.size());
   for (const node::PeerConfig& peer : peers) names.push_back(peer.name);
   return make_error(Error::Kind::config,
                     "no peer has the name " + node::shown(options.name) + ": " +

@@ -139,7 +139,7 @@ Result<PeerSite> PeerSite::open(const ControlTarget& target, bool alone) {
 }
 
 Result<std::vector<std::string>> PeerSite::take_over(node::FileChanges& changes) {
-  const auto refuse = [&](std::vector<std::string> mistakes, const std::string& why) {
+  const auto refuse = [&](const std::vector<std::string>& mistakes, const std::string& why) {
     for (const std::string& mistake : mistakes) fmt::print(stderr, "{}\n", mistake);
     for (const std::string& left : changes.undo()) fmt::print(stderr, "{}\n", left);
     return make_error(Error::Kind::config, why + "; the files are as they were");
@@ -149,7 +149,7 @@ Result<std::vector<std::string>> PeerSite::take_over(node::FileChanges& changes)
     if (checked) return std::vector<std::string>{};
     std::vector<std::string> mistakes;
     for (const node::ConfigMistake& mistake : checked.error()) mistakes.push_back(mistake.text());
-    return refuse(std::move(mistakes), "refused");
+    return refuse(mistakes, "refused");
   }
   const auto answer = answer_of(socket_, Json{{"command", "reload"}});
   if (answer && !answer->contains("error")) return lines_in(*answer, "changes");

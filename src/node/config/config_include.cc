@@ -60,6 +60,7 @@ Parsed<std::vector<std::string>> list_folder(const IncludePattern& pattern) {
   static_cast<void>(fd.release());  // it closes with `opened`
   std::vector<std::string> paths;
   errno = 0;
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread has this folder
   while (const dirent* entry = ::readdir(opened.get())) {
     if (pattern.matches(entry->d_name)) paths.push_back(folder + entry->d_name);
     if (paths.size() > most_included_files) {
