@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
+#include "cli/host/host_commands.h"
 #include "cli/host/host_options.h"
 #include "host/plan/read_facts.h"
 
@@ -52,6 +53,9 @@ void add_host(CLI::App& app, int& exit_code) {
       "host", "Microsecond tails for unmodified applications: NAPI threads, priorities, CPUs");
   host->require_subcommand(1);
   add_plan(*host, exit_code);
+  add_host_apply(*host, exit_code);
+  add_host_status(*host, exit_code);
+  add_host_revert(*host, exit_code);
 }
 
 }  // namespace tw::cli
