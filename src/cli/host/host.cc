@@ -56,6 +56,7 @@ void add_host(CLI::App& app, int& exit_code) {
   add_host_apply(*host, exit_code);
   add_host_status(*host, exit_code);
   add_host_revert(*host, exit_code);
+  add_host_run(*host, exit_code);
 }
 
 }  // namespace tw::cli
