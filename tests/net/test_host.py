@@ -15,6 +15,8 @@ QUEUES = 4
 # Counters, and what a carrier does by itself.
 VOLATILE = re.compile(r"/statistics/|carrier|/uevent|tx_timeout|operstate|ifindex|iflink|/address|"
                       "name_assign_type")
+# Congestion controls that relays of this machine have loaded, which come and go beside this test.
+OTHERS = re.compile("^net.ipv4.tcp_(available|allowed)_congestion_control")
 SETTINGS = ("/proc/irq/*/smp_affinity_list /proc/sys/kernel/sched_r* "
             "/sys/devices/system/cpu/cpu*/cpuidle/state*/disable "
             "/sys/devices/system/cpu/cpu*/cpufreq/scaling_governor")
@@ -81,7 +83,8 @@ class Host(lib.NetTest):
             texts[side.name, "sysfs"] = sorted(line for line in files.stdout.splitlines()
                                                if not VOLATILE.search(line))
             texts[side.name, "ethtool"] = side.run(["ethtool", "-k", device]).stdout
-            texts[side.name, "sysctl"] = side.run(["sysctl", "-a", "--pattern", "^net[.]"]).stdout
+            settings = side.run(["sysctl", "-a", "--pattern", "^net[.]"]).stdout.splitlines()
+            texts[side.name, "sysctl"] = [line for line in settings if not OTHERS.search(line)]
             plan = json.loads(self.host("plan", device, "--netns", side.name, "--json").stdout)
             texts[side.name, "settings"] = plan["devices"][0]["values"]
         texts["machine"] = subprocess.run(["sh", "-c", f"grep . {SETTINGS} 2>/dev/null"], capture_output=True,

@@ -206,7 +206,7 @@ class RoutedFlows(Revocation):
             self.assertNotRegex(server.log(), rf"got {REFUSED} after")
         pings.signal(signal.SIGINT)
         pings.wait()
-        self.assertRegex(pings.log(), r" 0% packet loss")
+        self.assertEqual(lib.unanswered(pings.log()), [])
         # And a policy without that rule ends the rest.
         pings = self.client.start(["ping", "-i", "0.05", LAN[4]])
         pings.wait_log("icmp_seq=3")

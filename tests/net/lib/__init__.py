@@ -9,12 +9,13 @@ from .clients import ClientsTest
 from .network import Namespace, Network
 from .process import Process, at_once, wait_until
 from .quick import QuickCase
-from .traffic import curl, free_port, iperf3, ping, serve_files
+from .traffic import curl, free_port, iperf3, ping, serve_files, unanswered
 from .tunnel import (Peer, configure, genkey, genpsk, is_about_the_kernel, pubkey, resumes_transfers,
                      run_wireguard, thalweg, thalweg_wg, tun_has_udp_tunnels, unique_interface, wg,
                      wireguard_go)
 
 __all__ = ["NetTest", "main", "ClientsTest", "Namespace", "Network", "Process", "QuickCase", "at_once",
-           "wait_until", "curl", "free_port", "iperf3", "ping", "serve_files", "Peer", "configure", "genkey",
-           "genpsk", "is_about_the_kernel", "pubkey", "resumes_transfers", "run_wireguard", "thalweg",
-           "thalweg_wg", "tun_has_udp_tunnels", "unique_interface", "wg", "wireguard_go"]
+           "wait_until", "curl", "free_port", "iperf3", "ping", "serve_files", "unanswered", "Peer",
+           "configure", "genkey", "genpsk", "is_about_the_kernel", "pubkey", "resumes_transfers",
+           "run_wireguard", "thalweg", "thalweg_wg", "tun_has_udp_tunnels", "unique_interface", "wg",
+           "wireguard_go"]

@@ -33,6 +33,13 @@ def ping(namespace, address, count=3, interval=0.05, size=56, wait=2):
     return Ping(count, len(rtt_ms), rtt_ms)
 
 
+def unanswered(log):
+    """Sequence numbers that ping(8) has no reply to, of those before its last reply: it may be ended
+    while one is on its way, and calls that a loss."""
+    answered = {int(number) for number in re.findall(r"icmp_seq=(\d+) ", log)}
+    return sorted(set(range(1, max(answered, default=1))) - answered)
+
+
 def free_port(namespace, address="::", udp=False):
     """A port that nobody in the namespace had a moment ago."""
     family = "AF_INET6" if ":" in address else "AF_INET"
