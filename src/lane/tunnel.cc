@@ -37,7 +37,7 @@ Tunnel::Tunnel(std::span<const TunnelSeat> seats, ExecContext& handshakes, Rando
     Lane& lane = lanes_[number];
     lane.lane = std::make_unique<TunnelLane>(
         TunnelLaneParts{handshakes, *lane.channel, seat.engine, seat.tun, codec_, *lane.strangers,
-                        known_, steering_, seat.context.id(), seat.tun_takes},
+                        known_, steering_, seat.context.id()},
         limits);
   }
   handshake_lane_ = std::make_unique<HandshakeLane>(links, steering_, indices_, random, clock);

@@ -26,7 +26,6 @@ struct TunnelSeat {
   ExecContext& context;  ///< no other seat may have its id
   crypto::AeadEngine& engine;
   Port& tun;
-  CoalescerKinds tun_takes{};  ///< the trains that may be written to the TUN
 };
 
 /// Each lane is used on the context of its seat, and the handshake lane on its own. A peer is added

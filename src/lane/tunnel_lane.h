@@ -45,7 +45,6 @@ struct TunnelLaneParts {
   KnownSources& known;
   const SteeringTable& steering;
   ContextId self;
-  CoalescerKinds tun_takes{};  ///< the trains that may be written to the TUN
 };
 
 /// A copy for status, taken on the lane's context.
@@ -71,8 +70,6 @@ class TunnelLane final : public Poller {
   /// Returns the number of those peers.
   std::size_t announce(Instant now) noexcept;
   void set_mtu(std::uint32_t mtu) noexcept { transmit_.set_mtu(mtu); }
-  /// Returns the trains that the TUN still takes.
-  CoalescerKinds tun_takes() const noexcept { return wire_.pipeline().tun_takes(); }
   void set_dscp(DscpPolicy policy) noexcept { transmit_.set_dscp(policy); }
   /// SYNs of the peers' TCP connections are reported to `reports` before they cross the TUN; null,
   /// as to begin with: nowhere. Each one that is held is answered on `answers`. The rings must

@@ -8,23 +8,30 @@
 
 #include "base/time.h"
 #include "port/packet_batch.h"
+#include "port/port_capabilities.h"
 
 namespace tw {
 
 struct SendResult {
   std::size_t taken = 0;  ///< trains taken from the front
   int os_errno = 0;       ///< why trains[taken] was not: EAGAIN = later, else it never will be
+  /// trains[taken] is of a kind that the port does not take, as capabilities() says by now: its
+  /// packets may be sent one by one.
+  bool unsupported = false;
   /// Segments at the front of trains[taken] that went out all the same: who retries must leave them
-  /// out, who drops must not count them. Only a UDP port that has to cut a train sets it.
+  /// out, who drops must not count them. Only where capabilities().cuts_trains.
   std::size_t partial = 0;
   /// This train went without its `local`, which the machine has no more, and those behind it may
-  /// not have been tried. Only a UDP port sets it.
+  /// not have been tried. Only where capabilities().knows_sources.
   std::optional<std::size_t> source_gone{};
 };
 
 class Port {
  public:
   virtual ~Port() = default;
+  /// Returns the trains that the port takes and brings. On the context that sends: it may become
+  /// less when a train is refused, and never becomes more.
+  virtual PortCapabilities capabilities() const noexcept { return {}; }
   /// Appends up to batch.room() received trains. Never blocks; 0 means idle.
   virtual std::size_t poll(PacketBatch& batch) noexcept = 0;
   /// Sends trains from the front of `trains` until one is refused. What is left the caller still

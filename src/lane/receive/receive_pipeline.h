@@ -29,7 +29,6 @@ struct ReceiveParts {
   HeldSyns& syns;
   crypto::AeadEngine& engine;
   Port& tun;
-  CoalescerKinds tun_takes;  ///< the trains that may be written to the TUN
   const ReceiverIndex& codec;
   const SteeringTable& steering;
   ContextId self;
@@ -41,14 +40,12 @@ class ReceivePipeline {
   static constexpr std::size_t batch_capacity = 256;
 
   ReceivePipeline(const ReceiveParts& parts, LaneCounters& counters)
-      : tun_(parts.tun, parts.tun_takes, counters.from_wire, batch_capacity),
+      : tun_(parts.tun, counters.from_wire, batch_capacity),
         receive_(parts.peers, parts.gate, parts.strangers, parts.codec, parts.steering, parts.self,
                  counters.from_wire),
         open_(parts.engine, counters),
         deliver_(parts.peers, parts.syns, tun_, counters.from_wire) {}
 
-  /// Returns the trains that the TUN has not refused so far.
-  CoalescerKinds tun_takes() const noexcept { return tun_.kinds(); }
   /// Limits how long transport data may wait in a socket (Train::age) for good; zero: any time.
   void set_queue_limit(Duration limit) noexcept { receive_.set_queue_limit(limit); }
   /// A poll of all ports begins.

@@ -115,7 +115,7 @@ class ReceiveStagesTest : public testing::Test {
   NotingPort tun_;
   PacketBatch batch_{64, 2048};
   BatchPlace place_;
-  TunWriter writer_{tun_, {.tcp = false, .udp = false}, counters_.from_wire, capacity};
+  TunWriter writer_{tun_, counters_.from_wire, capacity};
   Strangers strangers_;
   ReceiveStage receive_{peers_,    gate_,        strangers_,         codec_,
                         steering_, ContextId{0}, counters_.from_wire};

@@ -1,10 +1,8 @@
 #include "lane/receive/tun_writer.h"
 
 #include <array>
-#include <cerrno>
 
 #include "base/assert.h"
-#include "base/log.h"
 #include "wire/offload/gso.h"
 
 namespace tw::lane {
@@ -15,11 +13,17 @@ constexpr std::size_t joined_trains = 16;
 
 }  // namespace
 
-TunWriter::TunWriter(Port& tun, CoalescerKinds kinds, DirectionCounters& counters,
-                     std::size_t packets)
+TunWriter::TunWriter(Port& tun, DirectionCounters& counters, std::size_t packets)
     : tun_(tun), counters_(counters), coalescer_(packets, joined_trains) {
-  coalescer_.set_kinds(kinds);
+  follow_capabilities();
   trains_.reserve(packets);
+}
+
+/// A joined train leaves its checksum to be done.
+void TunWriter::follow_capabilities() noexcept {
+  const PortCapabilities tun = tun_.capabilities();
+  coalescer_.set_kinds(
+      {.tcp = tun.checksums && tun.tcp_trains, .udp = tun.checksums && tun.udp_trains});
 }
 
 void TunWriter::write() noexcept {
@@ -37,7 +41,8 @@ void TunWriter::write() noexcept {
     next += result.taken;
     if (next == trains_.size()) break;
     const JoinedPackets& refused = joined[next];
-    if (refused.packets > 1 && result.os_errno == EINVAL) {
+    if (refused.packets > 1 && result.unsupported) {
+      follow_capabilities();
       write_singly(refused);
     } else {
       counters_.drops.add(Drop::tun_error, refused.packets);
@@ -48,16 +53,8 @@ void TunWriter::write() noexcept {
   coalescer_.clear();
 }
 
-/// The kernel takes no trains of this kind: from now on none is made, and this one is taken apart.
+/// Takes a train apart that the TUN does not take.
 void TunWriter::write_singly(const JoinedPackets& joined) noexcept {
-  CoalescerKinds kinds = coalescer_.kinds();
-  const bool is_udp = joined.vnet.gso_type == VnetHeader::gso_udp_l4;
-  if (is_udp ? kinds.udp : kinds.tcp) {
-    log::warning("the TUN refuses {} trains (EINVAL): writing single packets",
-                 is_udp ? "UDP" : "TCP");
-    (is_udp ? kinds.udp : kinds.tcp) = false;
-    coalescer_.set_kinds(kinds);
-  }
   const std::optional<GsoView> view = GsoView::of({joined.bytes, joined.length}, joined.vnet);
   TW_ASSERT(view);  // the coalescer made it
   std::array<std::uint8_t, 65536> packet;

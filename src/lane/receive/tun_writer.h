@@ -14,12 +14,9 @@ namespace tw::lane {
 
 class TunWriter {
  public:
-  /// Both must outlive the writer. `kinds`: the trains that the TUN takes. `packets`: the most that
-  /// lie between two write() calls.
-  TunWriter(Port& tun, CoalescerKinds kinds, DirectionCounters& counters, std::size_t packets);
-
-  /// Returns the trains that the TUN has not refused so far.
-  CoalescerKinds kinds() const noexcept { return coalescer_.kinds(); }
+  /// Both must outlive the writer. Trains are joined as far as the TUN says that it takes them.
+  /// `packets`: the most that lie between two write() calls.
+  TunWriter(Port& tun, DirectionCounters& counters, std::size_t packets);
 
   /// `packet` is one whole IP packet, `ip` its view; it must stay in place until write().
   void add(ByteSpan packet, const IpPacketView& ip) noexcept { coalescer_.add(packet, ip); }
@@ -27,6 +24,7 @@ class TunWriter {
   void write() noexcept;
 
  private:
+  void follow_capabilities() noexcept;
   void write_singly(const JoinedPackets& joined) noexcept;
   void count_sent(const JoinedPackets& joined) noexcept;
 

@@ -29,7 +29,6 @@ class WireSource {
     ports_ = {ports.v4, ports.v6, strangers_, draining.v4, draining.v6};
   }
   ReceivePipeline& pipeline() noexcept { return pipeline_; }
-  const ReceivePipeline& pipeline() const noexcept { return pipeline_; }
 
   /// A turn of the lane begins, whether its budget lasts for the sockets or not.
   void begin(Instant now) noexcept { pipeline_.begin(now); }

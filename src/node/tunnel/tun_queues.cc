@@ -23,16 +23,16 @@ Result<TunQueues> TunQueues::open(const std::string& interface, std::uint32_t mt
   TunQueues made;
   made.interface_ = tun->name;
   made.ifindex_ = tun->ifindex;
-  made.takes_ = {.tcp = tun->offloads.tcp_segmentation, .udp = tun->offloads.udp_segmentation};
-  if (wanted.tun_tcp && !made.takes_.tcp) {
+  const auto& had = tun->offloads;
+  if (wanted.tun_tcp && !had.tcp_segmentation) {
     log::warning("{}: this kernel's TUN has no TCP segmentation offload", made.interface_);
   }
-  if (wanted.tun_udp && !made.takes_.udp) {
+  if (wanted.tun_udp && !had.udp_segmentation) {
     log::warning("{}: this kernel's TUN has no UDP segmentation offload (Linux 6.2)",
                  made.interface_);
   }
   // No warning: few kernels have it yet, and it is for tunnels inside this one only.
-  made.gives_udp_tunnels_ = tun->offloads.udp_tunnel_segmentation;
+  made.gives_udp_tunnels_ = had.udp_tunnel_segmentation;
   if (wanted.tun_udp_tunnel && !made.gives_udp_tunnels_) {
     log::info("{}: this kernel's TUN has no trains inside UDP tunnels (Linux 6.17)",
               made.interface_);
@@ -41,6 +41,7 @@ Result<TunQueues> TunQueues::open(const std::string& interface, std::uint32_t mt
   made.limit_trains(mtu);
   for (UniqueFd& fd : tun->queues) {
     made.ports_.push_back(std::make_unique<TunPort>(std::move(fd), tun->vnet_bytes));
+    made.ports_.back()->take_only(had.tcp_segmentation, had.udp_segmentation);
   }
   made.limit_ = TunQueueLimit::set(made.interface_, made.fd(), count, tuning.queue_limit);
   for (std::size_t number = 0; number < count; ++number) {

@@ -26,8 +26,6 @@ class TunQueues {
   int ifindex() const noexcept { return ifindex_; }
   /// A descriptor that tells of the interface as long as it lives, wherever it is moved.
   int fd() const noexcept { return ports_.front()->wait_fd(); }
-  /// Returns the trains that the interface takes, as far as they are wanted.
-  CoalescerKinds takes() const noexcept { return takes_; }
   /// Trains inside UDP tunnels come out of it; none are taken.
   bool gives_udp_tunnels() const noexcept { return gives_udp_tunnels_; }
   /// Follows a new MTU of the interface, as far as it is here: see limit_trains().
@@ -51,7 +49,6 @@ class TunQueues {
 
   std::string interface_;
   int ifindex_ = 0;
-  CoalescerKinds takes_;
   bool gives_udp_tunnels_ = false;
   std::vector<std::unique_ptr<TunPort>> ports_;
   TunQueueLimit limit_;

@@ -360,10 +360,10 @@ TuningInEffect Device::tuning() {
   const std::lock_guard lock{mutex_};
   TuningInEffect now{tuning_.offloads, tuning_.queue_limit, tun_->is_limited_in_time(),
                      tuning_.governor, steering_.by()};
-  threads_->on_lanes([&](const lane::TunnelLane& lane, std::size_t) {
-    const CoalescerKinds taken = lane.tun_takes();
-    now.offloads.tun_tcp = now.offloads.tun_tcp && taken.tcp;
-    now.offloads.tun_udp = now.offloads.tun_udp && taken.udp;
+  threads_->on_lanes([&](const lane::TunnelLane&, std::size_t number) {
+    const PortCapabilities tun = tun_->port(number).capabilities();
+    now.offloads.tun_tcp = now.offloads.tun_tcp && tun.tcp_trains;
+    now.offloads.tun_udp = now.offloads.tun_udp && tun.udp_trains;
     now.offloads.udp_receive = sockets_->receive_trains();
     now.offloads.udp_send = now.offloads.udp_send && sockets_->send_trains();
   });

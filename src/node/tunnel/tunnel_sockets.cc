@@ -34,13 +34,6 @@ Result<std::unique_ptr<UdpPort>> make_port(UdpSocket socket, std::uint32_t fwmar
   return std::make_unique<UdpPort>(std::move(socket.fd), &::sendmmsg, std::move(paths));
 }
 
-/// By turning on what open_udp() has turned on, if that could be: to read it back is newer than the
-/// option itself (Linux 5.13 and 5.0).
-bool receives_trains(const UdpPort& port) noexcept {
-  const int on = 1;
-  return ::setsockopt(port.wait_fd(), SOL_UDP, UDP_GRO, &on, sizeof on) == 0;
-}
-
 }  // namespace
 
 Result<TunnelSockets> TunnelSockets::open(std::uint16_t port, std::uint32_t fwmark,
@@ -69,7 +62,8 @@ Result<TunnelSockets> TunnelSockets::open(std::uint16_t port, std::uint32_t fwma
   sockets.receive_trains_ = offloads.udp_receive;
   for (UdpPort* made : sockets.all()) {
     if (!offloads.udp_send) made->send_singles_only();
-    sockets.receive_trains_ = sockets.receive_trains_ && receives_trains(*made);
+    if (offloads.udp_receive) made->ask_for_trains();
+    sockets.receive_trains_ = sockets.receive_trains_ && made->capabilities().receives_trains;
   }
   return sockets;
 }
@@ -159,7 +153,8 @@ Result<void> TunnelSockets::set_fwmark(std::uint32_t fwmark) {
 }
 
 bool TunnelSockets::send_trains() const noexcept {
-  return std::ranges::all_of(all(), [](const UdpPort* port) { return port->sends_trains(); });
+  return std::ranges::all_of(all(),
+                             [](const UdpPort* port) { return port->capabilities().sends_trains; });
 }
 
 std::uint64_t TunnelSockets::kernel_drops() const noexcept {

@@ -31,7 +31,7 @@ Result<std::unique_ptr<TunnelThreads>> TunnelThreads::create(
   std::vector<lane::TunnelSeat> seats;
   for (std::size_t number = 0; number < tun.count(); ++number) {
     const Lane& lane = made->lanes_[number];
-    seats.push_back({*lane.worker, *lane.engine, tun.port(number), tun.takes()});
+    seats.push_back({*lane.worker, *lane.engine, tun.port(number)});
   }
   made->tunnel_ =
       std::make_unique<lane::Tunnel>(seats, *made->handshake_worker_, random, clock, limits);

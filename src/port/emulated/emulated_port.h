@@ -58,6 +58,7 @@ class EmulatedPort final : public Port {
   /// Takes in at most 16 trains and hands on what is due.
   std::size_t poll(PacketBatch& batch) noexcept override;
   SendResult send(std::span<const Train> trains) noexcept override { return inner_.send(trains); }
+  PortCapabilities capabilities() const noexcept override { return inner_.capabilities(); }
   int wait_fd() const noexcept override { return inner_.wait_fd(); }
   bool arm() noexcept override { return inner_.arm(); }
   Instant next_release() const noexcept override;

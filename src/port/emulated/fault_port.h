@@ -36,6 +36,7 @@ class FaultPort final : public Port {
 
   std::size_t poll(PacketBatch& batch) noexcept override;
   SendResult send(std::span<const Train> trains) noexcept override { return inner_.send(trains); }
+  PortCapabilities capabilities() const noexcept override { return inner_.capabilities(); }
   int wait_fd() const noexcept override { return inner_.wait_fd(); }
   bool arm() noexcept override { return ready_.empty() && !held_ && inner_.arm(); }
   Instant next_release() const noexcept override { return inner_.next_release(); }

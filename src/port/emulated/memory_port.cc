@@ -31,6 +31,11 @@ SendResult MemoryPort::send(std::span<const Train> trains) noexcept {
     }
     if (train_refusal_ != 0 && train.vnet.gso_type != VnetHeader::gso_none) {
       result.os_errno = train_refusal_;
+      if (train_refusal_ == EINVAL) {
+        result.unsupported = true;
+        const bool is_udp = train.vnet.gso_type == VnetHeader::gso_udp_l4;
+        (is_udp ? capabilities_.udp_trains : capabilities_.tcp_trains) = false;
+      }
       break;
     }
     Train taken = train;

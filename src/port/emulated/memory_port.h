@@ -23,12 +23,14 @@ class MemoryPort final : public Port {
 
   std::size_t poll(PacketBatch& batch) noexcept override;
   SendResult send(std::span<const Train> trains) noexcept override;
+  PortCapabilities capabilities() const noexcept override { return capabilities_; }
   int wait_fd() const noexcept override { return -1; }
   bool arm() noexcept override { return waiting_.empty(); }
 
   /// Makes send() refuse with this errno; 0 ends that.
   void refuse_sends(int os_errno) noexcept { refusal_ = os_errno; }
-  /// The same for trains of more than one TUN segment, as a kernel without the offload does.
+  /// The same for trains of more than one TUN segment. EINVAL: as a kernel without the offload
+  /// does, and then it is no capability any more.
   void refuse_trains(int os_errno) noexcept { train_refusal_ = os_errno; }
   /// Takes this many segments of the next train, and refuses its rest as a full socket does.
   void refuse_after_segments(std::size_t segments, int os_errno) noexcept {
@@ -50,6 +52,11 @@ class MemoryPort final : public Port {
   std::size_t capacity_;
   MemoryPort* far_ = nullptr;
   std::deque<Owned> waiting_;
+  PortCapabilities capabilities_{.receives_trains = true,
+                                 .sends_trains = true,
+                                 .checksums = true,
+                                 .tcp_trains = true,
+                                 .udp_trains = true};
   int refusal_ = 0;
   int train_refusal_ = 0;
   std::size_t partial_ = 0;

@@ -30,6 +30,7 @@ class PcapPort final : public Port {
 
   std::size_t poll(PacketBatch& batch) noexcept override;
   SendResult send(std::span<const Train> trains) noexcept override;
+  PortCapabilities capabilities() const noexcept override { return inner_.capabilities(); }
   int wait_fd() const noexcept override { return inner_.wait_fd(); }
   bool arm() noexcept override;
   Instant next_release() const noexcept override { return inner_.next_release(); }

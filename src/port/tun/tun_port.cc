@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "base/assert.h"
+#include "base/log.h"
 #include "port/tun/tun_queue.h"
 
 namespace tw {
@@ -64,11 +65,21 @@ SendResult TunPort::send(std::span<const Train> trains) noexcept {
     if (error != 0) {
       if (error != EAGAIN) counters_.write_errors.add();
       result.os_errno = error;
+      const auto kind = trains[result.taken].vnet.gso_type;
+      result.unsupported = error == EINVAL && kind != VnetHeader::gso_none;
+      if (result.unsupported) give_up_trains(kind == VnetHeader::gso_udp_l4);
       break;
     }
     ++result.taken;
   }
   return result;
+}
+
+void TunPort::give_up_trains(bool udp) noexcept {
+  bool& takes = udp ? capabilities_.udp_trains : capabilities_.tcp_trains;
+  if (!takes) return;
+  takes = false;
+  log::warning("the TUN refuses {} trains (EINVAL): writing single packets", udp ? "UDP" : "TCP");
 }
 
 int TunPort::write_packet(const Train& train) noexcept {

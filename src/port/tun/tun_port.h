@@ -30,7 +30,17 @@ class TunPort final : public Port {
   /// Takes a queue as open_tun() makes it, and how long the vnet header of that device is: 0 if it
   /// has none.
   TunPort(UniqueFd fd, std::size_t vnet_bytes) noexcept
-      : fd_(static_cast<UniqueFd&&>(fd)), vnet_bytes_(vnet_bytes) {}
+      : fd_(static_cast<UniqueFd&&>(fd)), vnet_bytes_(vnet_bytes) {
+    const bool has_header = vnet_bytes > 0;
+    capabilities_.checksums = capabilities_.tcp_trains = capabilities_.udp_trains = has_header;
+  }
+
+  /// Takes no trains but these from now on, of those it takes.
+  void take_only(bool tcp_trains, bool udp_trains) noexcept {
+    capabilities_.tcp_trains = capabilities_.tcp_trains && tcp_trains;
+    capabilities_.udp_trains = capabilities_.udp_trains && udp_trains;
+  }
+  PortCapabilities capabilities() const noexcept override { return capabilities_; }
 
   /// Is told what is read; null: nobody is. Must outlive this.
   void set_queue(TunQueue* queue) noexcept { queue_ = queue; }
@@ -49,9 +59,11 @@ class TunPort final : public Port {
  private:
   int read_packet(ByteSpan buffer, Train& train) noexcept;
   int write_packet(const Train& train) noexcept;
+  void give_up_trains(bool udp) noexcept;
 
   UniqueFd fd_;
   std::size_t vnet_bytes_;
+  PortCapabilities capabilities_;
   TunQueue* queue_ = nullptr;
   TunPortCounters counters_;
 };

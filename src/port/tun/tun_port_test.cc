@@ -163,5 +163,54 @@ TEST(OpenTun, RefusesWhatIsNoName) {
   }
 }
 
+/// A train of two TCP segments, as far as its vnet header goes.
+Train tcp_train(std::vector<std::uint8_t>& packet, std::uint16_t gso_size) {
+  packet.assign(20 + 20 + 200, 0);
+  packet[0] = 0x45;
+  Train train;
+  train.bytes = packet.data();
+  train.length = train.segment_size = static_cast<std::uint32_t>(packet.size());
+  train.vnet.flags = VnetHeader::needs_csum;
+  train.vnet.gso_type = VnetHeader::gso_tcp4;
+  train.vnet.header_length = 40;
+  train.vnet.gso_size = gso_size;
+  train.vnet.csum_start = 20;
+  train.vnet.csum_offset = 16;
+  return train;
+}
+
+TEST(TunPort, WithoutAVnetHeaderItTakesNoTrains) {
+  in_namespace([] {
+    Device made{{.vnet_header = false}};
+    TunPort port{std::move(made.device.queues.front()), 0};
+    EXPECT_FALSE(port.capabilities().tcp_trains);
+    EXPECT_FALSE(port.capabilities().checksums);
+    std::vector<std::uint8_t> packet;
+    const Train train = tcp_train(packet, 100);
+    const SendResult result = port.send({&train, 1});
+    EXPECT_EQ(result.taken, 0U);
+    EXPECT_TRUE(result.unsupported);
+  });
+}
+
+// The kernel refuses a train, here because its header is none: no other is offered to it.
+TEST(TunPort, AKindThatIsRefusedIsNoCapabilityAnyMore) {
+  in_namespace([] {
+    Device made{{}};
+    TunPort port{std::move(made.device.queues.front()), made.device.vnet_bytes};
+    EXPECT_TRUE(port.capabilities().tcp_trains && port.capabilities().udp_trains);
+    std::vector<std::uint8_t> packet;
+    const Train train = tcp_train(packet, 0);
+    const SendResult result = port.send({&train, 1});
+    EXPECT_EQ(result.os_errno, EINVAL);
+    EXPECT_TRUE(result.unsupported);
+    EXPECT_FALSE(port.capabilities().tcp_trains);
+    EXPECT_TRUE(port.capabilities().udp_trains);
+    port.take_only(true, false);
+    EXPECT_FALSE(port.capabilities().tcp_trains) << "what is gone does not come back";
+    EXPECT_FALSE(port.capabilities().udp_trains);
+  });
+}
+
 }  // namespace
 }  // namespace tw

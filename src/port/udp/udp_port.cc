@@ -196,6 +196,18 @@ UdpPort::UdpPort(UniqueFd fd, SendMessages send_messages, std::unique_ptr<PathTa
 
 UdpPort::~UdpPort() = default;
 
+PortCapabilities UdpPort::capabilities() const noexcept {
+  return {.receives_trains = receives_trains_,
+          .sends_trains = max_segments_ > 1,
+          .cuts_trains = true,
+          .knows_sources = true};
+}
+
+void UdpPort::ask_for_trains() noexcept {
+  const int on = 1;
+  receives_trains_ = ::setsockopt(fd_.get(), SOL_UDP, UDP_GRO, &on, sizeof on) == 0;
+}
+
 std::size_t UdpPort::poll(PacketBatch& batch) noexcept {
   std::size_t appended = 0;
   paths_->begin_turn();

@@ -54,17 +54,20 @@ class UdpPort final : public Port {
   /// destination, until one is tried again (PathTable). A destination that is routed into the
   /// tunnel itself is refused with ELOOP.
   SendResult send(std::span<const Train> trains) noexcept override;
+  /// Trains leave whole, but to destinations that have refused them.
+  PortCapabilities capabilities() const noexcept override;
   int wait_fd() const noexcept override { return fd_.get(); }
   /// Datagrams that did not fit the socket's receive buffer, as the last one received tells.
   std::uint64_t kernel_drops() const noexcept override { return kernel_drops_.value(); }
 
   const UdpPortCounters& counters() const noexcept { return counters_; }
+  /// Asks the kernel once more for trains, as open_udp() has: only so it says whether it has them.
+  /// To read the option back is newer than the option itself (Linux 5.13 and 5.0).
+  void ask_for_trains() noexcept;
   /// Every datagram is to leave by itself. Before the first send().
   void send_singles_only() noexcept { max_segments_ = 1; }
   /// The socket has another mark, which routes may depend on. Any thread.
   void mark_changed(std::uint32_t fwmark) noexcept { paths_->set_fwmark(fwmark); }
-  /// Trains leave whole, but to destinations that have refused them.
-  bool sends_trains() const noexcept { return max_segments_ > 1; }
 
  private:
   struct Receive;
@@ -88,6 +91,7 @@ class UdpPort final : public Port {
   std::unique_ptr<Receive> receive_;
   std::unique_ptr<Transmit> transmit_;
   std::unique_ptr<PathTable> paths_;
+  bool receives_trains_ = false;
   std::size_t max_segments_;  ///< that one message may carry
   bool obeys_route_mtu_ = false;
   Duration polled_at_{};         ///< wall-clock time of the last poll

@@ -140,7 +140,7 @@ TEST_P(UdpPortTest, LongTrainsAreCut) {
     EXPECT_EQ(joined(segments), sent.bytes);
   }
   EXPECT_GT(left.port.counters().extra_messages.value(), 0U);
-  EXPECT_TRUE(left.port.sends_trains());
+  EXPECT_TRUE(left.port.capabilities().sends_trains);
 }
 
 TEST_P(UdpPortTest, ManyTrainsInOneCallKeepTheirOrder) {
@@ -237,7 +237,7 @@ TEST_P(RefusedTrains, AreThatDestinationsBusinessAndTriedAgain) {
   EXPECT_EQ(left.port.counters().trains_refused.value(), 1U);
   send_all(2);
   EXPECT_EQ(left.port.counters().trains_refused.value(), 2U);
-  EXPECT_TRUE(left.port.sends_trains());
+  EXPECT_TRUE(left.port.capabilities().sends_trains);
   refusing = 0;  // the path is mended
   send_all(PathTable::singles_before_retry);
   ASSERT_EQ(left.port.send({&to_bad.train, 1}).taken, 1U);
@@ -318,7 +318,7 @@ TEST(UdpPort, LearnsTheShorterLimitOfAnOlderKernel) {
     EXPECT_EQ(left.port.send({&sent.train, 1}).taken, 1U);
     EXPECT_EQ(joined(receive(right.port, sent.bytes.size(), batch)), sent.bytes);
   }
-  EXPECT_TRUE(left.port.sends_trains());
+  EXPECT_TRUE(left.port.capabilities().sends_trains);
   EXPECT_EQ(left.port.counters().trains_refused.value(), 0U);
 }
 
@@ -357,7 +357,7 @@ TEST(UdpPort, RefusedTrainStopsTheCallAndSaysWhy) {
   result = left.port.send({&oversized.train, 1});
   EXPECT_EQ(result.taken, 0U);
   EXPECT_EQ(result.os_errno, EMSGSIZE);
-  EXPECT_TRUE(left.port.sends_trains());
+  EXPECT_TRUE(left.port.capabilities().sends_trains);
 }
 
 // More control messages than a port has room for: the length of a train's segments may be among

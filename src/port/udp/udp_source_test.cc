@@ -121,7 +121,7 @@ class VanishedSource : public ::testing::TestWithParam<std::size_t> {
     EXPECT_GE(result.taken, 2U);  // the end of a train that is cut may take the next one along
     EXPECT_EQ(result.partial, 0U);
     EXPECT_EQ(result.os_errno, 0);
-    EXPECT_TRUE(left.port.sends_trains());
+    EXPECT_TRUE(left.port.capabilities().sends_trains);
     const Arrivals came{right.port};
     EXPECT_EQ(came.bytes, result.taken * first.bytes.size());
     for (const IpAddress& source : came.sources) EXPECT_EQ(source, *IpAddress::parse(ours));
