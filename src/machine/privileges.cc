@@ -95,14 +95,19 @@ Result<void> keep_only(const std::vector<unsigned>& wanted) {
   if (const int rc = capng_apply(chosen); rc != 0) {
     return system_error(fmt::format("drop privileges: set capabilities (step {})", -rc));
   }
-  const rlimit no_core{0, 0};
-  if (::setrlimit(RLIMIT_CORE, &no_core) != 0) return system_error("forbid core dumps");
-  if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return system_error("make undumpable");
+  if (auto hidden = hide_memory(); !hidden) return hidden;
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return system_error("set no_new_privs");
   return read_back(wanted);
 }
 
 }  // namespace
+
+Result<void> hide_memory() {
+  const rlimit no_core{0, 0};
+  if (::setrlimit(RLIMIT_CORE, &no_core) != 0) return system_error("forbid core dumps");
+  if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return system_error("make undumpable");
+  return {};
+}
 
 Result<void> drop_privileges() {
   if (auto alone = check_single_thread(); !alone) return alone;

@@ -24,6 +24,9 @@ namespace tw {
 /// must end, for what is left of its rights is not known.
 Result<void> drop_privileges();
 
+/// Keeps this process's memory from other users' eyes, alive or dead: undumpable, no core dumps.
+Result<void> hide_memory();
+
 /// The same, and keeps no capability at all: for a process that only opens files of its own user.
 Result<void> drop_all_privileges();
 

@@ -19,10 +19,10 @@ struct SendResult {
   /// packets may be sent one by one.
   bool unsupported = false;
   /// Segments at the front of trains[taken] that went out all the same: who retries must leave them
-  /// out, who drops must not count them. Only where capabilities().cuts_trains.
+  /// out, who drops must not count them. Only a UDP port that has to cut a train sets it.
   std::size_t partial = 0;
   /// This train went without its `local`, which the machine has no more, and those behind it may
-  /// not have been tried. Only where capabilities().knows_sources.
+  /// not have been tried. Only a UDP port sets it.
   std::optional<std::size_t> source_gone{};
 };
 

@@ -7,8 +7,6 @@ namespace tw {
 struct PortCapabilities {
   bool receives_trains = false;  ///< several datagrams of one sender come as one train (UDP_GRO)
   bool sends_trains = false;     ///< a train of datagrams leaves in one piece (UDP_SEGMENT)
-  bool cuts_trains = false;      ///< part of a train may be gone: SendResult::partial
-  bool knows_sources = false;    ///< sends from a train's `local`: SendResult::source_gone
   bool checksums = false;        ///< finishes the checksums that a vnet header leaves to be done
   bool tcp_trains = false;       ///< takes TCP segments joined behind a vnet header (TSO)
   bool udp_trains = false;       ///< the same for UDP datagrams (USO)

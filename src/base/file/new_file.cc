@@ -23,6 +23,23 @@ void sync_folder(const std::string& path) {
   if (opened) ::fsync(opened.get());
 }
 
+/// Writes a file beside `path` and, once it is on disk, has `name` give it its name. Until then it
+/// is hidden from who reads all files of a folder.
+template <typename Name>
+Result<void> write_beside(const std::string& path, std::string_view text, mode_t mode, Name name) {
+  const std::size_t last = path.rfind('/') + 1;  // 0 without a slash
+  std::string fresh = path.substr(0, last) + '.' + path.substr(last) + ".XXXXXX";
+  // Its name cannot be known before, and it is made anew (O_EXCL), with mode 0600.
+  const UniqueFd file{::mkostemp(fresh.data(), O_CLOEXEC)};
+  if (!file) return system_error("make a file beside " + path);
+  Result<void> written = write_whole(file.get(), text, fresh);
+  if (written && ::fsync(file.get()) != 0) written = system_error("write " + fresh);
+  if (written && ::fchmod(file.get(), mode) != 0) written = system_error("write " + fresh);
+  if (written) written = name(fresh);
+  if (!written) ::unlink(fresh.c_str());
+  return written;
+}
+
 bool is_ours(const struct stat& status) noexcept {
   return status.st_uid == 0 || status.st_uid == ::geteuid();
 }
@@ -39,27 +56,28 @@ Result<void> write_whole(int file, std::string_view text, const std::string& pat
   return {};
 }
 
+Result<void> move_file(const std::string& from, const std::string& to) {
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) != 0) {
+    return system_error("give " + from + " the name " + to);
+  }
+  return {};
+}
+
+Result<void> make_file(const std::string& path, std::string_view text) {
+  return write_beside(path, text, private_mode,
+                      [&](const std::string& fresh) { return move_file(fresh, path); });
+}
+
 Result<void> replace_file(const std::string& path, std::string_view text, mode_t mode) {
   struct stat there{};
   if (::lstat(path.c_str(), &there) == 0 && !S_ISREG(there.st_mode)) {
     return make_error(Error::Kind::config, path + " is there, and is no file: name another one");
   }
-  std::string fresh = path + ".XXXXXX";
-  // Its name cannot be known before, and it is made anew (O_EXCL), with mode 0600.
-  const UniqueFd file{::mkostemp(fresh.data(), O_CLOEXEC)};
-  if (!file) return system_error("make a file beside " + path);
-  Result<void> written = write_whole(file.get(), text, fresh);
-  if (written && ::fsync(file.get()) != 0) written = system_error("write " + fresh);
-  if (written && ::fchmod(file.get(), mode) != 0) written = system_error("write " + fresh);
-  if (written && ::rename(fresh.c_str(), path.c_str()) != 0) {
-    written = system_error("replace " + path);
-  }
-  if (!written) {
-    ::unlink(fresh.c_str());
-    return written;
-  }
-  sync_folder(path);
-  return {};
+  return write_beside(path, text, mode, [&](const std::string& fresh) -> Result<void> {
+    if (::rename(fresh.c_str(), path.c_str()) != 0) return system_error("replace " + path);
+    sync_folder(path);
+    return {};
+  });
 }
 
 Result<UniqueFd> open_to_append(const std::string& path) {

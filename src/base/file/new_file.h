@@ -23,6 +23,12 @@ inline constexpr mode_t private_mode = 0600, public_mode = 0644;
 Result<void> replace_file(const std::string& path, std::string_view text,
                           mode_t mode = private_mode);
 
+/// Makes a file of mode 0600, whole and on disk before it has the name. Refused, with EEXIST, if
+/// something of that name is there, whatever it is.
+Result<void> make_file(const std::string& path, std::string_view text);
+/// Moves a file to a name that nothing has.
+Result<void> move_file(const std::string& from, const std::string& to);
+
 /// Opens a log to append to; makes it, with mode 0640, if it is missing. Never blocks, whatever is
 /// there. Refused, because somebody else could choose what is written to, or write lines of ours: a
 /// symbolic link, and a file that has another owner than root or us, another name, or a mode that

@@ -5,6 +5,7 @@
 
 #include "cli/command.h"
 #include "cli/peer/peer_command.h"
+#include "node/config/config_mistakes.h"
 
 namespace tw::cli {
 
@@ -20,6 +21,13 @@ void add_peer_target(CLI::App& command, ControlTarget& target) {
       ->type_name("FILE")
       ->excludes(interface)
       ->excludes(socket);
+}
+
+std::unexpected<Error> no_such_peer(const std::string& name,
+                                    const std::vector<std::string>& names) {
+  return make_error(Error::Kind::config,
+                    "no peer has the name " + node::shown(name) + ": " +
+                        node::did_you_mean(name, names, "`thalweg peer list` names them"));
 }
 
 int peer_failed(std::string_view command, const Error& error) {

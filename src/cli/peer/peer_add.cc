@@ -1,8 +1,6 @@
 // thalweg peer add: a key, an address, a file for the node, and one for the client.
 #include <fmt/core.h>
 #include <fmt/ranges.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,6 +18,7 @@
 #include "cli/peer/peer_site.h"
 #include "crypto/primitives.h"
 #include "crypto/stack.h"
+#include "machine/privileges.h"
 #include "node/clients/client_conf.h"
 #include "node/clients/free_addresses.h"
 #include "node/clients/peer_entry.h"
@@ -240,13 +239,6 @@ Result<void> make_files(const Options& options, const std::vector<Client>& clien
   return {};
 }
 
-std::vector<std::string> texts_of(const std::vector<IpAddress>& addresses) {
-  std::vector<std::string> texts;
-  texts.reserve(addresses.size());
-  for (const IpAddress& address : addresses) texts.push_back(address.text());
-  return texts;
-}
-
 Result<void> print_json(const Options& options, const PeerSite& site, std::vector<Client>& clients,
                         const std::vector<std::string>& changes) {
   nlohmann::ordered_json json{{"ok", true}, {"file", site.file()}, {"running", site.runs()}};
@@ -310,19 +302,13 @@ Result<void> print_added(const Options& options, const PeerSite& site, std::vect
   return {};
 }
 
-/// Keys are in memory from here on, also in that of libraries, which do not wipe it: nobody else
-/// shall see it, alive or dead.
-void hide_memory() noexcept {
-  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-  constexpr rlimit none{0, 0};
-  ::setrlimit(RLIMIT_CORE, &none);
-}
-
 Result<void> add(const Options& options) {
   if (options.count == 0) {
     if (auto good = node::check_client_name(options.name); !good) return good;
   }
-  hide_memory();
+  // Keys are in memory from here on, also in that of libraries, which do not wipe it: nobody else
+  // shall see it, alive or dead.
+  if (auto hidden = hide_memory(); !hidden) return hidden;
   auto site = PeerSite::open(options.target, true);
   if (!site) return std::unexpected(site.error());
   auto clients = make_clients(options, *site);

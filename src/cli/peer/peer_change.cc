@@ -31,9 +31,7 @@ Result<node::PeerPlace> own_place(const std::vector<node::PeerPlace>& places,
   if (found == places.end()) {
     std::vector<std::string> names;
     for (const node::PeerPlace& place : places) names.push_back(place.name);
-    return make_error(Error::Kind::config,
-                      "no peer has the name " + node::shown(name) + ": " +
-                          node::did_you_mean(name, names, "`thalweg peer list` names them"));
+    return no_such_peer(name, names);
   }
   if (found->included && found->alone) return *found;
   return make_error(Error::Kind::config,

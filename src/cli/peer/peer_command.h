@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "cli/control/control_path.h"
@@ -18,6 +19,18 @@ void add_peer_change(CLI::App& peer, int& exit_code);  ///< peer_change.cc: `rem
 
 /// Declares --interface, --socket and --config: names of peers are what stands without an option.
 void add_peer_target(CLI::App& command, ControlTarget& target);
+
+/// The error of a command that names a peer that is none of `names`.
+std::unexpected<Error> no_such_peer(const std::string& name, const std::vector<std::string>& names);
+
+/// The text() of each.
+template <typename T>
+std::vector<std::string> texts_of(const std::vector<T>& values) {
+  std::vector<std::string> texts;
+  texts.reserve(values.size());
+  for (const T& value : values) texts.push_back(value.text());
+  return texts;
+}
 
 /// Says on stderr what went wrong, and returns the exit code for it.
 int peer_failed(std::string_view command, const Error& error);

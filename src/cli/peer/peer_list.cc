@@ -27,13 +27,6 @@ struct Options {
   bool json = false;
 };
 
-std::vector<std::string> texts_of(const std::vector<Prefix>& prefixes) {
-  std::vector<std::string> texts;
-  texts.reserve(prefixes.size());
-  for (const Prefix& prefix : prefixes) texts.push_back(prefix.text());
-  return texts;
-}
-
 /// One peer as the file has it.
 Json json_of(const node::PeerConfig& peer, const node::PeerPlace& place) {
   Json json{{"name", peer.name},
@@ -64,9 +57,7 @@ Result<Json> read_peers(const Options& options, PeerSite& site) {
   std::vector<std::string> names;
   names.reserve(peers.size());
   for (const node::PeerConfig& peer : peers) names.push_back(peer.name);
-  return make_error(Error::Kind::config,
-                    "no peer has the name " + node::shown(options.name) + ": " +
-                        node::did_you_mean(options.name, names, "`thalweg peer list` names them"));
+  return no_such_peer(options.name, names);
 }
 
 Result<void> list(const Options& options) {
@@ -98,7 +89,7 @@ Result<void> list(const Options& options) {
 Result<void> add_state(const PeerSite& site, Json& peer) {
   const auto line = node::ask_control(site.socket(), R"({"command":"status"})");
   if (!line) return std::unexpected(line.error());
-  const Json status = Json::parse(*line, nullptr, false);
+  const Json status = Json::parse(*line, nullptr, false);  // in the node's order
   if (!status.is_object() || !status.contains("peers")) return {};
   for (const Json& known : status["peers"]) {
     if (known.value("name", std::string{}) == peer["name"].get<std::string>()) {

@@ -6,48 +6,19 @@
 #include <sys/stat.h>
 
 #include <cerrno>
-#include <chrono>
 #include <filesystem>
 #include <system_error>
 #include <utility>
 
+#include "cli/control/control_answer.h"
 #include "node/config/config_socket.h"
-#include "node/control/control_server.h"
 
 namespace tw::cli {
 namespace {
 
 using Json = nlohmann::json;
 
-/// Ten thousand peers, and a machine that is busy.
-constexpr std::chrono::seconds patience{60};
 constexpr const char* default_file = "/etc/thalweg/thalweg.toml";
-
-/// The answer as an object; an error of the node's is one of ours.
-Result<Json> answer_of(const std::string& socket, const Json& request) {
-  const auto line = node::ask_control(socket, request.dump(), patience);
-  if (!line) return std::unexpected(line.error());
-  Json json = Json::parse(*line, nullptr, false);
-  if (!json.is_object()) {
-    return make_error(Error::Kind::protocol, socket + " answered something else: " + *line);
-  }
-  return json;
-}
-
-std::string text_in(const Json& json, const char* name) {
-  const auto found = json.find(name);
-  return found == json.end() || !found->is_string() ? std::string{} : found->get<std::string>();
-}
-
-std::vector<std::string> lines_in(const Json& json, const char* name) {
-  std::vector<std::string> lines;
-  const auto found = json.find(name);
-  if (found == json.end() || !found->is_array()) return lines;
-  for (const Json& line : *found) {
-    if (line.is_string()) lines.push_back(line.get<std::string>());
-  }
-  return lines;
-}
 
 bool nobody_listens(const Error& error) noexcept {
   return error.os_errno == ENOENT || error.os_errno == ECONNREFUSED;
@@ -60,25 +31,24 @@ std::string dumped(const nlohmann::ordered_json& json, int indent) {
 }
 
 Result<void> PeerSite::identify(bool must_answer) {
-  const auto answer = answer_of(socket_, Json{{"command", "identify"}});
+  const auto answer = ask_node(socket_, Json{{"command", "identify"}}, reload_patience);
   if (!answer) {
     if (must_answer || !nobody_listens(answer.error())) return std::unexpected(answer.error());
     socket_.clear();
     return {};
   }
   if (answer->contains("error")) {
-    return make_error(Error::Kind::unavailable, socket_ + ": " + text_in(*answer, "error"));
+    return make_error(Error::Kind::unavailable,
+                      socket_ + ": " + member(*answer, "error", std::string{}));
   }
-  const std::string named = text_in(*answer, "config_file");
+  const std::string named = member(*answer, "config_file", std::string{});
   std::error_code ignored;
   if (!file_.empty() && !std::filesystem::equivalent(file_, named, ignored)) {
     return make_error(Error::Kind::config, "the node at " + socket_ + " runs with " + named +
                                                ", not with " + file_ + ": name that file");
   }
   file_ = named;
-  const auto port = answer->find("listen_port");
-  if (port != answer->end() && port->is_number_unsigned())
-    listen_port_ = port->get<std::uint16_t>();
+  listen_port_ = member(*answer, "listen_port", listen_port_);
   return {};
 }
 
@@ -151,19 +121,20 @@ Result<std::vector<std::string>> PeerSite::take_over(node::FileChanges& changes)
     for (const node::ConfigMistake& mistake : checked.error()) mistakes.push_back(mistake.text());
     return refuse(mistakes, "refused");
   }
-  const auto answer = answer_of(socket_, Json{{"command", "reload"}});
-  if (answer && !answer->contains("error")) return lines_in(*answer, "changes");
-  const auto mistakes = answer ? lines_in(*answer, "mistakes") : std::vector<std::string>{};
-  const std::string why = answer ? text_in(*answer, "error") : answer.error().text();
+  const auto answer = ask_node(socket_, Json{{"command", "reload"}}, reload_patience);
+  if (answer && !answer->contains("error")) return lines_of(*answer, "changes");
+  const auto mistakes = answer ? lines_of(*answer, "mistakes") : std::vector<std::string>{};
+  const std::string why = answer ? member(*answer, "error", std::string{}) : answer.error().text();
   auto refused = refuse(mistakes, why);
   // With mistakes nothing was changed. Else a part may have been, and goes back to what it was.
-  if (mistakes.empty()) static_cast<void>(answer_of(socket_, Json{{"command", "reload"}}));
+  if (mistakes.empty())
+    static_cast<void>(ask_node(socket_, Json{{"command", "reload"}}, reload_patience));
   return refused;
 }
 
 void PeerSite::give_up(node::FileChanges& changes) {
   for (const std::string& left : changes.undo()) fmt::print(stderr, "{}\n", left);
-  if (runs()) static_cast<void>(answer_of(socket_, Json{{"command", "reload"}}));
+  if (runs()) static_cast<void>(ask_node(socket_, Json{{"command", "reload"}}, reload_patience));
 }
 
 }  // namespace tw::cli

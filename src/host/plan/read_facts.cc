@@ -7,9 +7,9 @@
 #include <filesystem>
 #include <system_error>
 
-#include "host/cpu_list.h"
+#include "base/cpu_list.h"
 #include "host/peer.h"
-#include "host/settings/machine_settings.h"
+#include "host/settings/file_setting.h"
 #include "machine/ethtool.h"
 #include "machine/sysctl.h"
 

@@ -40,7 +40,7 @@ TEST(RunPlace, WishesComeFirst) {
   EXPECT_EQ(run_place({}, {.core = 3})->priority, 20);
 }
 
-TEST(RunPlace, SaysWhatToDoWhereNothingIsApplied) {
+TEST(RunPlace, NamesTheRemedyWhereNothingIsApplied) {
   EXPECT_THAT(run_place({}, {}).error().text(), HasSubstr("--core"));
   EXPECT_THAT(run_place(applied(), {.device = "eth9"}).error().text(), HasSubstr("eth9"));
 }

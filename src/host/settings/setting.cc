@@ -5,15 +5,14 @@
 #include <array>
 #include <fstream>
 
-#include "host/settings/device_settings.h"
-#include "host/settings/machine_settings.h"
+#include "host/settings/file_setting.h"
+#include "host/settings/gro_setting.h"
 #include "host/settings/napi_settings.h"
 
 namespace tw::host {
 namespace {
 
 const GroSetting gro;
-const DeviceThreadedSetting device_threaded;
 const NapiNumberSetting napi_threaded{"napi_threaded", "threaded", NapiAttribute::threaded};
 const NapiThreadSetting napi_thread;
 const NapiNumberSetting defer_hard_irqs{"defer_hard_irqs", "defer-hard-irqs",
@@ -22,23 +21,19 @@ const NapiNumberSetting gro_flush_timeout{"gro_flush_timeout", "gro-flush-timeou
                                           NapiAttribute::gro_flush_timeout};
 const NapiNumberSetting irq_suspend_timeout{"irq_suspend_timeout", "irq-suspend-timeout",
                                             NapiAttribute::irq_suspend_timeout};
-const RpsSetting rps;
-const IrqAffinitySetting irq_affinity;
-const GovernorSetting governor;
-const IdleStateSetting idle_state;
 
 // In the order of Kind.
 const std::array<const Setting*, kinds> all{&gro,
-                                            &device_threaded,
+                                            &device_threaded_setting,
                                             &napi_threaded,
                                             &napi_thread,
                                             &defer_hard_irqs,
                                             &gro_flush_timeout,
                                             &irq_suspend_timeout,
-                                            &rps,
-                                            &irq_affinity,
-                                            &governor,
-                                            &idle_state};
+                                            &rps_setting,
+                                            &irq_affinity_setting,
+                                            &governor_setting,
+                                            &idle_state_setting};
 
 }  // namespace
 

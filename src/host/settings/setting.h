@@ -1,7 +1,8 @@
 // One setting of the machine or of a device: how it is named, read and written. What it should be,
 // and why, is said by src/host/plan; how it is put back by src/host/apply.
 //
-// A further setting is a class of its own, one entry in `Kind` and one in setting.cc.
+// A further setting is a FileSetting or a class of its own, one entry in `Kind` and one in
+// setting.cc.
 #pragma once
 
 #include <compare>

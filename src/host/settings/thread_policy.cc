@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <charconv>
 
-#include "host/cpu_list.h"
+#include "base/cpu_list.h"
 
 namespace tw::host {
 namespace {

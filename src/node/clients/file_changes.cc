@@ -1,15 +1,11 @@
 #include "node/clients/file_changes.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstdio>
 #include <utility>
 
 #include "base/file/new_file.h"
-#include "base/unique_fd.h"
 #include "node/config/config_file.h"
 
 namespace tw::node {
@@ -17,14 +13,6 @@ namespace {
 
 Result<void> unlink_file(const std::string& path) {
   if (::unlink(path.c_str()) != 0) return system_error("remove " + path);
-  return {};
-}
-
-/// Moves a file to a name that nothing has.
-Result<void> move_file(const std::string& from, const std::string& to) {
-  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) != 0) {
-    return system_error("give " + from + " the name " + to);
-  }
   return {};
 }
 
@@ -46,20 +34,7 @@ Result<Contents> contents_of(const std::string& path) {
 FileChanges::~FileChanges() { static_cast<void>(undo()); }
 
 Result<void> FileChanges::make(const std::string& path, std::string_view text) {
-  // Hidden until it is whole: a reload may come at any time, and takes no file with such a name.
-  const std::size_t slash = path.rfind('/') + 1;  // 0 without one
-  const std::string fresh = path.substr(0, slash) + '.' + path.substr(slash) + ".new";
-  ::unlink(fresh.c_str());
-  constexpr int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-  const UniqueFd file{::open(fresh.c_str(), flags, private_mode)};
-  if (!file) return system_error("make " + path);
-  Result<void> made = write_whole(file.get(), text, path);
-  if (made && ::fsync(file.get()) != 0) made = system_error("write " + path);
-  if (made) made = move_file(fresh, path);
-  if (!made) {
-    ::unlink(fresh.c_str());
-    return made;
-  }
+  if (auto made = make_file(path, text); !made) return made;
   undo_.emplace_back([path] { return unlink_file(path); });
   return {};
 }

@@ -10,6 +10,7 @@
 #include <span>
 #include <utility>
 
+#include "base/cpu_list.h"
 #include "crypto/secret.h"
 #include "node/config/keys/words.h"
 #include "wire/host_port.h"
@@ -302,26 +303,18 @@ Parsed<std::string> read_cipher(std::string_view text) {
 Parsed<SteerBy> read_steering(std::string_view text) { return read_word(text, steering_words); }
 
 Parsed<std::vector<std::uint16_t>> read_cores(std::string_view text) {
-  constexpr std::string_view remedy = R"(write CPUs and ranges of them: "2" or "0-3,6")";
+  const auto listed = listed_cpus(text);
+  if (!listed || listed->empty() || std::ranges::max(*listed) > most_cpu) {
+    return flaw(shown(text) + " is no list of CPUs",
+                R"(write CPUs and ranges of them: "2" or "0-3,6")");
+  }
   std::vector<std::uint16_t> cores;
-  for (std::string_view rest = text; cores.empty() || !rest.empty();) {
-    const std::size_t comma = rest.find(',');
-    const std::string_view part = rest.substr(0, comma);
-    const std::size_t dash = part.find('-');
-    const auto first = read_decimal(part.substr(0, dash), most_cpu);
-    const auto last =
-        dash == std::string_view::npos ? first : read_decimal(part.substr(dash + 1), most_cpu);
-    if (!first || !last || *first > *last || comma + 1 == rest.size()) {
-      return flaw(shown(text) + " is no list of CPUs", std::string{remedy});
+  for (const std::uint32_t cpu : *listed) {
+    if (std::ranges::find(cores, cpu) != cores.end()) {
+      return flaw(shown(text) + " names CPU " + std::to_string(cpu) + " twice",
+                  "name each CPU once: workers take them in turn");
     }
-    for (auto cpu = *first; cpu <= *last; ++cpu) {
-      if (std::ranges::find(cores, cpu) != cores.end()) {
-        return flaw(shown(text) + " names CPU " + std::to_string(cpu) + " twice",
-                    "name each CPU once: workers take them in turn");
-      }
-      cores.push_back(static_cast<std::uint16_t>(cpu));
-    }
-    rest = comma == std::string_view::npos ? std::string_view{} : rest.substr(comma + 1);
+    cores.push_back(static_cast<std::uint16_t>(cpu));
   }
   return cores;
 }

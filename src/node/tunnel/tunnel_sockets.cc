@@ -31,7 +31,8 @@ Result<std::unique_ptr<UdpPort>> make_port(UdpSocket socket, std::uint32_t fwmar
   if (!lookup) return std::unexpected(lookup.error());
   auto paths = std::make_unique<PathTable>(std::move(*lookup), changes, socket.port);
   paths->set_fwmark(fwmark);
-  return std::make_unique<UdpPort>(std::move(socket.fd), &::sendmmsg, std::move(paths));
+  return std::make_unique<UdpPort>(std::move(socket.fd), &::sendmmsg, std::move(paths),
+                                   socket.receives_trains);
 }
 
 }  // namespace
@@ -62,7 +63,6 @@ Result<TunnelSockets> TunnelSockets::open(std::uint16_t port, std::uint32_t fwma
   sockets.receive_trains_ = offloads.udp_receive;
   for (UdpPort* made : sockets.all()) {
     if (!offloads.udp_send) made->send_singles_only();
-    if (offloads.udp_receive) made->ask_for_trains();
     sockets.receive_trains_ = sockets.receive_trains_ && made->capabilities().receives_trains;
   }
   return sockets;

@@ -55,10 +55,6 @@ Result<void> set_udp_options(int fd, const UdpOptions& options) {
   if (done && options.fwmark != 0) done = set_fwmark(fd, options.fwmark);
   if (done && !v6) done = set_route_mtu(fd, false);
   if (!done) return done;
-  if (options.receive_trains) {
-    const int on = 1;
-    ::setsockopt(fd, SOL_UDP, UDP_GRO, &on, sizeof on);  // before Linux 5.0: single datagrams
-  }
   const std::size_t send_bytes =
       options.send_buffer_bytes != 0 ? options.send_buffer_bytes : options.buffer_bytes;
   force_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, options.buffer_bytes);
@@ -167,11 +163,14 @@ Result<UdpSocket> open_udp(const UdpOptions& options) {
   if (!fd) return system_error(what);
   const Result<void> set = set_udp_options(fd.get(), options);
   if (!set) return in_context(what, set.error());
+  const int on = 1;
+  const bool trains =
+      options.receive_trains && ::setsockopt(fd.get(), SOL_UDP, UDP_GRO, &on, sizeof on) == 0;
   const SocketAddress address = to_sockaddr(local);
   if (::bind(fd.get(), address.get(), address.length) != 0) return system_error("bind " + what);
   const Result<std::uint16_t> port = bound_port(fd.get());
   if (!port) return in_context(what, port.error());
-  return UdpSocket{std::move(fd), *port};
+  return UdpSocket{std::move(fd), *port, trains};
 }
 
 Result<void> share_port(int fd) {

@@ -32,8 +32,9 @@ struct UdpOptions {
 };
 
 struct UdpSocket {
-  UniqueFd fd;             ///< non-blocking, close-on-exec; IPv6 sockets take IPv6 only
-  std::uint16_t port = 0;  ///< the one it got, host order
+  UniqueFd fd;                   ///< non-blocking, close-on-exec; IPv6 sockets take IPv6 only
+  std::uint16_t port = 0;        ///< the one it got, host order
+  bool receives_trains = false;  ///< UDP_GRO was asked for and is there (Linux 5.0)
 };
 
 /// Fails if the port is in use, or the family, the mark or the address is refused.

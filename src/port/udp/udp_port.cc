@@ -185,27 +185,21 @@ void UdpPort::Transmit::prepare(std::size_t index, const Train& train, bool sour
   if (message.msg_controllen == 0) message.msg_control = nullptr;
 }
 
-UdpPort::UdpPort(UniqueFd fd, SendMessages send_messages, std::unique_ptr<PathTable> paths)
+UdpPort::UdpPort(UniqueFd fd, SendMessages send_messages, std::unique_ptr<PathTable> paths,
+                 bool receives_trains)
     : fd_(std::move(fd)),
       send_messages_(send_messages),
       receive_(std::make_unique<Receive>()),
       transmit_(std::make_unique<Transmit>()),
       paths_(paths != nullptr ? std::move(paths) : std::make_unique<PathTable>()),
+      receives_trains_(receives_trains),
       max_segments_(kernel_takes_trains(fd_.get()) ? kernel_max_segments : 1),
       messages_wanted_(messages_per_call) {}
 
 UdpPort::~UdpPort() = default;
 
 PortCapabilities UdpPort::capabilities() const noexcept {
-  return {.receives_trains = receives_trains_,
-          .sends_trains = max_segments_ > 1,
-          .cuts_trains = true,
-          .knows_sources = true};
-}
-
-void UdpPort::ask_for_trains() noexcept {
-  const int on = 1;
-  receives_trains_ = ::setsockopt(fd_.get(), SOL_UDP, UDP_GRO, &on, sizeof on) == 0;
+  return {.receives_trains = receives_trains_, .sends_trains = max_segments_ > 1};
 }
 
 std::size_t UdpPort::poll(PacketBatch& batch) noexcept {

@@ -34,9 +34,10 @@ class UdpPort final : public Port {
   using SendMessages = int (*)(int fd, mmsghdr* messages, unsigned count, int flags);
 
   /// Takes a socket as open_udp() makes it. `paths`: what is asked of the ways to destinations;
-  /// null: nobody is asked, and only refusals are remembered.
+  /// null: nobody is asked, and only refusals are remembered. `receives_trains`: as open_udp()
+  /// found.
   explicit UdpPort(UniqueFd fd, SendMessages send_messages = &::sendmmsg,
-                   std::unique_ptr<PathTable> paths = nullptr);
+                   std::unique_ptr<PathTable> paths = nullptr, bool receives_trains = false);
   ~UdpPort() override;
 
   /// A batch that is to receive trains needs buffers of 65,535 bytes; larger trains than fit are
@@ -61,9 +62,6 @@ class UdpPort final : public Port {
   std::uint64_t kernel_drops() const noexcept override { return kernel_drops_.value(); }
 
   const UdpPortCounters& counters() const noexcept { return counters_; }
-  /// Asks the kernel once more for trains, as open_udp() has: only so it says whether it has them.
-  /// To read the option back is newer than the option itself (Linux 5.13 and 5.0).
-  void ask_for_trains() noexcept;
   /// Every datagram is to leave by itself. Before the first send().
   void send_singles_only() noexcept { max_segments_ = 1; }
   /// The socket has another mark, which routes may depend on. Any thread.
@@ -91,7 +89,7 @@ class UdpPort final : public Port {
   std::unique_ptr<Receive> receive_;
   std::unique_ptr<Transmit> transmit_;
   std::unique_ptr<PathTable> paths_;
-  bool receives_trains_ = false;
+  const bool receives_trains_;
   std::size_t max_segments_;  ///< that one message may carry
   bool obeys_route_mtu_ = false;
   Duration polled_at_{};         ///< wall-clock time of the last poll

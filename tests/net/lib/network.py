@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 
 from . import leftovers
-from .process import SLOWNESS, Process
+from .process import SLOWNESS, Process, wait_until
 
 
 class Namespace:
@@ -100,6 +100,10 @@ class Network:
                         "peer", "name", to_left, "netns", right.name], check=True)
         left.address(to_right, *_each(left_addresses), mtu=mtu)
         right.address(to_left, *_each(right_addresses), mtu=mtu)
+        # The kernel finds the carrier a moment later, and lists routes as `linkdown` until then.
+        for host, device in ((left, to_right), (right, to_left)):
+            wait_until(lambda host=host, device=device: "state UP" in host.ip(f"link show {device}"),
+                       f"{device} to be up")
 
     def start(self, argv, env=None, name=None):
         """Starts a program outside of the test's namespaces. See Process."""

@@ -1,7 +1,6 @@
 // thalweg reload: a running node reads its file again, and says what became of it.
 #include <fmt/core.h>
 
-#include <chrono>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -15,29 +14,11 @@ namespace {
 
 using Json = nlohmann::json;
 
-/// Ten thousand peers, and a machine that is busy.
-constexpr std::chrono::seconds patience{60};
-
 struct Options {
   ControlTarget target;
   bool dry_run = false;
   bool json = false;
 };
-
-/// The member of an answer; `fallback` if it lacks it, or has another type: the node may be of
-/// another version.
-template <typename Value>
-Value member(const Json& answer, const char* name, Value fallback) {
-  try {
-    return answer.value(name, fallback);
-  } catch (const Json::type_error&) {
-    return fallback;
-  }
-}
-
-std::vector<std::string> lines_of(const Json& answer, const char* name) {
-  return member(answer, name, std::vector<std::string>{});
-}
 
 void print_done(const Json& answer, bool dry_run) {
   const auto changes = lines_of(answer, "changes");
@@ -65,7 +46,7 @@ void print_done(const Json& answer, bool dry_run) {
 int reload(const Options& options) {
   Json request{{"command", "reload"}};
   if (options.dry_run) request["dry_run"] = true;
-  const auto answer = ask_any("reload", options.target, request, patience);
+  const auto answer = ask_any("reload", options.target, request, reload_patience);
   if (!answer) return exit_failed;
   const bool failed = answer->contains("error");
   if (options.json) {

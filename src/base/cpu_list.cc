@@ -1,11 +1,11 @@
-#include "host/cpu_list.h"
+#include "base/cpu_list.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <charconv>
 
-namespace tw::host {
+namespace tw {
 namespace {
 
 std::optional<std::uint32_t> cpu_of(std::string_view text) {
@@ -17,7 +17,7 @@ std::optional<std::uint32_t> cpu_of(std::string_view text) {
 
 }  // namespace
 
-std::optional<std::vector<std::uint32_t>> cpus_of(std::string_view list) {
+std::optional<std::vector<std::uint32_t>> listed_cpus(std::string_view list) {
   std::vector<std::uint32_t> cpus;
   while (!list.empty()) {
     const std::size_t comma = list.find(',');
@@ -32,9 +32,15 @@ std::optional<std::vector<std::uint32_t>> cpus_of(std::string_view list) {
     if (list.empty()) return {};
     if (cpus.size() > most_cpus) return {};
   }
-  std::ranges::sort(cpus);
-  const auto doubled = std::ranges::unique(cpus);
-  cpus.erase(doubled.begin(), doubled.end());
+  return cpus;
+}
+
+std::optional<std::vector<std::uint32_t>> cpus_of(std::string_view list) {
+  auto cpus = listed_cpus(list);
+  if (!cpus) return {};
+  std::ranges::sort(*cpus);
+  const auto doubled = std::ranges::unique(*cpus);
+  cpus->erase(doubled.begin(), doubled.end());
   return cpus;
 }
 
@@ -50,4 +56,4 @@ std::string cpu_list(const std::vector<std::uint32_t>& cpus) {
   return list;
 }
 
-}  // namespace tw::host
+}  // namespace tw

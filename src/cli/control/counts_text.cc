@@ -1,4 +1,4 @@
-#include "cli/counts_text.h"
+#include "cli/control/counts_text.h"
 
 #include <iterator>
 

@@ -9,7 +9,7 @@
 #include "cli/command.h"
 #include "cli/control/control_answer.h"
 #include "cli/control/control_path.h"
-#include "cli/counts_text.h"
+#include "cli/control/counts_text.h"
 #include "node/report/describe_status.h"
 
 namespace tw::cli {

@@ -1,8 +1,8 @@
-#include "host/cpu_list.h"
+#include "base/cpu_list.h"
 
 #include <gtest/gtest.h>
 
-namespace tw::host {
+namespace tw {
 namespace {
 
 using Cpus = std::vector<std::uint32_t>;
@@ -28,4 +28,4 @@ TEST(CpuList, WritesWhatItReads) {
 }
 
 }  // namespace
-}  // namespace tw::host
+}  // namespace tw

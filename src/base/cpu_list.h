@@ -7,13 +7,16 @@
 #include <string_view>
 #include <vector>
 
-namespace tw::host {
+namespace tw {
 
 inline constexpr std::uint32_t most_cpus = 8192;  ///< the largest NR_CPUS of any distribution
 
-/// Ascending numbers below most_cpus, each once. "" is an empty list. Empty on bad syntax.
+/// The numbers below most_cpus of a list, as they stand there, one that is named twice twice. "" is
+/// an empty list. Empty on bad syntax.
+std::optional<std::vector<std::uint32_t>> listed_cpus(std::string_view list);
+/// The same, ascending, each once.
 std::optional<std::vector<std::uint32_t>> cpus_of(std::string_view list);
 /// The inverse; `cpus` ascending.
 std::string cpu_list(const std::vector<std::uint32_t>& cpus);
 
-}  // namespace tw::host
+}  // namespace tw
